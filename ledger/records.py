@@ -1,0 +1,183 @@
+"""What the ledger keeps, as frozen values: messages, copies, links, hits. No I/O, no SQL.
+
+The words are those of the contract; the same words stand in the schema, on the pages, in the API and in the log.
+Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ledger.message_id import MessageId
+
+
+class Reason(StrEnum):
+    """Why a message was left as it was."""
+
+    NOT_REQUESTED = "not-requested"
+    NOTHING_TO_TRACK = "nothing-to-track"
+    NO_HTML = "no-html"
+    SIGNED = "signed"
+    ENCRYPTED = "encrypted"
+    DKIM_SIGNED = "dkim-signed"
+    MALFORMED = "malformed"
+    CHARSET = "charset"
+    TOO_LARGE = "too-large"
+    TOO_COMPLEX = "too-complex"
+    TIMEOUT = "timeout"
+    NO_CONSENT = "no-consent"
+    EXCLUDED_RECIPIENT = "excluded-recipient"
+    SEVERAL_RECIPIENTS = "several-recipients"
+    LEDGER_UNAVAILABLE = "ledger-unavailable"
+    INTERNAL = "internal"
+
+
+class LinkReason(StrEnum):
+    """Why a link was left as it was."""
+
+    SCHEME = "scheme"
+    RELATIVE = "relative"
+    OWN = "own"
+    UNSUBSCRIBE = "unsubscribe"
+    TEXT_IS_URL = "text-is-url"
+    OPTED_OUT = "opted-out"
+    EXCLUDED_DOMAIN = "excluded-domain"
+    SECRET = "secret"  # noqa: S105 - a reason, not a password
+    QUOTED = "quoted"
+    TOO_LONG = "too-long"
+    INVALID = "invalid"
+
+
+class State(StrEnum):
+    """What became of a message at the upstream."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    IN_DOUBT = "in-doubt"
+    QUEUED = "queued"
+    PARTLY = "partly"
+
+
+class HitKind(StrEnum):
+    OPEN = "open"
+    CLICK = "click"
+
+
+class HitClass(StrEnum):
+    """Who made a hit."""
+
+    HUMAN = "human"
+    IMAGE_PROXY = "image-proxy"
+    PRIVACY_PREFETCH = "privacy-prefetch"
+    SECURITY_SCANNER = "security-scanner"
+    LINK_PREVIEW = "link-preview"
+    BOT = "bot"
+    OWN = "own"
+
+    @property
+    def column(self) -> str:
+        """Under which of the reported numbers it counts: confirmed, possible, machine or own."""
+        match self:
+            case HitClass.HUMAN | HitClass.IMAGE_PROXY:
+                return "confirmed"
+            case HitClass.PRIVACY_PREFETCH:
+                return "possible"
+            case HitClass.OWN:
+                return "own"
+            case HitClass.SECURITY_SCANNER | HitClass.LINK_PREVIEW | HitClass.BOT:
+                return "machine"
+
+
+class Confidence(StrEnum):
+    CERTAIN = "certain"
+    PROBABLE = "probable"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """One ``a`` or ``area`` link of a message, tracked or not; ``number`` counts from 1 in reading order."""
+
+    number: int
+    url: str
+    text: str = ""
+    name: str = ""
+    part: str = ""  # as in IMAP: "1.2"
+    tracked: bool = False
+    reason: LinkReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """What one recipient gets. Number 0 is the copy that all recipients share; its address is empty."""
+
+    number: int
+    address: str = ""
+    state: State = State.QUEUED
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """What is kept about a message, committed before it leaves."""
+
+    id: MessageId
+    submitted_at: datetime
+    sender: str  # the envelope's
+    recipients: tuple[str, ...]
+    login: str = ""  # the SMTP login, for whose mail it is
+    listener: str = ""
+    subject: str = ""
+    header_id: str = ""  # Message-ID as written, with its angle brackets
+    opens: bool = False
+    links: bool = False
+    individually: bool = False
+    reason: Reason | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what was odd about the request
+    notify: str = ""  # off, first, every, unopened=3d; empty: the sender's setting
+    record_until: datetime | None = None
+    client_network: str = ""  # where it was submitted from, for telling own hits; kept 24 hours
+    state: State = State.QUEUED
+    reply: str = ""  # the upstream's final one
+    copies: tuple[CopyRecord, ...] = ()
+    link_list: tuple[LinkRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HitFacts:
+    """What a request said about its maker, before minimisation. Never stored whole unless settings say so."""
+
+    method: str
+    headers: Mapping[str, str]
+    ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who made a hit, how sure that is, and the rule that says so."""
+
+    hit_class: HitClass
+    confidence: Confidence
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answered request for a pixel or a link. ``id`` is unique for ever: replaying a hit stores it once."""
+
+    id: str  # a ULID: its order is the order of arrival
+    at: datetime
+    kind: HitKind
+    message: MessageId
+    copy: int
+    link: int  # 0 for an open
+    method: str
+    verdict: Verdict
+    user_agent: str = ""  # as minimised by [privacy]
+    ip: str = ""  # as minimised by [privacy]
+    evidence: Mapping[str, object] = field(default_factory=dict)  # minimised facts that rules may look at again
+    repeats: int = 1  # how many hits this row stands for (more than 60 a minute are counted in one)

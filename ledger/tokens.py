@@ -1,0 +1,127 @@
+"""Tokens of pixels, links and recipients' pages: minted when a mail is rewritten, verified when somebody asks.
+
+A token is base64url without padding of 38 bytes:
+
+    key id (2, big-endian) | message id (16) | copy (2) | link (2) | tag (16)
+
+The tag is HMAC-SHA256 over purpose, those 22 bytes and the destination, cut to 128 bits (RFC 2104 section 5
+allows half the output). Purpose and destination are bound in, so a pixel's token opens no link and a link's
+token leads nowhere but to its own destination. Neither address nor host name is inside.
+
+Pure: keys are arguments; garbage gives None, never an exception.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ledger.message_id import ID_BYTES, MessageId
+
+TAG_BYTES = 16
+HEAD_BYTES = 2 + ID_BYTES + 2 + 2
+TOKEN_LENGTH = 51  # 38 bytes in base64 without padding
+HIGHEST_NUMBER = 2**16 - 1  # copies and links are written in two bytes
+
+
+class Purpose(StrEnum):
+    """What a token is for; the letter is also the first segment of its URL's path."""
+
+    PIXEL = "o"
+    LINK = "c"
+    PAGE = "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a token names. ``copy`` 0 is the copy all recipients share; ``link`` 0 means no link."""
+
+    message: MessageId
+    copy: int = 0
+    link: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """All keys there ever were; the one with the highest id signs, all of them verify."""
+
+    keys: Mapping[int, bytes]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("a key ring needs at least one key")
+
+    def __repr__(self) -> str:
+        return f"KeyRing(ids={sorted(self.keys)})"
+
+    @property
+    def current_id(self) -> int:
+        return max(self.keys)
+
+
+def mint(ring: KeyRing, purpose: Purpose, target: Target, destination: str = "") -> str:
+    """The token for that target. ``destination`` is the exact Location of a link, empty for the others.
+
+    Raises ValueError when copy or link do not fit into two bytes.
+    """
+    if not (0 <= target.copy <= HIGHEST_NUMBER and 0 <= target.link <= HIGHEST_NUMBER):
+        raise ValueError(f"copy {target.copy} or link {target.link} is beyond {HIGHEST_NUMBER}")
+    key_id = ring.current_id
+    head = (
+        key_id.to_bytes(2, "big")
+        + target.message.raw
+        + target.copy.to_bytes(2, "big")
+        + target.link.to_bytes(2, "big")
+    )
+    tag = _tag(ring.keys[key_id], purpose, head, destination)
+    return urlsafe_b64encode(head + tag).rstrip(b"=").decode("ascii")
+
+
+def read_unverified(token: str) -> tuple[int, Target] | None:
+    """Key id and target that the token claims; None when it has not the form of a token.
+
+    For asking the ledger for a destination, which is then verified, and for ``decode``.
+    """
+    raw = _decode(token)
+    if raw is None:
+        return None
+    number = int.from_bytes
+    message = MessageId(raw[2 : 2 + ID_BYTES])
+    copy, link = number(raw[18:20], "big"), number(raw[20:22], "big")
+    return number(raw[:2], "big"), Target(message, copy, link)
+
+
+def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -> Target | None:
+    """What the token names, if one of the keys made it for just this purpose and destination; else None."""
+    raw = _decode(token)
+    if raw is None:
+        return None
+    key = ring.keys.get(int.from_bytes(raw[:2], "big"))
+    if key is None:
+        return None
+    head, tag = raw[:HEAD_BYTES], raw[HEAD_BYTES:]
+    if not hmac.compare_digest(tag, _tag(key, purpose, head, destination)):
+        return None
+    claimed = read_unverified(token)
+    return claimed[1] if claimed else None
+
+
+def _tag(key: bytes, purpose: Purpose, head: bytes, destination: str) -> bytes:
+    # One letter and a head of fixed length stand before the destination, so no two inputs run together.
+    signed = purpose.value.encode("ascii") + head + destination.encode("utf-8", "surrogatepass")
+    return hmac.digest(key, signed, "sha256")[:TAG_BYTES]
+
+
+def _decode(token: str) -> bytes | None:
+    if len(token) != TOKEN_LENGTH or not token.isascii():
+        return None
+    try:
+        raw = urlsafe_b64decode(token + "=")
+    except ValueError:
+        return None
+    # base64 leaves two spare bits in the last letter, and Python skips letters it does not know:
+    # one target has one spelling, any other is refused.
+    return raw if urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == token else None

@@ -1,0 +1,166 @@
+"""The grammar of mailglass's public URLs, once: what the relay inserts and what the pixel server routes.
+
+    <public_url>/o/<token>.gif                               open pixel
+    <public_url>/c/<token>?u=<percent-encoded destination>   link
+    <public_url>/p/<token>                                   recipient's page
+
+Also decides what the destination of an ``href`` is (WHATWG URL, section 4.4: strip, then remove tabs and line
+ends), since relay and pixel server must agree on it to the byte. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
+
+import idna
+
+from ledger.message_id import MessageId
+from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, mint, verify
+
+# Letters of a destination that may stand for themselves in a query (RFC 3986 section 3.4), chosen so that a
+# recipient can read where the link leads and no program takes them for an end of the URL.
+_READABLE = "/:"
+_STRIPPED = "".join(map(chr, range(0x21)))
+_HTTP_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_OWN_PATH = re.compile(
+    rf"/(?:(?P<pixel>o)/(?P<pixel_token>[\w-]{{{TOKEN_LENGTH}}})\.gif"
+    rf"|(?P<other>[cp])/(?P<other_token>[\w-]{{{TOKEN_LENGTH}}}))(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    re.ASCII | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUrl:
+    """One of our URLs taken apart. ``destination`` is None when the URL carries no ``u``; nothing is verified."""
+
+    purpose: Purpose
+    token: str
+    destination: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UrlGrammar:
+    """Writes and reads the URLs under one ``public_url``, which has no slash at its end."""
+
+    public_url: str
+
+    def pixel(self, token: str) -> str:
+        return f"{self.public_url}/o/{token}.gif"
+
+    def link(self, token: str, destination: str) -> str:
+        return f"{self.public_url}/c/{token}?u={quote(destination, safe=_READABLE, errors='surrogatepass')}"
+
+    def page(self, token: str) -> str:
+        return f"{self.public_url}/p/{token}"
+
+    def parse(self, url: str) -> OwnUrl | None:
+        """The parts of a URL that has our shape under this ``public_url``; None for all others."""
+        rest = _after_prefix(url, self.public_url)
+        return None if rest is None else parse_path(rest)
+
+    def is_own(self, url: str) -> bool:
+        """Whether the URL is under ``public_url`` at all, of our shape or not."""
+        rest = _after_prefix(url, self.public_url)
+        return rest is not None and (rest == "" or rest[0] in "/?#")
+
+
+def parse_path(path_and_query: str) -> OwnUrl | None:
+    """What a request's path and raw query name, beginning at the slash after ``public_url``."""
+    match = _OWN_PATH.fullmatch(path_and_query)
+    if match is None:
+        return None
+    if match["pixel"]:
+        return OwnUrl(Purpose.PIXEL, match["pixel_token"])
+    purpose = Purpose(match["other"])
+    return OwnUrl(purpose, match["other_token"], _destination_in(match["query"] or ""))
+
+
+def _destination_in(query: str) -> str | None:
+    # Read by hand: form decoding would turn "+" into a space. Others may have added parameters of their own
+    # (campaign tags, click ids) behind ours.
+    for pair in query.split("&"):
+        if pair.startswith("u="):
+            try:
+                return unquote_to_bytes(pair[2:]).decode("utf-8") or None
+            except UnicodeDecodeError:
+                return "\ufffd"  # present, and never what was signed
+    return None
+
+
+def _after_prefix(url: str, prefix: str) -> str | None:
+    # Scheme and host compare without case (RFC 3986 section 6.2.2.1); ours are made of nothing else before "/".
+    return url[len(prefix) :] if url[: len(prefix)].lower() == prefix.lower() else None
+
+
+def destination_of(href: str) -> str | None:
+    """The exact Location for an ``href`` whose entities are decoded; None when it is no usable http(s) URL.
+
+    White space and control characters round it and tabs and line ends inside go, as in browsers; what is outside
+    ASCII becomes percent-encoded UTF-8, in the host IDNA (UTS 46). Nothing else changes.
+    """
+    text = href.strip(_STRIPPED)
+    text = re.sub(r"[\t\r\n]", "", text)
+    match = _HTTP_URL.fullmatch(text)
+    if match is None or re.search(r"[\x00-\x1f\x7f\ufffd]", text):
+        return None
+    userinfo, at, host_and_port = match["authority"].rpartition("@")
+    host = _ascii_host(host_and_port)
+    if host is None:
+        return None
+    try:
+        return match["scheme"] + "://" + _ascii(userinfo) + at + host + _ascii(match["rest"])
+    except UnicodeEncodeError:  # lone surrogates: no bytes stand for them
+        return None
+
+
+def _ascii_host(host_and_port: str) -> str | None:
+    host, colon, port = host_and_port.rpartition(":") if ":" in host_and_port else (host_and_port, "", "")
+    if host_and_port.startswith("["):  # an IPv6 literal keeps its colons
+        return host_and_port if re.fullmatch(r"\[[0-9A-Fa-f:.]+\](:\d*)?", host_and_port, re.ASCII) else None
+    if not host or (port and not (port.isascii() and port.isdigit())) or re.search(r"[\s<>\"`{}|^%\[\]]", host):
+        return None
+    if host.isascii():
+        return host + colon + port
+    try:
+        return idna.encode(host, uts46=True, std3_rules=False, transitional=False).decode("ascii") + colon + port
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
+def _ascii(text: str) -> str:
+    return "".join(letter if letter < "\x80" else quote(letter, errors="strict") for letter in text)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingUrls:
+    """The URLs of one message: what rewriting inserts, and how it recognises what an earlier one inserted."""
+
+    grammar: UrlGrammar
+    ring: KeyRing
+    message: MessageId
+
+    def pixel(self, copy: int = 0) -> str:
+        return self.grammar.pixel(mint(self.ring, Purpose.PIXEL, Target(self.message, copy)))
+
+    def link(self, number: int, destination: str, copy: int = 0) -> str:
+        token = mint(self.ring, Purpose.LINK, Target(self.message, copy, number), destination)
+        return self.grammar.link(token, destination)
+
+    def page(self, copy: int = 0) -> str:
+        return self.grammar.page(mint(self.ring, Purpose.PAGE, Target(self.message, copy)))
+
+    def is_own(self, url: str) -> bool:
+        return self.grammar.is_own(url)
+
+    def original_of(self, url: str) -> str | None:
+        """Where one of our tracked links leads, if it carries its destination and the signature holds."""
+        own = self.grammar.parse(url)
+        if own is None or own.purpose is not Purpose.LINK or own.destination is None:
+            return None
+        return own.destination if verify(self.ring, Purpose.LINK, own.token, own.destination) else None
+
+    def is_own_pixel(self, url: str) -> bool:
+        own = self.grammar.parse(url)
+        return own is not None and own.purpose is Purpose.PIXEL
