@@ -1,0 +1,34 @@
+"""Sizes and durations as people write them: "32MB", "5m", "400d". Pure; each reads and writes one spelling."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)?", re.ASCII)
+_BYTES = {None: 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes for "1MB" (10**6), "500kB" or a bare number. Raises ValueError for anything else."""
+    if isinstance(text, int):
+        return text
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f'"{text}" is no size; write it like "32MB" or "500kB"')
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def parse_duration(text: str | timedelta) -> timedelta:
+    """The span for "30s", "5m", "12h", "400d". Raises ValueError for anything else, a bare number included."""
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f'"{text}" is no duration; write it like "30s", "5m", "12h" or "400d"')
+    try:
+        return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    except OverflowError:
+        raise ValueError(f'"{text}" is longer than can be counted') from None
