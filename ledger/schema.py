@@ -136,6 +136,7 @@ copy = Table(
     Column("address", Text, nullable=False, comment="empty for the shared copy, and after erasure"),
     Column("state", String(16), nullable=False),
     Column("reply", Text, nullable=False, server_default=""),
+    Column("accepted_at", UtcTime, comment="the upstream's 250 for this copy"),
     Column("first_opened_at", UtcTime),
     Column("last_opened_at", UtcTime),
     Column("first_clicked_at", UtcTime),
