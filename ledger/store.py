@@ -86,12 +86,16 @@ class Store(Ledger):
                 seq = await done
         except (TimeoutError, asyncio.CancelledError) as impatience:
             # It may be in the very transaction that hangs; then it is taken back by the next one.
-            self._in_background(self._writer.write(partial(_unregister, self._book, record)))
+            self._in_background(self.withdraw(record))
             if isinstance(impatience, asyncio.CancelledError):
                 raise
             raise LedgerUnavailable("the ledger did not take the record in time") from None
         self.forget_state(record.id)
         self._events.publish(LedgerEvent("message", seq, str(record.id)))
+
+    async def withdraw(self, record: MessageRecord) -> None:
+        """Takes a record back whose message goes out untracked; nothing when it is not there."""
+        await self._writer.write(partial(_unregister, self._book, record))
 
     async def settle(self, message: MessageId, state: State, reply: str = "", accepted_at: datetime | None = None,
                      copy: int | None = None) -> bool:  # fmt: skip
