@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_server.public.signs.networks import Network, NetworkTable
-from pixel_server.public.signs.tables import Sign, Signs
+from pixel_server.public.signs.tables import Sign, Signs, Token
 
 _FILES = {
     Sign.SCANNER: "scanners.toml",
@@ -40,10 +40,11 @@ def load_signs(networks_file: Path | None = None) -> Signs:
     Raises SignsFault when it cannot be read.
     """
     tables = {sign: _table(name) for sign, name in _FILES.items()}
+    tokens = {sign: tuple(_tokens(table)) for sign, table in tables.items()}
     networks = _table("networks.toml")
     supplied = list(_supplied(networks_file)) if networks_file else []
     return Signs(
-        patterns={sign: _compile(table, _crawlers() if sign is Sign.PROGRAM else ()) for sign, table in tables.items()},
+        tokens={**tokens, Sign.PROGRAM: (*tokens[Sign.PROGRAM], *_crawlers())},
         filters=NetworkTable(_networks(networks["filter"], supplied, "filter")),
         apple_relay=NetworkTable(_networks(networks["apple_relay"], supplied, "apple-relay")),
         vendor_asns=frozenset(entry["asn"] for entry in networks["vendor"]),
@@ -56,17 +57,45 @@ def _table(name: str) -> dict[str, Any]:
     return tomllib.loads((files(__package__) / name).read_text("utf-8"))
 
 
-def _compile(table: dict[str, Any], more: Iterable[str]) -> re.Pattern[str]:
-    patterns = [entry["regex"] if "regex" in entry else re.escape(entry["word"]) for entry in table["signs"]]
-    return re.compile("|".join(f"(?:{pattern})" for pattern in [*patterns, *more]), re.IGNORECASE)
+def _tokens(table: dict[str, Any]) -> Iterator[Token]:
+    for entry in table["signs"]:
+        for word in entry["words"]:
+            yield Token(word, _condition(word, entry))
 
 
-def _crawlers() -> list[str]:
+def _condition(word: str, entry: dict[str, Any]) -> re.Pattern[str] | None:
+    escaped = re.escape(word)
+    match entry.get("place", "regex" if "regex" in entry else "anywhere"):
+        case "anywhere":
+            return None
+        case "start":
+            pattern = f"^{escaped}"
+        case "end":
+            pattern = f"{escaped}$"
+        case "whole":
+            before = r"(?<!\w)" if word[0].isalnum() else ""
+            after = r"(?!\w)" if word[-1].isalnum() else ""
+            pattern = before + escaped + after
+        case _:
+            pattern = entry["regex"]
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _crawlers() -> Iterator[Token]:
     spec = find_spec(_CRAWLER_LIST)
     if spec is None or not spec.submodule_search_locations:
-        return []
+        return
     path = Path(spec.submodule_search_locations[0]) / "crawler-user-agents.json"
-    return [entry["pattern"] for entry in json.loads(path.read_text("utf-8"))]
+    for entry in json.loads(path.read_text("utf-8")):
+        yield _crawler(entry["pattern"])
+
+
+def _crawler(pattern: str) -> Token:
+    # Most of that list's patterns are plain words with escaped punctuation: those are looked for as words first.
+    without_escapes = re.sub(r"\\[^\w\s]", "", pattern)
+    is_word = not re.search(r"[\\^$.*+?()\[\]{}|]", without_escapes)
+    word = re.sub(r"\\([^\w\s])", r"\1", pattern) if is_word else ""
+    return Token(word, re.compile(pattern))
 
 
 def _networks(

@@ -8,7 +8,7 @@ when those may not, and the rules can be applied to them again. Decides nothing;
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -42,13 +42,12 @@ class NetworkSign(StrEnum):
 # Browsers' ways of saying "nobody looks yet": fetched ahead, or rendered for a thumbnail.
 _SPECULATION_HEADERS = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})
 _SPECULATION = re.compile("prefetch|prerender|preview|instant", re.IGNORECASE)
-_TEXT_LIMIT = 1024  # of a user agent: beyond it stands nothing that a rule asks for
-_TOKEN_LIMIT = 60
+_TEXT_LIMIT = 512  # of a user agent: beyond it stands nothing that a rule asks for
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a request shows. ``tokens`` holds the text that matched, per sign."""
+    """What a request shows. ``tokens`` holds the word of the table that matched, per sign."""
 
     method: str
     tokens: Mapping[Sign, str] = field(default_factory=dict)
@@ -61,15 +60,30 @@ class Marks:
         return sign in self.tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sign: a word as written in its table, and what must hold beside it. The word is looked for first."""
+
+    word: str
+    regex: re.Pattern[str] | None = None
+    lowered: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lowered", self.word.lower())
+
+    def is_in(self, text: str, lowered: str) -> bool:
+        return self.lowered in lowered and (self.regex is None or self.regex.search(text) is not None)
+
+
 @dataclass(frozen=True, eq=False)
 class Signs:
-    """All tables. ``patterns`` are compiled alternations, ``filters`` and ``apple_relay`` sets of networks.
+    """All tables. ``filters`` and ``apple_relay`` are sets of networks.
 
     ``asns`` gives an address its autonomous system where such a list was supplied; ``vendor_asns`` are those of
     mail security vendors. ``checked`` is the date on which the tables were last compared with their sources.
     """
 
-    patterns: Mapping[Sign, re.Pattern[str]]
+    tokens: Mapping[Sign, tuple[Token, ...]]
     filters: NetworkTable
     apple_relay: NetworkTable
     vendor_asns: frozenset[int]
@@ -107,10 +121,15 @@ def _place(ip: str, signs: Signs, asn: int | None) -> tuple[frozenset[NetworkSig
 
 @lru_cache(maxsize=2048)
 def read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
-    """Which signs a user agent shows, each with the text that matched."""
+    """Which signs a user agent shows, each with the word that matched."""
     if not user_agent:
         return {Sign.EMPTY: ""}
     if user_agent == "Mozilla/5.0":
         return {Sign.BARE: user_agent}
-    found = {sign: pattern.search(user_agent) for sign, pattern in signs.patterns.items()}
-    return {sign: match[0][:_TOKEN_LIMIT] for sign, match in found.items() if match}
+    lowered = user_agent.lower()
+    found = {sign: _first(tokens, user_agent, lowered) for sign, tokens in signs.tokens.items()}
+    return {sign: word for sign, word in found.items() if word is not None}
+
+
+def _first(tokens: Iterable[Token], text: str, lowered: str) -> str | None:
+    return next((token.word for token in tokens if token.is_in(text, lowered)), None)
