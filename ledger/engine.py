@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -99,8 +100,16 @@ def reading_engine(place: Place) -> AsyncEngine:
         return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
     url = URL.create("sqlite+aiosqlite", database=place.path.as_uri(), query={"mode": "rw", "uri": "true"})
     engine = create_async_engine(url, pool_size=READING_CONNECTIONS, max_overflow=2 * READING_CONNECTIONS)
+    engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine.sync_engine, "connect", _read_only)
     return engine
+
+
+class _HintingCompiler(SQLiteCompiler):
+    """Writes ``with_hint`` out, which SQLAlchemy leaves to the dialect and SQLite's leaves out: INDEXED BY."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
 
 
 def _begin_immediate(connection: Connection) -> None:
