@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from sqlite3 import Error as SqliteError
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
@@ -50,13 +50,19 @@ class LedgerReader:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that cannot change anything. Raises LedgerUnavailable."""
         await self._follow_file()
+        connection = self._engine.connect()
         try:
-            async with self._engine.connect() as connection:
-                yield connection
+            await connection.start()
         except (DBAPIError, SqliteError, OSError) as fault:
-            if isinstance(fault, LedgerUnavailable):
-                raise
             raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        try:
+            yield connection
+        except ProgrammingError:
+            raise  # a fault of ours
+        except DBAPIError as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        finally:
+            await connection.close()
 
     async def recording(self, message_id: MessageId, copy: int = 0) -> RecordingState:
         """What is known of a message, from memory when it was asked lately; UNKNOWN rather than a fault or a wait."""
