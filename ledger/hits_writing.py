@@ -32,6 +32,10 @@ KNOWN_MESSAGES = text(
     """
 ).bindparams(bindparam("ids", expanding=True))
 
+SILENCES = text("SELECT message_seq, copy, kind FROM silence WHERE message_seq IN :messages").bindparams(
+    bindparam("messages", expanding=True)
+)
+
 KNOWN_HITS = text("SELECT id FROM hit WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 
 _COUNTS = """
@@ -119,7 +123,7 @@ def add_hits(
     for hit in hits:
         message = book.messages.get(hit.message.raw)
         at = _milliseconds(hit)
-        if message is not None and at >= message.recording_ends:
+        if message is not None and (at >= message.recording_ends or (hit.copy, hit.kind.value) in message.silent):
             continue
         seq += 1
         counted = message is not None and _count(book, tally, message, hit, at, repeat_window)
@@ -209,10 +213,20 @@ def _learn_messages(connection: Connection, book: Book, ids: Iterable[bytes]) ->
     unknown = [raw for raw in ids if raw not in book.messages]
     if not unknown:
         return
-    for row in connection.execute(KNOWN_MESSAGES, {"ids": unknown}):
+    rows = connection.execute(KNOWN_MESSAGES, {"ids": unknown}).all()
+    silent = _silences(connection, [row.seq for row in rows])
+    for row in rows:
         ends = recording_ends(row.stopped_at, row.record_until)
         shared = row.recipient_count > 1
-        book.remember(bytes(row.id), KnownMessage(row.seq, row.login, row.sender, shared, ends))
+        known = KnownMessage(row.seq, row.login, row.sender, shared, ends, silent.get(row.seq, frozenset()))
+        book.remember(bytes(row.id), known)
+
+
+def _silences(connection: Connection, messages: list[int]) -> dict[int, frozenset[tuple[int, str]]]:
+    found: dict[int, frozenset[tuple[int, str]]] = {}
+    for row in connection.execute(SILENCES, {"messages": messages}):
+        found[row.message_seq] = found.get(row.message_seq, frozenset()) | {(row.copy, row.kind)}
+    return found
 
 
 def _learn_views(connection: Connection, book: Book, since: int) -> None:
