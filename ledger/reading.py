@@ -14,17 +14,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from sqlite3 import Error as SqliteError
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
 from ledger.engine import Place, place_of, reading_engine
 from ledger.faults import LedgerUnavailable
-from ledger.message_id import MessageId
+from ledger.message_id import MessageId, parse_message_id
 from ledger.queries import recording as asking
 from ledger.recording import UNKNOWN, RecordingState
 
 REMEMBERED_STATES = 10_000
+REMEMBERED_COPIES = 1000  # of one message
 STATE_SECONDS = 30.0  # then it is read again: networks of the sender may have come
 UNKNOWN_SECONDS = 2.0
 # A hit must be answered within 300 ms with a ledger that does not answer.
@@ -44,24 +45,29 @@ class LedgerReader:
         self.clock = clock
         self._engine = reading_engine(self.place)
         self._inode = self._file_now()
-        self._states: OrderedDict[tuple[bytes, int], tuple[float, RecordingState]] = OrderedDict()
+        self._states: OrderedDict[bytes, dict[int, tuple[float, RecordingState]]] = OrderedDict()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that cannot change anything. Raises LedgerUnavailable."""
         await self._follow_file()
+        connection = self._engine.connect()
         try:
-            async with self._engine.connect() as connection:
-                yield connection
+            await connection.start()
         except (DBAPIError, SqliteError, OSError) as fault:
-            if isinstance(fault, LedgerUnavailable):
-                raise
             raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        try:
+            yield connection
+        except ProgrammingError:
+            raise  # a fault of ours
+        except DBAPIError as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        finally:
+            await connection.close()
 
     async def recording(self, message_id: MessageId, copy: int = 0) -> RecordingState:
         """What is known of a message, from memory when it was asked lately; UNKNOWN rather than a fault or a wait."""
-        key = (message_id.raw, copy)
-        found = self._states.get(key)
+        found = self._states.get(message_id.raw, {}).get(copy)
         if found is not None and found[0] > time.monotonic():
             return found[1]
         try:
@@ -70,14 +76,12 @@ class LedgerReader:
                 state = await asking.recording(connection, message_id, copy, self.clock(), window)
         except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
             return found[1] if found is not None else UNKNOWN
-        self._states[key] = (time.monotonic() + (STATE_SECONDS if state.known else UNKNOWN_SECONDS), state)
-        if len(self._states) > REMEMBERED_STATES:
-            self._states.popitem(last=False)
+        self._remember(message_id, copy, state)
         return state
 
     def recording_at_hand(self, message_id: MessageId, copy: int = 0) -> RecordingState | None:
         """The same without asking the database; None when it would have to be asked."""
-        found = self._states.get((message_id.raw, copy))
+        found = self._states.get(message_id.raw, {}).get(copy)
         return found[1] if found is not None and found[0] > time.monotonic() else None
 
     async def destination(self, message_id: MessageId, link: int) -> str | None:
@@ -89,8 +93,22 @@ class LedgerReader:
             return None
 
     def forget_state(self, message_id: MessageId) -> None:
-        for key in [key for key in self._states if key[0] == message_id.raw]:
-            del self._states[key]
+        self._states.pop(message_id.raw, None)
+
+    def _remember(self, message_id: MessageId, copy: int, state: RecordingState) -> None:
+        of_message = self._states.setdefault(message_id.raw, {})
+        if len(of_message) >= REMEMBERED_COPIES:
+            of_message.clear()
+        seconds = STATE_SECONDS if state.known else UNKNOWN_SECONDS
+        of_message[copy] = (time.monotonic() + seconds, state)
+        if len(self._states) > REMEMBERED_STATES:
+            self._states.popitem(last=False)
+
+    def forget_states_of(self, message: str) -> None:
+        """The same for an id written as a ULID."""
+        message_id = parse_message_id(message)
+        if message_id is not None:
+            self.forget_state(message_id)
 
     async def close_reading(self) -> None:
         await self._engine.dispose()

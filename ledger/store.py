@@ -1,8 +1,4 @@
-"""The ledger as the process sees it that writes: every change goes through one writer and is awaited to its commit.
-
-``Ledger.open`` (ledger/opening.py) gives this to the first process of an installation and ledger/remote.py's
-counterpart with the same methods to the others.
-"""
+"""The ledger as the process sees it that writes: every change goes through one writer and is awaited to its commit."""
 
 from __future__ import annotations
 
@@ -17,12 +13,14 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from ledger import hits_writing, records_writing, verdicts_writing
+from ledger.access import Ledger
 from ledger.book import Book
+from ledger.changes import forgets_the_book
 from ledger.events import Events
 from ledger.faults import LedgerUnavailable
 from ledger.hits_writing import StoredHit
 from ledger.message_id import MessageId
-from ledger.reading import LedgerReader, utc_now
+from ledger.reading import utc_now
 from ledger.recording import LedgerEvent
 from ledger.records import Hit, MessageRecord, State, Verdict
 from ledger.transactions import transactions_for
@@ -35,7 +33,7 @@ MESSAGE_PATIENCE_SECONDS = 2.0  # then a message goes out untracked
 PROBE_SECONDS = 0.5
 
 
-class Store(LedgerReader):
+class Store(Ledger):
     """The only writer. All its methods that change something raise LedgerUnavailable when that could not be done."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
@@ -69,33 +67,38 @@ class Store(LedgerReader):
 
     @property
     def fault(self) -> str | None:
-        """Why the last attempt to write failed; None when all is well."""
         return self._writer.fault
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``change(connection, …)`` in a transaction; what it returned, after the commit. It must be a plain
-        function of a module in ledger/, so that other processes can name it."""
-        return await self._writer.write(lambda connection: change(connection, *args, **kwargs))
+
+        def work(connection: Connection) -> T:
+            result = change(connection, *args, **kwargs)
+            if forgets_the_book(change):
+                self._book.forget()
+            return result
+
+        return await self._writer.write(work)
 
     async def register(self, record: MessageRecord) -> None:
-        """Commits a record before its message leaves. Raises LedgerUnavailable after two seconds; then the record is
-        not there, nor will it be."""
         done = asyncio.ensure_future(self._writer.write(partial(_register, self._book, record)))
         try:
             async with asyncio.timeout(MESSAGE_PATIENCE_SECONDS):
                 seq = await done
         except (TimeoutError, asyncio.CancelledError) as impatience:
             # It may be in the very transaction that hangs; then it is taken back by the next one.
-            self._in_background(self._writer.write(partial(_unregister, self._book, record)))
+            self._in_background(self.withdraw(record))
             if isinstance(impatience, asyncio.CancelledError):
                 raise
             raise LedgerUnavailable("the ledger did not take the record in time") from None
         self.forget_state(record.id)
         self._events.publish(LedgerEvent("message", seq, str(record.id)))
 
+    async def withdraw(self, record: MessageRecord) -> None:
+        """Takes a record back whose message goes out untracked; nothing when it is not there."""
+        await self._writer.write(partial(_unregister, self._book, record))
+
     async def settle(self, message: MessageId, state: State, reply: str = "", accepted_at: datetime | None = None,
                      copy: int | None = None) -> bool:  # fmt: skip
-        """What became of a message, or of one of its copies. False when the ledger does not know it."""
         if copy is None:
             found = await self.write(records_writing.settle, message, state, reply, accepted_at)
         else:
@@ -104,13 +107,11 @@ class Store(LedgerReader):
         return found
 
     async def stop(self, message: MessageId, at: datetime) -> bool:
-        """Ends recording for a message. False when the ledger does not know it."""
         found = await self._writer.write(partial(_stop, self._book, message, at))
         self._changed(message)
         return found
 
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
-        """Stores and counts hits; how many. ``again``: some may be stored already, as when a journal is replayed."""
         stored: list[StoredHit] = await self._writer.write(
             lambda connection: hits_writing.add_hits(connection, self._book, hits, self._repeat, again)
         )
@@ -119,11 +120,9 @@ class Store(LedgerReader):
         return len(stored)
 
     async def add_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        """Counts further hits in the rows of earlier ones: pairs of hit id and number."""
         await self.write(hits_writing.add_repeats, repeats)
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
-        """Gives hits another class and moves their counts along, in one transaction; how many changed."""
         changed = await self._writer.write(
             lambda connection: verdicts_writing.change_verdicts(connection, self._book, changes, self._repeat)
         )
@@ -132,12 +131,7 @@ class Store(LedgerReader):
         return len(changed)
 
     def subscribe(self) -> AsyncIterator[LedgerEvent]:
-        """What is committed from here on. A subscriber that falls far behind misses the oldest."""
         return self._events.subscribe()
-
-    def note_change(self, message: MessageId) -> None:
-        """Tells subscribers that something about a message changed by ``write``."""
-        self._changed(message)
 
     def _changed(self, message: MessageId) -> None:
         self.forget_state(message)
