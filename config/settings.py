@@ -6,19 +6,40 @@ and docs/configuration.md from these models is reference.py. Knows no file, sock
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from config.units import parse_duration, parse_size
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Network = IPv4Network | IPv6Network
+Given = Mapping[str, Any]
+
+# In the validation context: contradictions are left to the caller, who wants them beside all other faults.
+CONTRADICTIONS_LATER = "contradictions-later"
+
+
+def _empty_means_none(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalFile = Annotated[Path | None, BeforeValidator(_empty_means_none)]
 
 
 class Table(BaseModel):
@@ -26,15 +47,38 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    @classmethod
+    def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
+        """Key and fault for values that are fine alone but not together. ``given`` lacks the keys that are not fine."""
+        yield from ()
 
-def _parse_bind(text: str) -> str:
+    @model_validator(mode="after")
+    def _does_not_contradict_itself(self, info: ValidationInfo) -> Self:
+        if not (info.context or {}).get(CONTRADICTIONS_LATER):
+            faults = [f"{key}: {fault}" if key else fault for key, fault in self.contradictions(dict(self))]
+            if faults:
+                raise ValueError("; ".join(faults))
+        return self
+
+
+def _parse_bind(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError('must be text in quotes, like "127.0.0.1:2525"')
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise ValueError(f'"{text}" is no address; write it like "127.0.0.1:2525" or "[::1]:2525"')
     bare = host.removeprefix("[").removesuffix("]")
-    if bare not in ("localhost", "*"):
-        ip_address(bare)
+    if bare not in ("localhost", "*") and not _is_ip_address(bare):
+        raise ValueError(f'"{bare}" is no IP address; also understood: localhost, and * for every address')
     return text
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 Bind = Annotated[str, BeforeValidator(_parse_bind)]
@@ -51,10 +95,15 @@ def is_loopback(host: str) -> bool:
     """Whether a host name or address can only be this machine."""
     if host == "localhost":
         return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return _is_ip_address(host) and ip_address(host).is_loopback
+
+
+def _tracking_words(text: object) -> object:
+    words = {word.strip().lower() for word in text.split(",")} if isinstance(text, str) else {"none"}
+    unknown = words - {"none", "all", "opens", "links"}
+    if unknown or (len(words) > 1 and words & {"none", "all"}):
+        raise ValueError(f'"{text}" is none of "none", "opens", "links", "opens, links", "all"')
+    return text
 
 
 class Listener(Table):
@@ -63,22 +112,20 @@ class Listener(Table):
     bind: Bind = Field("127.0.0.1:2525", description="address and port; beyond loopback only with TLS and login")
     upstream: str = Field("default", description="name of the [upstream.NAME] that gets this listener's mail")
     security: Literal["none", "starttls", "tls"] = Field("none", description="none | starttls | tls")
-    certificate: Path | None = Field(None, description="PEM file with the chain; read again when it changes")
-    private_key: Path | None = Field(None, description="PEM file with the key")
-    default: str = Field("none", description='what a message without headers gets: "none", "opens, links", "all"')
+    certificate: OptionalFile = Field(None, description="PEM file with the chain; read again when it changes")
+    private_key: OptionalFile = Field(None, description="PEM file with the key")
+    default: Annotated[str, BeforeValidator(_tracking_words)] = Field(
+        "none", description='what a message without headers gets: "none", "opens, links", "all"'
+    )
 
-    @model_validator(mode="after")
-    def _tls_needs_a_certificate(self) -> Listener:
-        if self.security != "none" and (self.certificate is None or self.private_key is None):
-            raise ValueError(f'security = "{self.security}" needs certificate and private_key')
-        if self.security == "none" and not is_loopback(host_and_port(self.bind)[0]):
-            raise ValueError(f'"{self.bind}" is not loopback: set security to "starttls" or "tls"')
-        return self
-
-    @field_validator("certificate", "private_key", mode="before")
     @classmethod
-    def _empty_means_none(cls, value: object) -> object:
-        return None if value == "" else value
+    def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
+        security, bind = given.get("security"), given.get("bind")
+        for key in ("certificate", "private_key"):
+            if security in ("starttls", "tls") and key in given and given[key] is None:
+                yield key, f'security = "{security}" needs it'
+        if security == "none" and bind is not None and not is_loopback(host_and_port(bind)[0]):
+            yield "bind", f'"{bind}" is not loopback: set security to "starttls" or "tls"'
 
 
 class Upstream(Table):
@@ -91,26 +138,32 @@ class Upstream(Table):
     login: Literal["client", "account"] = Field("client", description="client: passed through | account: our own")
     username: str = Field("", description='for login = "account"')
     password: SecretStr = Field(SecretStr(""), description="better in password_file")
-    password_file: Path | None = Field(None, description="file that holds the password alone")
-    ca_file: Path | None = Field(None, description="PEM file of a certificate authority of your own")
+    password_file: OptionalFile = Field(None, description="file that holds the password alone")
+    ca_file: OptionalFile = Field(None, description="PEM file of a certificate authority of your own")
     allow_plaintext: bool = Field(False, description='true: security = "none" beyond loopback (no privacy at all)')
 
-    @field_validator("password_file", "ca_file", mode="before")
     @classmethod
-    def _empty_means_none(cls, value: object) -> object:
-        return None if value == "" else value
+    def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
+        if given.get("password_file") and given.get("password", SecretStr("")).get_secret_value():
+            yield "password_file", "password is given as well; keep one of them"
+        if given.get("sandbox", True):
+            return
+        host, security = given.get("host"), given.get("security")
+        if host == "":
+            yield "host", "missing; or set sandbox = true"
+        elif host and security == "none" and given.get("allow_plaintext") is False and not is_loopback(host):
+            yield "security", f'"none" to "{host}" needs allow_plaintext = true: everybody on the way could read along'
+        if given.get("login") == "account":
+            yield from _missing_account(given)
 
-    @model_validator(mode="after")
-    def _reachable_and_private(self) -> Upstream:
-        if self.sandbox:
-            return self
-        if not self.host:
-            raise ValueError("needs host, or sandbox = true")
-        if self.security == "none" and not self.allow_plaintext and not is_loopback(self.host):
-            raise ValueError(f'security = "none" to "{self.host}" needs allow_plaintext = true')
-        if self.login == "account" and not self.username:
-            raise ValueError('login = "account" needs username and password_file')
-        return self
+
+def _missing_account(given: Given) -> Iterator[tuple[str, str]]:
+    if given.get("username") == "":
+        yield "username", 'login = "account" needs it'
+    if {"password", "password_file"} <= given.keys() and not (
+        given["password"].get_secret_value() or given["password_file"]
+    ):
+        yield "password_file", 'login = "account" needs it (or password)'
 
 
 Dialect = Literal[
@@ -136,7 +189,7 @@ class Tracking(Table):
     quoted: Literal["leave", "track"] = Field("leave", description="links in quoted text: leave | track")
     record_untracked: bool = Field(False, description="true: list messages without opt-in too (no body, no links)")
     dkim_signed: Literal["leave", "track"] = Field("leave", description="messages with a DKIM-Signature: leave | track")
-    dkim_key_file: Path | None = Field(None, description='private key to sign again with dkim_signed = "track"')
+    dkim_key_file: OptionalFile = Field(None, description='private key to sign again with dkim_signed = "track"')
     dkim_selector: str = Field("", description="selector of that key")
     dkim_domain: str = Field("", description="domain of that key")
     on_ledger_failure: Literal["send-untracked", "refuse"] = Field(
@@ -145,10 +198,11 @@ class Tracking(Table):
     max_size: Size = Field(32 * 10**6, gt=0, description="larger messages go out unchanged, reason too-large")
     aggregate_minimum: int = Field(20, ge=10, description='recipients that identity = "aggregate" needs at least')
 
-    @field_validator("dkim_key_file", mode="before")
     @classmethod
-    def _empty_means_none(cls, value: object) -> object:
-        return None if value == "" else value
+    def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
+        signing = [given.get(key, key) for key in ("dkim_key_file", "dkim_selector", "dkim_domain")]
+        if any(signing) and not all(signing):
+            yield "dkim_key_file", "dkim_key_file, dkim_selector and dkim_domain belong together"
 
     @field_validator("public_url")
     @classmethod
@@ -171,7 +225,12 @@ class PixelServer(Table):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
-        return tuple(ip_network(item) for item in value) if isinstance(value, list | tuple) else value
+        if not isinstance(value, list | tuple):
+            return value
+        for item in value:
+            if isinstance(item, int):  # ip_network would take it for an address
+                raise ValueError(f'{item} is no network; write it like "10.0.0.0/8"')
+        return tuple(ip_network(item) for item in value)
 
 
 class Dashboard(Table):
@@ -184,10 +243,22 @@ class Dashboard(Table):
 class Ledger(Table):
     """Where records, hits and consents are kept."""
 
-    url: str = Field("sqlite:///mailglass.db", description="relative to data_dir; or postgresql://…")
+    url: str = Field("sqlite:///mailglass.db", description="relative to data_dir; or postgresql://…", repr=False)
+    url_file: OptionalFile = Field(None, description="file that holds the URL alone, for one with a password")
     durability: Literal["power", "process"] = Field(
         "power", description="power (fsync each commit group) | process (survives a crash of mailglass only)"
     )
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        # The value is not repeated: it may hold a password.
+        scheme, _, rest = value.partition("://")
+        if scheme not in ("sqlite", "postgresql"):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        if scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
+            raise ValueError("must name a file after sqlite:///, such as sqlite:///mailglass.db")
+        return value
 
 
 class Privacy(Table):
@@ -221,12 +292,7 @@ class Hits(Table):
     office_browser: Duration = Field(timedelta(seconds=5), description="a browser follows Office's own look within it")
     own_address: Duration = Field(timedelta(hours=24), description="addresses you sent from count as your own")
     repeat: Duration = Field(timedelta(minutes=10), description="further views within it are one open in the summary")
-    networks_file: Path | None = Field(None, description="optional network lists (docs/classes.md)")
-
-    @field_validator("networks_file", mode="before")
-    @classmethod
-    def _empty_means_none(cls, value: object) -> object:
-        return None if value == "" else value
+    networks_file: OptionalFile = Field(None, description="optional network lists (docs/classes.md)")
 
 
 class Log(Table):
@@ -268,12 +334,18 @@ class Settings(Table):
     log: Log = Log()
     limits: Limits = Limits()
 
-    @model_validator(mode="after")
-    def _upstreams_exist(self) -> Settings:
-        for number, listener in enumerate(self.listener):
-            if listener.upstream not in self.upstream:
-                raise ValueError(f"listener[{number}].upstream: there is no [upstream.{listener.upstream}]")
-        return self
+    @classmethod
+    def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
+        listeners: tuple[Listener, ...] = given.get("listener", ())
+        binds = [(f"listener[{number}].bind", listener.bind) for number, listener in enumerate(listeners)]
+        binds += [(f"{name}.bind", given[name].bind) for name in ("pixel_server", "dashboard") if name in given]
+        first: dict[str, str] = {}
+        for key, bind in binds:
+            if first.setdefault(bind, key) != key and host_and_port(bind)[1]:
+                yield key, f'"{bind}" is already taken by {first[bind]}'
+        for number, listener in enumerate(listeners):
+            if "upstream" in given and listener.upstream not in given["upstream"]:
+                yield f"listener[{number}].upstream", f"there is no [upstream.{listener.upstream}]"
 
     @property
     def keys_dir(self) -> Path:

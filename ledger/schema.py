@@ -136,6 +136,7 @@ copy = Table(
     Column("address", Text, nullable=False, comment="empty for the shared copy, and after erasure"),
     Column("state", String(16), nullable=False),
     Column("reply", Text, nullable=False, server_default=""),
+    Column("accepted_at", UtcTime, comment="the upstream's 250 for this copy"),
     Column("first_opened_at", UtcTime),
     Column("last_opened_at", UtcTime),
     Column("first_clicked_at", UtcTime),
@@ -193,6 +194,7 @@ hit = Table(
     Column("ip", Text, nullable=False, comment="as [privacy] ip_address says"),
     Column("repeats", Integer, nullable=False, server_default=text("1"), comment="hits beyond 60 a minute share a row"),
     Column("counted", Boolean, nullable=False, comment="False: a repeated view, kept but not counted in summaries"),
+    Column("facts", JSON(none_as_null=True), comment="minimised facts apart from the verdict, for looking again"),
     _one_of("kind", HitKind),
     _one_of("class", HitClass),
     _one_of("confidence", Confidence),
@@ -200,23 +202,17 @@ hit = Table(
 Index("ix_hit_message_seq", hit.c.message_seq, hit.c.seq)
 Index("ix_hit_at", hit.c.at)
 
-evidence = Table(
-    "evidence",
-    metadata,
-    Column("hit_seq", Sequence, ForeignKey("hit.seq", ondelete="CASCADE"), primary_key=True),
-    Column("facts", JSON, nullable=False, comment="minimised facts, apart from verdicts, for looking again"),
-)
-
 hourly = Table(
     "hourly",
     metadata,
-    Column("hour", UtcTime, nullable=False, comment="its beginning"),
-    Column("login", Text, nullable=False, comment="whose mail, as in message"),
+    Column("login", Text, nullable=False, comment="whose mail, as in message; empty with sender: everybody's"),
     Column("sender", Text, nullable=False),
-    Column("kind", String(8), nullable=False, comment="open or click; sent for messages submitted"),
-    Column("column", String(10), nullable=False, comment="confirmed, possible, machine or own; tracked for sent"),
-    _count("n"),
-    PrimaryKeyConstraint("hour", "login", "sender", "kind", "column"),
+    Column("hour", UtcTime, nullable=False, comment="its beginning, in UTC"),
+    _count("sent"),
+    _count("tracked"),
+    *_counts("opens", "clicks"),
+    # One person's year lies together, and so does everybody's (a row of its own, so that charts add up no senders).
+    PrimaryKeyConstraint("login", "sender", "hour"),
     comment="counts for charts; survives the purge of hits",
 )
 
