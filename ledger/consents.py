@@ -41,6 +41,10 @@ class Consents:
         self._required = required
         self._valid_for = valid_for
 
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
+
     def key_of(self, address: str) -> bytes:
         return person_key(self._site_key, address)
 
