@@ -71,10 +71,7 @@ def mint(ring: KeyRing, purpose: Purpose, target: Target, destination: str = "")
         raise ValueError(f"copy {target.copy} or link {target.link} is beyond {HIGHEST_NUMBER}")
     key_id = ring.current_id
     head = (
-        key_id.to_bytes(2, "big")
-        + target.message.raw
-        + target.copy.to_bytes(2, "big")
-        + target.link.to_bytes(2, "big")
+        key_id.to_bytes(2, "big") + target.message.raw + target.copy.to_bytes(2, "big") + target.link.to_bytes(2, "big")
     )
     tag = _tag(ring.keys[key_id], purpose, head, destination)
     return urlsafe_b64encode(head + tag).rstrip(b"=").decode("ascii")

@@ -1,0 +1,104 @@
+"""Settings from the environment: MAILGLASS_SECTION__KEY over what the file says. Pure: the environment is an argument.
+
+    MAILGLASS_DATA_DIR=/srv/mailglass
+    MAILGLASS_LISTENER__0__BIND=127.0.0.1:2525
+    MAILGLASS_UPSTREAM__DEFAULT__PASSWORD_FILE=/run/secrets/smtp
+    MAILGLASS_TRACKING__SKIP_DOMAINS=example.com, example.net
+
+A name with a double underscore that is no setting is a fault. One without is somebody else's (container platforms
+invent such names) unless it is a setting of the top level.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, get_origin
+
+from config.faults import Fault, KeyPath, table_at, unknown
+from config.settings import Settings
+
+PREFIX = "MAILGLASS_"
+Data = dict[str, Any]
+
+# A secret can be given itself or by the file that holds it: the environment's form takes the place of the file's.
+SECRET_PAIRS = {"password": "password_file", "url": "url_file"}
+
+
+def overlay(data: Data, environment: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[Fault]]:
+    """Writes the environment's settings into ``data``; gives the variable behind each path, and what was wrong."""
+    sources: dict[KeyPath, str] = {}
+    faults: list[Fault] = []
+    for name in sorted(environment):
+        if not name.startswith(PREFIX):
+            continue
+        steps = name.removeprefix(PREFIX).lower().split("__")
+        if len(steps) == 1 and (steps[0] not in Settings.model_fields or table_at((steps[0],)) or steps[0] in _MANY):
+            continue
+        path = _path(steps, data)
+        fault = _misfit(path, data)
+        if fault:
+            faults.append(Fault(name, fault))
+        else:
+            sources[path] = name
+            _put(data, path, environment[name])
+    return sources, faults
+
+
+_MANY = ("listener", "upstream")
+
+
+def _path(steps: list[str], data: Data) -> KeyPath:
+    if steps[0] == "listener" and len(steps) > 1 and steps[1].isascii() and steps[1].isdigit():
+        return ("listener", int(steps[1]), *steps[2:])
+    if steps[0] == "upstream" and len(steps) > 1 and isinstance(data.get("upstream"), dict):
+        # Variables are written in capitals; the file's own spelling of the name counts.
+        spelt = [name for name in data["upstream"] if name.lower() == steps[1]]
+        return ("upstream", *spelt[:1], *steps[2:]) if spelt else tuple(steps)
+    return tuple(steps)
+
+
+def _misfit(path: KeyPath, data: Data) -> str:
+    """Why nothing can be put there; empty when it can."""
+    table = table_at(path[:-1])
+    if path[0] not in Settings.model_fields:
+        near = difflib.get_close_matches(str(path[0]), Settings.model_fields, n=1)
+        return f"unknown section; did you mean {PREFIX}{near[0].upper()}__…?" if near else "unknown section"
+    if table is None or (table is Settings and len(path) == 1 and (path[0] in _MANY or table_at(path))):
+        example = {"listener": "LISTENER__0__BIND", "upstream": "UPSTREAM__DEFAULT__HOST"}.get(str(path[0]))
+        return f"no setting has this name; write it like {PREFIX}{example}" if example else unknown(path)
+    if path[-1] not in table.model_fields:
+        return unknown(path)
+    if path[0] == "listener" and int(path[1]) > len(_listeners(data)):
+        return f"the next listener would have number {len(_listeners(data))}"
+    return ""
+
+
+def _listeners(data: Data) -> list[Any]:
+    listeners = data.setdefault("listener", [{}])
+    return listeners if isinstance(listeners, list) else []
+
+
+def _put(data: Data, path: KeyPath, text: str) -> None:
+    if path[0] == "listener" and path[1] == len(_listeners(data)):
+        data["listener"].append({})
+    table: Any = data
+    for step in path[:-1]:
+        table = table.setdefault(step, {}) if isinstance(table, dict) else table[step]
+        if not isinstance(table, dict | list):
+            return  # the file has no table here, which is reported for itself
+    key = str(path[-1])
+    for pair in SECRET_PAIRS.items():
+        if key in pair:
+            for name in pair:
+                table.pop(name, None)
+    table[key] = _value(path, text)
+
+
+def _value(path: KeyPath, text: str) -> object:
+    """The text, or for a setting that is a list its items between commas."""
+    table = table_at(path[:-1])
+    annotation = table.model_fields[str(path[-1])].annotation if table else None
+    if get_origin(annotation) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    return text

@@ -1,0 +1,74 @@
+"""What relay, pixel server and pages can do with the ledger, wherever the process is that writes it.
+
+``ledger.store.Store`` writes itself; ``ledger.shared.SharedLedger`` writes or hands over to the process that does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from ledger.message_id import MessageId
+from ledger.reading import LedgerReader
+from ledger.recording import LedgerEvent
+from ledger.records import Hit, MessageRecord, State, Verdict
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Ledger(LedgerReader, ABC):
+    """Every method that changes something returns after its commit, and raises LedgerUnavailable when there is none."""
+
+    @property
+    @abstractmethod
+    def fault(self) -> str | None:
+        """Why the ledger takes no changes at the moment; None when all is well."""
+
+    @abstractmethod
+    async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``change(connection, …)`` in a transaction; what it returned, after the commit. It must be a function
+        marked with ``ledger.changes.change``, so that other processes can name it."""
+
+    @abstractmethod
+    async def register(self, record: MessageRecord) -> None:
+        """Commits a record before its message leaves. Raises LedgerUnavailable after two seconds at most; then the
+        record is not there, nor will it be."""
+
+    @abstractmethod
+    async def settle(
+        self,
+        message: MessageId,
+        state: State,
+        reply: str = "",
+        accepted_at: datetime | None = None,
+        copy: int | None = None,
+    ) -> bool:
+        """What became of a message, or of one of its copies. False when the ledger does not know it."""
+
+    @abstractmethod
+    async def stop(self, message: MessageId, at: datetime) -> bool:
+        """Ends recording for a message. False when the ledger does not know it."""
+
+    @abstractmethod
+    async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
+        """Stores and counts hits; how many. ``again``: some may be stored already, as when a journal is replayed."""
+
+    @abstractmethod
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
+        """How many hits a row stands for by now: pairs of hit id and number, which never goes down."""
+
+    @abstractmethod
+    async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
+        """Gives hits another class and moves their counts along, in one transaction; how many changed."""
+
+    @abstractmethod
+    def subscribe(self) -> AsyncIterator[LedgerEvent]:
+        """What is committed from here on, by any process. One who falls far behind misses the oldest."""
+
+    @abstractmethod
+    async def close(self) -> None: ...

@@ -1,0 +1,126 @@
+"""How a database is opened: where it lies, with which promises, and who may write.
+
+SQLite is read through aiosqlite and written through one synchronous connection in a thread of its own, because every
+statement through an asynchronous driver is a hop between threads, and a group of hits has to cost one
+(docs/decisions/0030). PostgreSQL is read and written through asyncpg. Knows no table.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from config.settings import Settings
+
+# Other processes only ever hold the lock for a backup's last step or an operator's shell. The writer asks again
+# by itself, so waiting long inside one attempt would only keep it from noticing that nobody waits any more.
+BUSY_MILLISECONDS = 200
+READING_BUSY_MILLISECONDS = 2000
+READING_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the ledger is. ``path`` is None for PostgreSQL."""
+
+    url: URL
+    path: Path | None
+    full_sync: bool
+
+    def __repr__(self) -> str:
+        return f"Place({self.path or self.url.render_as_string(hide_password=True)})"
+
+
+def place_of(settings: Settings) -> Place:
+    """Where ``[ledger] url`` points to, relative to ``data_dir``."""
+    return parse_place(settings.ledger.url, settings.data_dir, settings.ledger.durability == "power")
+
+
+def parse_place(text: str, folder: Path, full_sync: bool = True) -> Place:
+    """Raises ValueError for anything but sqlite:///… and postgresql://…."""
+    url = make_url(text)
+    match url.get_backend_name():
+        case "sqlite" if url.database and url.database != ":memory:":
+            path = (folder / url.database).absolute()
+            return Place(URL.create("sqlite", database=str(path)), path, full_sync)
+        case "postgresql":
+            return Place(url.set(drivername="postgresql+asyncpg"), None, full_sync)
+        case _:
+            raise ValueError(f'"{url.get_backend_name()}" is no ledger; write sqlite:///FILE or postgresql://…')
+
+
+def prepare_folder(path: Path) -> None:
+    """The folder with mode 0700 and the file with 0600, whatever the umask is. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def sqlite_writing_engine(place: Place) -> Engine:
+    """An engine of one connection whose transactions take the write lock when they begin.
+
+    A transaction that begins by reading and then writes fails at once when another wrote in between
+    (SQLITE_BUSY_SNAPSHOT), whatever the timeout: hence BEGIN IMMEDIATE.
+    """
+    assert place.path is not None
+    path = place.path
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MILLISECONDS / 1000)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if place.full_sync else 'NORMAL'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+        return connection
+
+    # pysqlite must not begin transactions by itself (isolation_level None): it would leave DDL outside of them.
+    engine = create_engine(
+        "sqlite+pysqlite://", creator=connect, poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reading_engine(place: Place) -> AsyncEngine:
+    """An engine whose connections cannot change anything."""
+    if place.path is None:
+        engine = create_async_engine(place.url, pool_size=READING_CONNECTIONS, pool_pre_ping=True)
+        return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+    url = URL.create("sqlite+aiosqlite", database=place.path.as_uri(), query={"mode": "rw", "uri": "true"})
+    engine = create_async_engine(url, pool_size=READING_CONNECTIONS, max_overflow=2 * READING_CONNECTIONS)
+    engine.dialect.statement_compiler = _HintingCompiler
+    event.listen(engine.sync_engine, "connect", _read_only)
+    return engine
+
+
+class _HintingCompiler(SQLiteCompiler):
+    """Writes ``with_hint`` out, which SQLAlchemy leaves to the dialect and SQLite's leaves out: INDEXED BY."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _read_only(raw_connection: Any, _record: object) -> None:
+    cursor = raw_connection.cursor()
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {READING_BUSY_MILLISECONDS}")
+    cursor.close()
+
+
+Work = Callable[[Connection], Any]

@@ -1,0 +1,40 @@
+"""Values between processes of one installation: length and JSON on a Unix socket that only its owner can open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ledger import wire
+
+LONGEST = 64 * 2**20
+LONGEST_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
+
+
+def socket_path(data_dir: Path) -> Path:
+    """``data_dir/ledger.sock``, or a stand-in of the owner's in the temporary folder where that path is too long."""
+    path = data_dir.absolute() / "ledger.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"mailglass-{os.getuid()}" / f"{name}.sock"
+
+
+def write_frame(writer: asyncio.StreamWriter, value: object) -> None:
+    raw = wire.dump(value)
+    writer.write(len(raw).to_bytes(4, "big") + raw)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Any:
+    """Raises ConnectionError at the end, and ValueError for what is no frame."""
+    try:
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        if length > LONGEST:
+            raise ValueError("the frame is too long")
+        return wire.load(await reader.readexactly(length))
+    except asyncio.IncompleteReadError as end:
+        raise ConnectionResetError("the other process went away") from end

@@ -1,0 +1,125 @@
+"""Lists of hits, newest first, by keyset; with what a reader wants to see beside each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.message_id import MessageId
+from ledger.queries.messages import HIGHEST_LIMIT, visible
+from ledger.queries.rows import HitRow, Page, Viewer, page_of
+from ledger.schema import copy, hit, link, message
+
+
+@dataclass(frozen=True, slots=True)
+class HitFilter:
+    """None and "" ask nothing. ``after`` is a hit's id: only newer ones, for those who follow."""
+
+    message: MessageId | None = None
+    kind: str = ""
+    hit_class: str = ""
+    after: str = ""
+
+
+async def list_hits(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    wanted: HitFilter = HitFilter(),
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[HitRow]:
+    """Hits on unknown messages are shown to administrators only. An unknown ``after`` gives the newest page."""
+    limit = max(1, min(limit, HIGHEST_LIMIT))
+    conditions = _conditions(wanted)
+    if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
+        conditions.append(hit.c.seq < int(cursor))
+    if not viewer.admin:
+        conditions += [hit.c.message_seq.is_not(None), visible(viewer)]
+    statement = (
+        select(hit, message.c.id.label("message_id"), message.c.subject, copy.c.address, link.c.url)
+        .outerjoin(message, message.c.seq == hit.c.message_seq)
+        .outerjoin(copy, and_(copy.c.message_seq == hit.c.message_seq, copy.c.number == hit.c.copy))
+        .outerjoin(
+            link,
+            and_(link.c.message_seq == hit.c.message_seq, link.c.number == hit.c.link, hit.c.link > 0),
+        )
+        .where(*conditions)
+        .order_by(hit.c.seq.desc())
+        .limit(limit + 1)
+    )
+    rows = (await connection.execute(statement)).all()
+    return page_of(list(rows), limit, hit_row, lambda row: str(row.seq))
+
+
+async def newest_hit_seq(connection: AsyncConnection) -> int:
+    """Where somebody begins who only wants what comes from now on."""
+    return int((await connection.execute(select(func.coalesce(func.max(hit.c.seq), 0)))).scalar_one())
+
+
+async def count_hits_after(connection: AsyncConnection, viewer: Viewer, seq: int, most: int = 100) -> int:
+    """How many confirmed, counted hits are newer than that (for the bell); ``most`` when there are more."""
+    newer = (
+        select(hit.c.seq)
+        .join(message, message.c.seq == hit.c.message_seq)
+        .where(hit.c.seq > seq, hit.c.counted, visible(viewer))
+        .where(or_(hit.c["class"] == "human", hit.c["class"] == "image-proxy"))
+        .limit(most)
+        .subquery()
+    )
+    return (await connection.execute(select(func.count()).select_from(newer))).scalar_one()
+
+
+async def recent_facts(
+    connection: AsyncConnection, message_id: MessageId, since_ms: int, limit: int = 500
+) -> list[dict[str, Any]]:
+    """Hits of one message with their facts, oldest first, for looking at their verdicts again."""
+    rows = await connection.execute(
+        select(hit)
+        .join(message, message.c.seq == hit.c.message_seq)
+        .where(message.c.id == message_id.raw, text("hit.at >= :since").bindparams(since=since_ms))
+        .order_by(hit.c.seq.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in reversed(rows.all())]
+
+
+def _conditions(wanted: HitFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.message is not None:
+        of = select(message.c.seq).where(message.c.id == wanted.message.raw).scalar_subquery()
+        found.append(hit.c.message_seq == of)
+    if wanted.kind:
+        found.append(hit.c.kind == wanted.kind)
+    if wanted.hit_class:
+        found.append(hit.c["class"] == wanted.hit_class)
+    if wanted.after:
+        last = select(hit.c.seq).where(hit.c.id == wanted.after).scalar_subquery()
+        found.append(hit.c.seq > func.coalesce(last, 0))
+    return found
+
+
+def hit_row(row: Any) -> HitRow:
+    values = row._mapping
+    return HitRow(
+        seq=row.seq,
+        id=row.id,
+        at=row.at,
+        kind=row.kind,
+        message=MessageId(bytes(row.message_id)) if row.message_id is not None else None,
+        copy=row.copy,
+        link=row.link,
+        method=row.method,
+        hit_class=values["class"],
+        confidence=row.confidence,
+        rule=row.rule,
+        user_agent=row.user_agent,
+        ip=row.ip,
+        repeats=row.repeats,
+        counted=row.counted,
+        subject=row.subject or "",
+        address=row.address or "",
+        url=row.url or "",
+    )

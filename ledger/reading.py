@@ -1,0 +1,127 @@
+"""Reading the ledger: connections that change nothing, and the short answers that every hit asks for.
+
+Shared by the process that writes and by those that hand it their changes. A failed reading is LedgerUnavailable; for
+hits it is an answer ("nothing is known"), since a hit is recorded and answered all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from sqlite3 import Error as SqliteError
+
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.settings import Settings
+from ledger.engine import Place, place_of, reading_engine
+from ledger.faults import LedgerUnavailable
+from ledger.message_id import MessageId, parse_message_id
+from ledger.queries import recording as asking
+from ledger.recording import UNKNOWN, RecordingState
+
+REMEMBERED_STATES = 10_000
+REMEMBERED_COPIES = 1000  # of one message
+STATE_SECONDS = 30.0  # then it is read again: networks of the sender may have come
+UNKNOWN_SECONDS = 2.0
+# A hit must be answered within 300 ms with a ledger that does not answer.
+PATIENCE_SECONDS = 0.1
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LedgerReader:
+    """``read()`` for pages and lists; ``recording`` and ``destination`` for hits."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.place: Place = place_of(settings)
+        self.clock = clock
+        self._engine = reading_engine(self.place)
+        self._inode = self._file_now()
+        self._states: OrderedDict[bytes, dict[int, tuple[float, RecordingState]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that cannot change anything. Raises LedgerUnavailable."""
+        await self._follow_file()
+        connection = self._engine.connect()
+        try:
+            await connection.start()
+        except (DBAPIError, SqliteError, OSError) as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        try:
+            yield connection
+        except ProgrammingError:
+            raise  # a fault of ours
+        except DBAPIError as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        finally:
+            await connection.close()
+
+    async def recording(self, message_id: MessageId, copy: int = 0) -> RecordingState:
+        """What is known of a message, from memory when it was asked lately; UNKNOWN rather than a fault or a wait."""
+        found = self._states.get(message_id.raw, {}).get(copy)
+        if found is not None and found[0] > time.monotonic():
+            return found[1]
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self.read() as connection:
+                window = self.settings.hits.own_address
+                state = await asking.recording(connection, message_id, copy, self.clock(), window)
+        except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
+            return found[1] if found is not None else UNKNOWN
+        self._remember(message_id, copy, state)
+        return state
+
+    def recording_at_hand(self, message_id: MessageId, copy: int = 0) -> RecordingState | None:
+        """The same without asking the database; None when it would have to be asked."""
+        found = self._states.get(message_id.raw, {}).get(copy)
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
+    async def destination(self, message_id: MessageId, link: int) -> str | None:
+        """Where a tracked link leads; None when the ledger does not know or does not answer."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self.read() as connection:
+                return await asking.destination(connection, message_id, link)
+        except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
+            return None
+
+    def forget_state(self, message_id: MessageId) -> None:
+        self._states.pop(message_id.raw, None)
+
+    def _remember(self, message_id: MessageId, copy: int, state: RecordingState) -> None:
+        of_message = self._states.setdefault(message_id.raw, {})
+        if len(of_message) >= REMEMBERED_COPIES:
+            of_message.clear()
+        seconds = STATE_SECONDS if state.known else UNKNOWN_SECONDS
+        of_message[copy] = (time.monotonic() + seconds, state)
+        if len(self._states) > REMEMBERED_STATES:
+            self._states.popitem(last=False)
+
+    def forget_states_of(self, message: str) -> None:
+        """The same for an id written as a ULID."""
+        message_id = parse_message_id(message)
+        if message_id is not None:
+            self.forget_state(message_id)
+
+    async def close_reading(self) -> None:
+        await self._engine.dispose()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        try:
+            status = self.place.path.stat() if self.place.path else None
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino) if status else None
+
+    async def _follow_file(self) -> None:
+        inode = self._file_now()
+        if inode != self._inode:  # deleted and written again, or restored: open connections see the old one
+            self._inode = inode
+            await self._engine.dispose()

@@ -1,0 +1,182 @@
+"""One transaction at a time on the one connection that writes, for SQLite and for PostgreSQL.
+
+Opens the database, creates and upgrades it, notices when its file was taken away or replaced, and says in one
+exception whether waiting may help (``Locked``) or not (``LedgerUnavailable``). Knows no table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ledger.engine import Place, prepare_folder, sqlite_writing_engine
+from ledger.faults import LedgerUnavailable
+from ledger.upgrade import upgrade
+
+log = logging.getLogger("mailglass.ledger")
+T = TypeVar("T")
+_BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Locked(LedgerUnavailable):
+    """Another process holds the write lock: the same transaction may succeed in a moment."""
+
+
+class Transactions(Protocol):
+    """Runs one piece of work in a transaction of its own: all of it is committed when ``run`` returns."""
+
+    async def run(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def shed_traces(self) -> None:
+        """Leaves nothing of what was deleted in the files around the database."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def transactions_for(place: Place) -> Transactions:
+    return SqliteTransactions(place) if place.path is not None else PostgresTransactions(place)
+
+
+class SqliteTransactions:
+    """Everything happens in one thread: a group of changes costs one hop, however many statements it has."""
+
+    def __init__(self, place: Place) -> None:
+        assert place.path is not None
+        self._place = place
+        self._path = place.path
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+        self._inode: tuple[int, int] | None = None
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transaction, work)
+
+    async def shed_traces(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        # What was deleted still stands in the write-ahead log until it is copied over and cut to nothing.
+        try:
+            raw = self._attend().connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (DBAPIError, sqlite3.Error, OSError) as fault:
+            raise self._named(fault) from fault
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._drop)
+        self._executor.shutdown()
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        try:
+            connection = self._attend()
+            with connection.begin():
+                return work(connection)
+        except (IntegrityError, DataError, ProgrammingError):
+            raise
+        except (DBAPIError, sqlite3.Error, OSError) as fault:
+            raise self._named(fault) from fault
+
+    def _named(self, fault: Exception) -> LedgerUnavailable:
+        if isinstance(fault, LedgerUnavailable):
+            return fault
+        original = fault.orig if isinstance(fault, DBAPIError) else fault
+        code = getattr(original, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _BUSY_CODES:
+            return Locked("the ledger is locked by another process")
+        self._drop()  # the next attempt opens it anew, so that a repaired or replaced file is found
+        return LedgerUnavailable(f"the ledger does not take changes: {original}")
+
+    def _attend(self) -> Connection:
+        """The open connection, to the file that is at the path at this moment."""
+        if self._connection is not None:
+            inode = _inode_of(self._path)
+            if inode == self._inode:
+                return self._connection
+            if inode is None:
+                self._rescue()
+            log.error("the ledger's file was replaced; opening it anew")
+            self._drop()
+        return self._open()
+
+    def _open(self) -> Connection:
+        prepare_folder(self._path)
+        self._engine = sqlite_writing_engine(self._place)
+        self._connection = self._engine.connect()
+        self._inode = _inode_of(self._path)
+        with self._connection.begin():
+            if upgrade(self._connection):
+                log.info("the ledger was brought to the present schema")
+        return self._connection
+
+    def _rescue(self) -> None:
+        """Writes the file again that somebody deleted: as long as it is open, everything in it is still there."""
+        assert self._connection is not None
+        rescued = self._path.with_name(self._path.name + ".rescued")
+        rescued.unlink(missing_ok=True)
+        prepare_folder(rescued)  # VACUUM INTO takes an empty file, and keeps its mode
+        raw = self._connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.execute("VACUUM INTO ?", (str(rescued),))
+        self._drop()
+        # A write-ahead log of the deleted file would be replayed into the new one.
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        rescued.rename(self._path)
+        log.error("the ledger's file was deleted; written again from the open one")
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(DBAPIError, sqlite3.Error):
+                self._connection.close()
+        if self._engine is not None:
+            with contextlib.suppress(DBAPIError, sqlite3.Error):
+                self._engine.dispose()
+        self._connection = self._engine = self._inode = None
+
+
+class PostgresTransactions:
+    """The same work, handed to the synchronous face of an asyncpg connection."""
+
+    def __init__(self, place: Place) -> None:
+        self._engine = create_async_engine(place.url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        self._upgraded = False
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        try:
+            if not self._upgraded:
+                async with self._engine.begin() as connection:
+                    await connection.run_sync(upgrade)
+                self._upgraded = True
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except (IntegrityError, DataError, ProgrammingError):
+            raise
+        except (DBAPIError, OSError) as fault:
+            raise LedgerUnavailable(f"the ledger does not take changes: {type(fault).__name__}") from fault
+
+    async def shed_traces(self) -> None:
+        """PostgreSQL reuses deleted rows' room by VACUUM, which is its operator's affair (docs/privacy.md)."""
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _inode_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

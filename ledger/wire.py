@@ -1,0 +1,89 @@
+"""Values of the ledger as JSON and back, for the journal and for the socket between processes. Pure.
+
+Carries what JSON has, and times, spans, bytes, tuples, and the values listed in ``_CLASSES``; nothing else can be
+made by what arrives, whoever sent it.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from ledger import records
+from ledger.message_id import MessageId
+from ledger.recording import LedgerEvent
+
+_CLASSES: dict[str, type[Any]] = {
+    one.__name__: one
+    for one in (
+        MessageId, LedgerEvent, records.MessageRecord, records.CopyRecord, records.LinkRecord, records.Hit,
+        records.Verdict, records.Reason, records.LinkReason, records.State, records.HitKind, records.HitClass,
+        records.Confidence,
+    )
+}  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TYPE = "$"
+
+
+def dump(value: object) -> bytes:
+    """One line of JSON. Raises TypeError for a value that cannot be carried."""
+    return json.dumps(_plain(value), separators=(",", ":")).encode("ascii")
+
+
+def load(raw: bytes) -> Any:
+    """Raises ValueError for anything that ``dump`` did not make."""
+    try:
+        return _value(json.loads(raw))
+    except (KeyError, TypeError, RecursionError) as fault:
+        raise ValueError("not a value of the ledger") from fault
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return {_TYPE: type(value).__name__, "v": value.value}
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return {_TYPE: "time", "v": (value - _EPOCH) // timedelta(microseconds=1)}
+        case timedelta():
+            return {_TYPE: "span", "v": value // timedelta(microseconds=1)}
+        case bytes():
+            return {_TYPE: "bytes", "v": b64encode(value).decode("ascii")}
+        case tuple():
+            return {_TYPE: "tuple", "v": [_plain(one) for one in value]}
+        case list():
+            return [_plain(one) for one in value]
+        case Mapping():
+            return {_TYPE: "map", "v": [[key, _plain(one)] for key, one in value.items()]}
+    if is_dataclass(value) and type(value).__name__ in _CLASSES:
+        return {_TYPE: type(value).__name__} | {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    raise TypeError(f"{type(value).__name__} cannot be carried")
+
+
+def _value(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [_value(one) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    match plain.pop(_TYPE):
+        case "time":
+            return _EPOCH + timedelta(microseconds=plain["v"])
+        case "span":
+            return timedelta(microseconds=plain["v"])
+        case "bytes":
+            return b64decode(plain["v"])
+        case "tuple":
+            return tuple(_value(one) for one in plain["v"])
+        case "map":
+            return {key: _value(one) for key, one in plain["v"]}
+        case name:
+            made = _CLASSES[name]
+            if issubclass(made, Enum):
+                return made(plain["v"])
+            return made(**{key: _value(one) for key, one in plain.items()})

@@ -1,0 +1,126 @@
+"""Reads one hit in the form of the labelled hits: what was asked, and what was known round it. Pure.
+
+What cannot be read is ``LabelledHitFault``, naming the key. Keys that say nothing here (id, expect, note) are let be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.records import HitFacts, HitKind
+from pixel_server.public.classify import HitContext, Neighbours
+from pixel_server.public.windows import Windows
+
+_KINDS = {"pixel": HitKind.OPEN, "open": HitKind.OPEN, "click": HitKind.CLICK, "link": HitKind.CLICK}
+_OWN_SESSION = ("own_cookie", "own_session", "dashboard_session")
+_OWN_NETWORK = ("own_ip_match", "own_network_match", "session_ip_match", "submission_ip_match")
+_LINKS_WITHIN = re.compile(r"(?:distinct_)?links_(?:same|from)_source(?:_within_(\d+(?:\.\d+)?)_?s)?")
+# A browser's own request for the link, after an Office program looked: told as yes or no, or as seconds until it came.
+_FOLLOWED = re.compile(r"(?:followed_by_)?browser(?:_get)?(?:_follow(?:s|ed))?(?:_within_\d+_?s)?")
+_FOLLOWED_AFTER = re.compile(r"browser(?:_get)?(?:_follow(?:s|ed))?_after_s(?:econds)?")
+
+
+class LabelledHitFault(ValueError):
+    """A hit that cannot be read; the text says what is wrong with which key."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledHit:
+    """One hit as told."""
+
+    facts: HitFacts
+    context: HitContext
+
+
+def read_hit(value: Any) -> LabelledHit:
+    """The hit a JSON value tells. Raises LabelledHitFault."""
+    if isinstance(value, LabelledHitFault):
+        raise value
+    if not isinstance(value, dict):
+        raise LabelledHitFault("a hit is a JSON object")
+    kind = _KINDS.get(_text(value, "path_kind", "").lower())
+    if kind is None:
+        raise LabelledHitFault('path_kind must be "pixel" or "click"')
+    told = value.get("context") or {}
+    if not isinstance(told, dict):
+        raise LabelledHitFault("context must be an object")
+    facts = HitFacts(_text(value, "method", "GET"), _headers(value.get("headers")), _text(value, "ip", ""))
+    return LabelledHit(facts, _context(kind, _number(value, "delay_s"), told))
+
+
+def _context(kind: HitKind, delay: float | None, told: Mapping[str, Any]) -> HitContext:
+    asn, links = _whole(told, "asn"), _whole(told, "links_in_message")
+    neighbours = Neighbours(_links_from_source(told), links, _followed(told))
+    return HitContext(
+        kind,
+        delay,
+        own_session=any(_flag(told, key) for key in _OWN_SESSION),
+        own_network_match=any(_flag(told, key) for key in _OWN_NETWORK),
+        neighbours=neighbours,
+        loopback=_flag(told, "loopback"),
+        asn=asn,
+    )
+
+
+def _links_from_source(told: Mapping[str, Any]) -> int:
+    counts = [1]
+    for key in told:
+        match = _LINKS_WITHIN.fullmatch(key)
+        if match and (match[1] is None or float(match[1]) <= Windows().burst):
+            counts.append(_whole(told, key) or 1)
+    return max(counts)
+
+
+def _followed(told: Mapping[str, Any]) -> bool | None:
+    for key in told:
+        if _FOLLOWED_AFTER.fullmatch(key):
+            seconds = _number(told, key)
+            return seconds is not None and seconds <= Windows().office_browser
+        if _FOLLOWED.fullmatch(key):
+            return None if told[key] is None else _flag(told, key)
+    return None
+
+
+def _headers(value: Any) -> Mapping[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise LabelledHitFault("headers must be an object of strings")
+    return value
+
+
+def _text(value: Mapping[str, Any], key: str, default: str) -> str:
+    found = value.get(key, default)
+    if found is None:
+        return default
+    if not isinstance(found, str):
+        raise LabelledHitFault(f"{key} must be text")
+    return found
+
+
+def _number(value: Mapping[str, Any], key: str) -> float | None:
+    found = value.get(key)
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise LabelledHitFault(f"{key} must be a number")
+    return float(found)
+
+
+def _whole(value: Mapping[str, Any], key: str) -> int | None:
+    found = value.get(key)
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise LabelledHitFault(f"context.{key} must be a whole number")
+    return found
+
+
+def _flag(value: Mapping[str, Any], key: str) -> bool:
+    found = value.get(key, False)
+    if not isinstance(found, bool):
+        raise LabelledHitFault(f"context.{key} must be true or false")
+    return found

@@ -1,0 +1,154 @@
+"""Times, numbers and counts in a reader's own words: "opened twice, last today 10:03". Pure.
+
+Every sentence about opens and clicks is made here, so that icons, cards, tables and notifications say the same. A
+machine's fetch is never called an open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from babel.dates import format_date, format_datetime, format_skeleton, format_time, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+from ledger.queries.rows import Counts
+from pixel_server.dashboard.languages import Language
+
+
+class Fill(StrEnum):
+    """How an icon is drawn."""
+
+    NONE = "none"  # not tracked for it
+    HOLLOW = "hollow"
+    HALF = "half"  # only possible
+    FILLED = "filled"  # confirmed
+
+
+def fill_of(tracked: bool, counts: Counts) -> Fill:
+    if counts.confirmed:
+        return Fill.FILLED
+    if counts.possible:
+        return Fill.HALF
+    return Fill.HOLLOW if tracked else Fill.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    language: Language
+    zone: tzinfo
+    now: datetime
+
+    def _(self, sentence: str) -> str:
+        return self.language.sentences.gettext(sentence)
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)
+
+    def day_of(self, moment: datetime) -> date:
+        return self.local(moment).date()
+
+    def clock(self, moment: datetime) -> str:
+        """10:03"""
+        return format_time(self.local(moment), "short", locale=self.language.locale)
+
+    def day(self, moment: datetime) -> str:
+        """Today, Yesterday, Monday 16 November, 3 January 2025"""
+        return self.day_name(self.day_of(moment))
+
+    def day_name(self, day: date) -> str:
+        today = self.day_of(self.now)
+        if day == today:
+            return self._("Today")
+        if day == today - timedelta(days=1):
+            return self._("Yesterday")
+        if day.year == today.year:
+            return format_skeleton("MMMMEEEEd", _noon(day), locale=self.language.locale)
+        return format_date(day, "long", locale=self.language.locale)
+
+    def short_day(self, day: date) -> str:
+        """16 Nov"""
+        return format_skeleton("MMMd", _noon(day), locale=self.language.locale)
+
+    def weekday(self, number: int) -> str:
+        """Mon for 0"""
+        return format_date(date(2024, 1, 1 + number), "EEE", locale=self.language.locale)
+
+    def when(self, moment: datetime) -> str:
+        """today 10:03, yesterday 18:20, Mon 10:03 within the week, else 3 Nov, 10:03"""
+        day, today, clock = self.day_of(moment), self.day_of(self.now), self.clock(moment)
+        if day == today:
+            return self._("today %(clock)s") % {"clock": clock}
+        if day == today - timedelta(days=1):
+            return self._("yesterday %(clock)s") % {"clock": clock}
+        if timedelta() < today - day < timedelta(days=7):
+            return f"{format_date(day, 'EEE', locale=self.language.locale)} {clock}"
+        if day.year == today.year:
+            return f"{self.short_day(day)}, {clock}"
+        return format_date(day, "medium", locale=self.language.locale)
+
+    def full(self, moment: datetime) -> str:
+        """The whole date with seconds and zone."""
+        return format_datetime(self.local(moment), "full", locale=self.language.locale)
+
+    def seconds(self, moment: datetime) -> str:
+        """3 Nov, 10:03:12"""
+        clock = format_time(self.local(moment), "medium", locale=self.language.locale)
+        return f"{self.short_day(self.day_of(moment))}, {clock}"
+
+    def after(self, span: timedelta) -> str:
+        """3 minutes, for the time that passed."""
+        return format_timedelta(span, granularity="second", threshold=1.2, locale=self.language.locale)
+
+    def number(self, value: int) -> str:
+        return format_decimal(value, locale=self.language.locale)
+
+    def percent(self, part: int, whole: int) -> str:
+        return format_percent(part / whole if whole else 0, locale=self.language.locale)
+
+    def opened(self, tracked: bool, counts: Counts, last: datetime | None) -> str:
+        """The accessible name of an open icon."""
+        match fill_of(tracked, counts):
+            case Fill.FILLED:
+                times = self._times(self._("opened"), counts.confirmed)
+                return self._with_last(times, counts.confirmed, last)
+            case Fill.HALF:
+                return self._("perhaps opened: only fetched ahead by a privacy service")
+            case Fill.HOLLOW:
+                return self._("not opened yet")
+            case Fill.NONE:
+                return self._("opens are not tracked")
+
+    def clicked(self, tracked: bool, counts: Counts, last: datetime | None) -> str:
+        """The accessible name of a link icon."""
+        match fill_of(tracked, counts):
+            case Fill.FILLED:
+                times = self._times(self._("links followed"), counts.confirmed)
+                return self._with_last(times, counts.confirmed, last)
+            case Fill.HALF:
+                return self._("perhaps followed")
+            case Fill.HOLLOW:
+                return self._("no link followed yet")
+            case Fill.NONE:
+                return self._("links are not tracked")
+
+    def _times(self, verb: str, count: int) -> str:
+        match count:
+            case 1:
+                return self._("%(verb)s once") % {"verb": verb}
+            case 2:
+                return self._("%(verb)s twice") % {"verb": verb}
+            case _:
+                return self._("%(verb)s %(count)s times") % {"verb": verb, "count": self.number(count)}
+
+    def _with_last(self, times: str, count: int, last: datetime | None) -> str:
+        if last is None:
+            return times
+        if count == 1:
+            return self._("%(times)s, %(when)s") % {"times": times, "when": self.when(last)}
+        return self._("%(times)s, last %(when)s") % {"times": times, "when": self.when(last)}
+
+
+def _noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)

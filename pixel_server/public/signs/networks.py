@@ -1,0 +1,83 @@
+"""Lists of networks: is an address in one of them, and which autonomous system announces it.
+
+Addresses are compared as integers in sorted, merged ranges, so that a list of some hundred thousand networks stays
+small and is searched in microseconds. Pure; reading files is loading.py's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+_Range = tuple[int, int, int]  # first address, last address, label
+
+
+def parse_address(text: str) -> Address | None:
+    """The address a text names, without zone; IPv4 inside IPv6 (RFC 4291 section 2.5.5.2) is IPv4. Else None."""
+    try:
+        address = ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+class NetworkTable:
+    """Networks with a number each (0 where only membership counts). Of nested networks the narrowest answers."""
+
+    def __init__(self, entries: Iterable[tuple[Network, int]] = ()) -> None:
+        by_version: dict[int, list[_Range]] = {4: [], 6: []}
+        for network, label in entries:
+            span = (int(network.network_address), int(network.broadcast_address), label)
+            by_version[network.version].append(span)
+        self._ranges = {version: _flatten(ranges) for version, ranges in by_version.items()}
+        self._starts = {version: [first for first, _, _ in ranges] for version, ranges in self._ranges.items()}
+
+    def label_of(self, address: Address) -> int | None:
+        """The number of the narrowest network that holds the address; None outside all of them."""
+        value = int(address)
+        position = bisect_right(self._starts[address.version], value) - 1
+        if position < 0:
+            return None
+        _, last, label = self._ranges[address.version][position]
+        return label if value <= last else None
+
+    def __contains__(self, address: Address) -> bool:
+        return self.label_of(address) is not None
+
+
+def _flatten(ranges: Iterable[_Range]) -> list[_Range]:
+    """Disjoint ranges in order; where ranges nest, the inner one's label; neighbours with one label are merged."""
+    flat: list[_Range] = []
+    open_ranges: list[_Range] = []  # those that hold the present position, the narrowest last
+    position = 0
+
+    def close_until(end: int) -> None:
+        nonlocal position
+        while open_ranges and open_ranges[-1][1] < end:
+            _, last, label = open_ranges.pop()
+            if position <= last:
+                _append(flat, (position, last, label))
+                position = last + 1
+
+    # Wider networks first where two begin alike; networks never overlap without nesting.
+    for first, last, label in sorted(ranges, key=lambda item: (item[0], -item[1])):
+        close_until(first)
+        if open_ranges and position < first:
+            _append(flat, (position, first - 1, open_ranges[-1][2]))
+        position = first
+        open_ranges.append((first, last, label))
+    close_until(2**128)
+    return flat
+
+
+def _append(flat: list[_Range], item: _Range) -> None:
+    first, last, label = item
+    if flat and flat[-1][1] + 1 == first and flat[-1][2] == label:
+        flat[-1] = (flat[-1][0], last, label)
+    else:
+        flat.append(item)
