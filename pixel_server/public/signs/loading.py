@@ -113,14 +113,15 @@ def _supplied(path: Path) -> Iterator[tuple[Network, str]]:
         sources = sorted(path.iterdir()) if path.is_dir() else [path]
         for source in sources:
             for number, line in enumerate(source.read_text("utf-8").splitlines(), 1):
-                if line.strip() and not line.lstrip().startswith("#"):
-                    yield _entry(line, f"{source}, line {number}")
+                entry = line.partition("#")[0].strip()
+                if entry:
+                    yield _entry(entry, f"{source}, line {number}")
     except (OSError, UnicodeDecodeError) as error:
         raise SignsFault(f"{path}: {error}") from error
 
 
 def _entry(line: str, place: str) -> tuple[Network, str]:
-    network, label, *_ = [*re.split(r"[\s,]", line.strip()), ""]
+    network, label, *_ = [*re.split(r"[\s,]+", line), ""]
     try:
         parsed = ip_network(network, strict=False)
     except ValueError as error:
