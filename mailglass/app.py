@@ -36,7 +36,7 @@ COMMANDS = {
     "export": ("mailglass.commands.exporting:export", "Write out hits with their messages."),
     "stop": ("mailglass.commands.stopping:stop", "Stop recording for a message; its links still redirect."),
     "classify": ("mailglass.commands.classify:classify", "Say who made hits given as JSON lines."),
-    "reclassify": ("mailglass.commands.classify:reclassify", "Apply the present rules to stored hits."),
+    "reclassify": ("mailglass.commands.reclassify:reclassify", "Apply the present rules to stored hits."),
     "user": ("mailglass.commands.accounts:user_app", "Dashboard accounts."),
     "token": ("mailglass.commands.accounts:token_app", "API tokens."),
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
