@@ -23,13 +23,14 @@ from pixel_server.rule_words import words_of
 
 File = Annotated[str, typer.Argument(metavar="[FILE|-]", help='hits as JSON lines, an array or {"vectors": …}')]
 Networks = Annotated[Path | None, typer.Option(help="network lists, as in [hits] networks_file")]
+Crawlers = Annotated[bool, typer.Option("--crawler-list", help="also ask the package crawler-user-agents (R20)")]
 Why = Annotated[bool, typer.Option("--why", help="add what the rule says and what it matched")]
 
 
-def classify(file: File = "-", networks: Networks = None, why: Why = False) -> None:
+def classify(file: File = "-", networks: Networks = None, crawler_list: Crawlers = False, why: Why = False) -> None:
     """Say who made each hit: class, confidence and rule, one JSON line a hit."""
     try:
-        signs = load_signs(networks)
+        signs = load_signs(networks, crawler_list)
     except SignsFault as error:
         _leave(str(error), 2)
     try:

@@ -55,7 +55,14 @@ def a_hit(name: str, message_number: int, copy_number: int = 0, link_number: int
     kind = HitKind.CLICK if link_number else HitKind.OPEN
     verdict = Verdict(HitClass.HUMAN, Confidence.PROBABLE, "R22")
     return Hit(
-        name.rjust(26, "0"), NOW, kind, MessageId(bytes([message_number]) * 16), copy_number, link_number, "GET", verdict
+        name.rjust(26, "0"),
+        NOW,
+        kind,
+        MessageId(bytes([message_number]) * 16),
+        copy_number,
+        link_number,
+        "GET",
+        verdict,
     )
 
 
