@@ -27,6 +27,7 @@ from ledger.message_id import MessageId
 from ledger.reading import utc_now
 from ledger.recording import LedgerEvent
 from ledger.records import Hit, MessageRecord, State, Verdict
+from ledger.retention import keep_tidy
 from ledger.socket_server import EVENT, SocketServer
 from ledger.store import Store
 
@@ -155,6 +156,7 @@ class SharedLedger(Ledger):
             self._lock.give_back()
             raise
         self._tasks.append(asyncio.create_task(self._pass_on(self._own.subscribe()), name="own events"))
+        self._tasks.append(asyncio.create_task(keep_tidy(self._own), name="tidying"))
         return True
 
     async def _connect(self) -> bool:
