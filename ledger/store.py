@@ -129,8 +129,8 @@ class Store(Ledger):
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
         return len(stored)
 
-    async def add_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        await self.write(hits_writing.add_repeats, repeats)
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
+        await self.write(hits_writing.set_repeats, repeats)
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
         changed = await self._writer.write(
