@@ -272,6 +272,14 @@ class Privacy(Table):
     keep_hits: Duration = Field(timedelta(days=400), description="then hits become daily counts; links work on")
     notice: bool = Field(False, description="true: every tracked message says so visibly")
     honour_gpc: bool = Field(False, description="true: a click with Sec-GPC is stored without identity")
+    whole_minutes: bool = Field(False, description="true: times of hits are kept to the minute")
+    keep_subject: bool = Field(True, description="false: subjects are not stored")
+    consent_valid: Duration = Field(timedelta(days=730), description="a confirmed consent holds that long")
+    ask_again: Duration = Field(
+        timedelta(days=182), description="how long after a request or a no it may be asked again"
+    )
+    controller: str = Field("", description="who is responsible: name and address, shown to recipients")
+    contact: str = Field("", description="where recipients can write, shown to them")
 
     @field_validator("keep_hits")
     @classmethod

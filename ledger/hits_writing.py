@@ -32,6 +32,10 @@ KNOWN_MESSAGES = text(
     """
 ).bindparams(bindparam("ids", expanding=True))
 
+SILENCES = text("SELECT message_seq, copy, kind FROM silence WHERE message_seq IN :messages").bindparams(
+    bindparam("messages", expanding=True)
+)
+
 KNOWN_HITS = text("SELECT id FROM hit WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 
 _COUNTS = """
@@ -79,7 +83,7 @@ ADD_TO_HOUR = text(
         {", ".join(f"{name} = hourly.{name} + excluded.{name}" for name in _HOURLY)}
     """  # noqa: S608
 )
-ADD_REPEATS = text("UPDATE hit SET repeats = repeats + :more WHERE id = :id")
+SET_REPEATS = text("UPDATE hit SET repeats = :n WHERE id = :id AND repeats < :n")
 RECENT_VIEWS = text(
     """
     SELECT hit.at, hit.kind, hit.message_seq, hit.copy, hit.link, hit.class AS hit_class, hit.user_agent, hit.ip,
@@ -119,7 +123,7 @@ def add_hits(
     for hit in hits:
         message = book.messages.get(hit.message.raw)
         at = _milliseconds(hit)
-        if message is not None and at >= message.recording_ends:
+        if message is not None and (at >= message.recording_ends or (hit.copy, hit.kind.value) in message.silent):
             continue
         seq += 1
         counted = message is not None and _count(book, tally, message, hit, at, repeat_window)
@@ -152,10 +156,10 @@ def write_tally(connection: Connection, tally: Tally) -> None:
         )
 
 
-def add_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
-    """Counts further hits in the rows of earlier ones: pairs of hit id and number."""
+def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
+    """How many hits the rows of these stand for by now; the number never goes down, so saying it twice is harmless."""
     if repeats:
-        connection.execute(ADD_REPEATS, [{"id": hit, "more": more} for hit, more in repeats])
+        connection.execute(SET_REPEATS, [{"id": hit, "n": number} for hit, number in repeats])
 
 
 def view_key(message_seq: int, shared: bool, kind: str, copy: int, link: int, hit_class: str, source: str) -> ViewKey:
@@ -209,10 +213,20 @@ def _learn_messages(connection: Connection, book: Book, ids: Iterable[bytes]) ->
     unknown = [raw for raw in ids if raw not in book.messages]
     if not unknown:
         return
-    for row in connection.execute(KNOWN_MESSAGES, {"ids": unknown}):
+    rows = connection.execute(KNOWN_MESSAGES, {"ids": unknown}).all()
+    silent = _silences(connection, [row.seq for row in rows])
+    for row in rows:
         ends = recording_ends(row.stopped_at, row.record_until)
         shared = row.recipient_count > 1
-        book.remember(bytes(row.id), KnownMessage(row.seq, row.login, row.sender, shared, ends))
+        known = KnownMessage(row.seq, row.login, row.sender, shared, ends, silent.get(row.seq, frozenset()))
+        book.remember(bytes(row.id), known)
+
+
+def _silences(connection: Connection, messages: list[int]) -> dict[int, frozenset[tuple[int, str]]]:
+    found: dict[int, frozenset[tuple[int, str]]] = {}
+    for row in connection.execute(SILENCES, {"messages": messages}):
+        found[row.message_seq] = found.get(row.message_seq, frozenset()) | {(row.copy, row.kind)}
+    return found
 
 
 def _learn_views(connection: Connection, book: Book, since: int) -> None:

@@ -18,9 +18,10 @@ class RecordingState:
     record_until: datetime | None = None
     tracked_links: int = 0
     own_networks: frozenset[str] = frozenset()  # the sender's, of the last 24 hours
+    silent: frozenset[str] = frozenset()  # kinds of hit that this copy's recipient withdrew from
 
-    def may_record(self, at: datetime) -> bool:
-        return may_record(at, self.stopped_at, self.record_until)
+    def may_record(self, at: datetime, kind: str = "") -> bool:
+        return kind not in self.silent and may_record(at, self.stopped_at, self.record_until)
 
 
 UNKNOWN = RecordingState(known=False)

@@ -121,8 +121,8 @@ class SharedLedger(Ledger):
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
         return int(await self._ask("add_hits", list(hits), again))
 
-    async def add_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        await self._ask("add_repeats", list(repeats))
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
+        await self._ask("set_repeats", list(repeats))
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
         return int(await self._ask("change_verdicts", list(changes)))

@@ -79,6 +79,16 @@ class Store(Ledger):
 
         return await self._writer.write(work)
 
+    async def write_with_book(
+        self, change: Callable[Concatenate[Connection, Book, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for changes to what the writer remembers of messages."""
+        return await self._writer.write(lambda connection: change(connection, self._book, *args, **kwargs))
+
+    async def shed_traces(self) -> None:
+        """After an erasure: nothing of what was deleted stays in the files around the database."""
+        await self._writer.shed_traces()
+
     async def register(self, record: MessageRecord) -> None:
         done = asyncio.ensure_future(self._writer.write(partial(_register, self._book, record)))
         try:
@@ -119,8 +129,8 @@ class Store(Ledger):
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
         return len(stored)
 
-    async def add_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        await self.write(hits_writing.add_repeats, repeats)
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
+        await self.write(hits_writing.set_repeats, repeats)
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
         changed = await self._writer.write(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.consent_schema import silence
 from ledger.message_id import MessageId
 from ledger.recording import UNKNOWN, RecordingState
 from ledger.schema import copy, link, message, session
@@ -46,7 +47,9 @@ async def recording(
     if row is None:
         return UNKNOWN
     networks = await _own_networks(connection, row.login, row.sender, now, own_window)
-    return RecordingState(True, row.accepted_at, row.stopped_at, row.record_until, row.tracked_links, networks)
+    withdrawn = select(silence.c.kind).where(silence.c.message_seq == row.seq, silence.c.copy == copy_number)
+    silent = frozenset((await connection.execute(withdrawn)).scalars())
+    return RecordingState(True, row.accepted_at, row.stopped_at, row.record_until, row.tracked_links, networks, silent)
 
 
 async def _own_networks(

@@ -1,0 +1,117 @@
+"""What can happen to a consent, and what follows from it. Pure.
+
+Consents are never changed: events are added, and where somebody stands is what their events come to. An event is for
+one purpose, or for all, and for one sender, or for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class ConsentPurpose(StrEnum):
+    OPENS = "opens"
+    LINKS = "links"
+
+
+class Action(StrEnum):
+    """ask: a request was sent. grant: a box was ticked. confirm: by a link in a mail to the address itself.
+    import: from a document. erase: everything about the person was erased; they are not tracked from then on."""
+
+    ASK = "ask"
+    GRANT = "grant"
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+    EXPIRE = "expire"
+    IMPORT = "import"
+    ERASE = "erase"
+    RESTRICT = "restrict"
+    UNRESTRICT = "unrestrict"
+
+
+class Standing(StrEnum):
+    """Where a person stands with one purpose and one sender."""
+
+    UNKNOWN = "unknown"
+    ASKED = "asked"
+    GRANTED = "granted"  # not usable before it is confirmed
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEvent:
+    """One thing that happened. ``purpose`` None is all purposes; ``sender`` "" is all senders."""
+
+    at: datetime
+    action: Action
+    purpose: ConsentPurpose | None = None
+    sender: str = ""
+    method: str = ""  # page, import, command, reply, …
+    language: str = ""
+    text_version: str = ""
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    actor: str = ""  # an account's name, "recipient", "system"
+
+
+_FOLLOWS = {
+    Action.ASK: Standing.ASKED,
+    Action.GRANT: Standing.GRANTED,
+    Action.CONFIRM: Standing.CONFIRMED,
+    Action.IMPORT: Standing.CONFIRMED,
+    Action.REFUSE: Standing.REFUSED,
+    Action.WITHDRAW: Standing.WITHDRAWN,
+    Action.ERASE: Standing.WITHDRAWN,
+    Action.EXPIRE: Standing.EXPIRED,
+}
+
+
+def standing(
+    events: Iterable[ConsentEvent], purpose: ConsentPurpose, sender: str, now: datetime, valid_for: timedelta
+) -> Standing:
+    """What a person's events, oldest first, come to. A confirmation holds for ``valid_for``; asking again does not
+    take a confirmed consent away, nor does it undo a withdrawal."""
+    state, since, restricted = Standing.UNKNOWN, now, False
+    for event in events:
+        if event.purpose not in (None, purpose) or event.sender not in ("", sender):
+            continue
+        match event.action:
+            case Action.RESTRICT:
+                restricted = True
+            case Action.UNRESTRICT:
+                restricted = False
+            case Action.ASK if state in (Standing.CONFIRMED, Standing.WITHDRAWN):
+                pass
+            case action:
+                state, since = _FOLLOWS[action], event.at
+    if restricted:
+        return Standing.RESTRICTED
+    if state is Standing.CONFIRMED and now >= since + valid_for:
+        return Standing.EXPIRED
+    return state
+
+
+def may_track(state: Standing, required: bool) -> bool:
+    """The gate. ``required``: only a confirmed consent opens it; otherwise the sender's wish is enough, unless the
+    recipient said no."""
+    if required:
+        return state is Standing.CONFIRMED
+    return state not in (Standing.WITHDRAWN, Standing.REFUSED, Standing.RESTRICTED)
+
+
+def may_ask(events: Iterable[ConsentEvent], now: datetime, pause: timedelta) -> bool:
+    """Whether a request may be sent: not within ``pause`` of the last one, of a refusal or of a withdrawal, and never
+    after an erasure."""
+    for event in events:
+        if event.action is Action.ERASE:
+            return False
+        if event.action in (Action.ASK, Action.REFUSE, Action.WITHDRAW) and now < event.at + pause:
+            return False
+    return True

@@ -1,0 +1,34 @@
+"""Who a recipient is to the ledger of consents: a keyed hash of the normalised address. Pure; the key is an argument.
+
+Normalised means: white space round it gone, Unicode NFC, the domain as IDNA, all in lower case. Local parts differ by
+case in theory (RFC 5321 section 2.4) and never in practice; a person must not be asked twice for one letter's case.
+Tags (``ann+news@``) and aliases stay different people: we cannot know, and a consent must not spread by a guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+
+import idna
+
+KEY_BYTES = 32
+
+
+def normalise(address: str) -> str:
+    """The form under which an address is known; an address without domain stays as it is, lower-cased."""
+    text = unicodedata.normalize("NFC", address.strip().removeprefix("<").removesuffix(">").strip())
+    local, at, domain = text.rpartition("@")
+    if not at:
+        return text.lower()
+    try:
+        domain = idna.encode(domain, uts46=True).decode("ascii") if not domain.isascii() else domain
+    except (idna.IDNAError, UnicodeError):
+        pass  # no name that DNS could know: compared as it is written
+    return f"{local}@{domain}".lower()
+
+
+def person_key(site_key: bytes, address: str) -> bytes:
+    """32 bytes that stand for a person in the ledger. Without the site's key nobody can go from there to an address,
+    or try addresses out."""
+    return hmac.digest(site_key, b"person\0" + normalise(address).encode("utf-8", "surrogatepass"), "sha256")

@@ -1,0 +1,5 @@
+"""``python -m mailglass`` is the command ``mailglass``."""
+
+from mailglass.app import main
+
+main()

@@ -1,0 +1,98 @@
+"""Cuts what a client sends into command lines, and reads of a command just what the relay must know. Pure.
+
+A line ends in CR LF and nowhere else: bare CR, bare LF and NUL inside commands are refused, so that we and the
+upstream can never see different commands (RFC 5321 section 2.3.8). The line itself goes on with its exact octets;
+addresses are read leniently and only for the record.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relay.replies import Refusal
+
+# RFC 5321 section 4.5.3.1.4 gives 512 octets; extensions add to MAIL and RCPT (RFC 3461: 500 and more, RFC 4954:
+# 500, …), and RFC 4954 section 4 gives AUTH 12,288.
+COMMAND_OCTETS = 512
+PARAMETER_COMMAND_OCTETS = 4096
+AUTH_OCTETS = 12_288 + 2
+_LONGER = {b"MAIL": PARAMETER_COMMAND_OCTETS, b"RCPT": PARAMETER_COMMAND_OCTETS, b"AUTH": AUTH_OCTETS + 64}
+LONGEST_LINE = AUTH_OCTETS + 64
+
+_FORBIDDEN = re.compile(rb"[\r\n\0]")
+_PATH = re.compile(
+    rb"\s*(?:FROM|TO):[ \t]*<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
+)
+
+
+class CommandLines:
+    """What a client has sent and nobody has read yet."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def add(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+
+    def take_rest(self) -> bytes:
+        """All that is left, for whoever reads on otherwise (DATA)."""
+        rest, self._buffer = self._buffer, b""
+        return rest
+
+    def next(self) -> bytes | Refusal | None:
+        """The next line without its CR LF; None when it is not complete; a refusal when it never can be right."""
+        buffer = self._buffer
+        end = buffer.find(b"\n")
+        if end == -1:
+            return Refusal.COMMAND_TOO_LONG if len(buffer) > LONGEST_LINE else None
+        line = buffer[: end - 1]
+        if end == 0 or buffer[end - 1] != 13 or _FORBIDDEN.search(line):
+            return Refusal.COMMAND_LINE_END
+        self._buffer = buffer[end + 1 :]
+        return line
+
+
+def verb_of(line: bytes) -> bytes:
+    return line.partition(b" ")[0].upper()
+
+
+def is_too_long(verb: bytes, line: bytes) -> bool:
+    return len(line) + 2 > COMMAND_OCTETS and len(line) + 2 > _LONGER.get(verb, COMMAND_OCTETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The address of a MAIL or RCPT command, as written between its angle brackets, and its parameters."""
+
+    address: str
+    parameters: tuple[bytes, ...]
+
+    def value_of(self, keyword: bytes) -> bytes | None:
+        """The value of ``keyword=…`` (in capitals); empty for a bare keyword; None when it is not there."""
+        for parameter in self.parameters:
+            name, _, value = parameter.partition(b"=")
+            if name.upper() == keyword:
+                return value
+        return None
+
+
+def path_of(line: bytes) -> Path:
+    """What a MAIL or RCPT line names. A line of odd shape gives all of its argument: the upstream is to judge it."""
+    argument = line[4:]
+    match = _PATH.fullmatch(argument)
+    if match is None:
+        return Path(argument.partition(b":")[2].strip().decode("utf-8", "surrogateescape"), ())
+    address, parameters = match.groups()
+    return Path(address.decode("utf-8", "surrogateescape"), tuple((parameters or b"").split()))
+
+
+def declared_size(path: Path) -> int | Refusal | None:
+    """The octets of ``SIZE=`` (RFC 1870); None when not given; a refusal when it is no number."""
+    value = path.value_of(b"SIZE")
+    if value is None:
+        return None
+    return int(value) if re.fullmatch(rb"[0-9]{1,20}", value) else Refusal.BAD_ARGUMENT

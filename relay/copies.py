@@ -1,0 +1,60 @@
+"""Which copies of a message there are, and what has become of the message as a whole. Pure.
+
+Every recipient the upstream accepted gets one copy, numbered from 1 in the order of the RCPT commands; the number
+stands in that copy's tokens. A copy that may not be tracked is the message as the client wrote it, less its control
+headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.records import CopyRecord, State
+from ledger.tokens import HIGHEST_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient the upstream accepted. ``rcpt`` is the RCPT line, as the client wrote it."""
+
+    rcpt: bytes
+    address: str
+    may_be_tracked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCopy:
+    """What one recipient is to get. ``number`` is the one in its tokens."""
+
+    number: int
+    rcpt: bytes
+    address: str
+    tracked: bool
+
+
+def plan_copies(recipients: Sequence[Recipient], tracked: bool) -> tuple[PlannedCopy, ...]:
+    """One copy a recipient; none is tracked when the message is not.
+
+    Raises ValueError when there are more recipients than a token can number.
+    """
+    if len(recipients) > HIGHEST_NUMBER:
+        raise ValueError(f"{len(recipients)} recipients are more than tokens can number")
+    return tuple(
+        PlannedCopy(number, one.rcpt, one.address, tracked and one.may_be_tracked)
+        for number, one in enumerate(recipients, start=1)
+    )
+
+
+def copy_records(copies: Iterable[PlannedCopy]) -> tuple[CopyRecord, ...]:
+    """What the ledger is told before the first copy leaves."""
+    return tuple(CopyRecord(copy.number, copy.address, State.QUEUED) for copy in copies)
+
+
+def state_of(copies: Iterable[State]) -> State:
+    """The state of a message from the states of its copies: ``queued`` while one waits, then the one they share,
+    else ``partly``."""
+    found = set(copies)
+    if State.QUEUED in found:
+        return State.QUEUED
+    return found.pop() if len(found) == 1 else State.PARTLY

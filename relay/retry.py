@@ -1,0 +1,40 @@
+"""When a waiting copy is tried again, and when it is given up. Pure: clock and chance are arguments.
+
+The pause doubles with every try, up to an hour, and is spread by a quarter to either side so that many copies
+refused together do not come back together. RFC 5321 section 4.5.4.1 asks for at least half an hour between later
+tries and for giving up after days; the first tries come sooner because greylisting ends within minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """How long to wait after the first failed try, and how old a copy may become."""
+
+    first_retry: timedelta = timedelta(minutes=5)
+    expiry: timedelta = timedelta(days=2)
+
+    def expires_at(self, spooled_at: datetime) -> datetime:
+        return spooled_at + self.expiry
+
+    def next_try(self, spooled_at: datetime, now: datetime, tries: int, chance: float) -> datetime | None:
+        """When to try again after ``tries`` failed ones; None when the copy has expired.
+
+        ``chance`` is a number from 0 up to 1. The last try falls on the expiry itself, never after it.
+        """
+        end = self.expires_at(spooled_at)
+        if now >= end:
+            return None
+        return min(now + self.pause(tries, chance), end)
+
+    def pause(self, tries: int, chance: float) -> timedelta:
+        """The wait after that many failed tries (from 1)."""
+        # 2**10 first pauses exceed any ceiling that is not silly; a larger exponent would only overflow.
+        doubled = self.first_retry * (1 << min(max(tries, 1) - 1, 10))
+        return min(doubled, max(LONGEST_PAUSE, self.first_retry)) * (0.75 + 0.5 * chance)

@@ -1,0 +1,226 @@
+"""Delivery status notifications: what a sender is told when a copy could not be delivered. Pure.
+
+A multipart/report (RFC 6522) of three parts: the matter in plain words, the fields for programs (RFC 3464), and the
+message or its headers as the client wrote them, without pixel and tracked links, so that reading a report is no
+open. Honours NOTIFY, RET, ORCPT and ENVID (RFC 3461); the null sender is never told anything.
+"""
+
+from __future__ import annotations
+
+import quopri
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from enum import StrEnum
+from typing import assert_never
+
+from relay.dsn_parameters import RecipientParameters, SenderParameters, decode_xtext
+
+# RFC 5322 section 2.1.1; replies of servers may be longer than what fits on a line beside its field name.
+_LONGEST_VALUE = 900
+# A larger message is quoted by its headers alone: a report should not be what fills the sender's mailbox.
+LARGEST_QUOTED = 10 * 2**20
+_ENHANCED = re.compile(r"\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
+_HEADER_ID = re.compile(r"<[!-;=?-~]{1,900}>", re.ASCII)
+
+
+class Cause(StrEnum):
+    """Why a copy was not delivered."""
+
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    NO_CREDENTIALS = "no-credentials"
+    IN_DOUBT = "in-doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCopy:
+    """One recipient who did not get the message. ``reply`` is the last one of the upstream; may be empty."""
+
+    address: str
+    cause: Cause
+    reply: str = ""
+    original: str = ""  # ORCPT as the client wrote it
+    last_try: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a notification says. ``boundary`` must be unguessable letters and digits."""
+
+    sender: str
+    host: str  # the name this relay goes by
+    upstream: str  # the name of the server that refused
+    written_at: datetime
+    accepted_at: datetime
+    failed: tuple[FailedCopy, ...]
+    boundary: str
+    asked: SenderParameters = field(default_factory=SenderParameters)
+    header_id: str = ""  # Message-ID of the message it is about
+
+
+def may_report(sender: str, parameters: RecipientParameters) -> bool:
+    """Whether a failed copy is to be reported: somebody is there to be told, and has not asked for silence."""
+    return bool(sender) and parameters.wants_failure
+
+
+def header_block(chunks: Iterable[bytes]) -> bytes:
+    """The header lines of a message, read no further than needed."""
+    gathered = b""
+    for chunk in chunks:
+        gathered += chunk
+        end = gathered.find(b"\r\n\r\n")
+        if end >= 0:
+            return gathered[: end + 2]
+    return gathered
+
+
+def build_notification(report: Report, content: bytes) -> bytes:
+    """The notification's bytes, CRLF throughout. ``content`` is the message, or its header block alone when the
+    client did not ask for RET=FULL."""
+    boundary = report.boundary
+    while boundary.encode("ascii") in content:
+        boundary += "x"
+    full = report.asked.full
+    parts = (
+        _text_part(report),
+        _part("message/delivery-status", _fields(report).encode("ascii")),
+        _part("message/rfc822" if full else "text/rfc822-headers", content, _coding(content)),
+    )
+    separator = f"\r\n--{boundary}".encode("ascii")
+    body = b"".join(separator + b"\r\n" + part for part in parts) + separator + b"--\r\n"
+    return _header(report, boundary, b"8bit" in _coding(content)) + body
+
+
+def status_of(failed: FailedCopy) -> str:
+    """The enhanced status code (RFC 3463) for a copy."""
+    match failed.cause:
+        case Cause.REFUSED:
+            match = _ENHANCED.match(failed.reply)
+            digit = failed.reply[:1] if failed.reply[:1] in ("4", "5") else "5"
+            return match[1] if match and match[1][0] == digit else f"{digit}.0.0"
+        case Cause.EXPIRED:
+            return "4.4.7"
+        case Cause.NO_CREDENTIALS:
+            return "4.7.0"
+        case Cause.IN_DOUBT:
+            return "4.4.2"
+        case _ as never:
+            assert_never(never)
+
+
+def _header(report: Report, boundary: str, eight_bit: bool) -> bytes:
+    lines = [
+        f"From: Mail delivery <mailer-daemon@{report.host}>",
+        f"To: <{_one_line(report.sender)}>",
+        "Subject: Your message was not delivered to everyone",
+        f"Date: {format_datetime(report.written_at)}",
+        f"Message-ID: <{report.boundary}@{report.host}>",
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary}"',
+    ]
+    if eight_bit:
+        lines.append("Content-Transfer-Encoding: 8bit")
+    if _HEADER_ID.fullmatch(report.header_id):
+        lines += [f"In-Reply-To: {report.header_id}", f"References: {report.header_id}"]
+    return "".join(line + "\r\n" for line in lines).encode("utf-8")
+
+
+def _text_part(report: Report) -> bytes:
+    text = _plain_words(report)
+    if text.isascii():
+        return _part('text/plain; charset="us-ascii"', text.encode("ascii"))
+    coded = quopri.encodestring(text.encode("utf-8")).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return _part('text/plain; charset="utf-8"', coded, b"Content-Transfer-Encoding: quoted-printable\r\n")
+
+
+def _plain_words(report: Report) -> str:
+    written = report.accepted_at.strftime("%Y-%m-%d %H:%M UTC")
+    paragraphs = [
+        f"This is mailglass at {report.host}, which passes your mail on to {report.upstream}.",
+        f"Your message of {written} did not reach the recipients below.\r\n"
+        "Everybody else it was addressed to is not concerned by this report.",
+    ]
+    paragraphs += [f"  {_one_line(failed.address)}\r\n{_explained(failed)}" for failed in report.failed]
+    return "\r\n\r\n".join(paragraphs) + "\r\n"
+
+
+def _explained(failed: FailedCopy) -> str:
+    said = f"    The server's last answer: {_one_line(failed.reply)}" if failed.reply else ""
+    match failed.cause:
+        case Cause.REFUSED:
+            lines = ["    The mail server refused it, and trying again would not help.", said]
+        case Cause.EXPIRED:
+            lines = ["    It was tried again and again until its time was over.", said]
+        case Cause.NO_CREDENTIALS:
+            lines = [
+                "    It could not be sent while you were logged in, and your password is not kept.",
+                "    Please send the message to this recipient again.",
+                said,
+            ]
+        case Cause.IN_DOUBT:
+            lines = [
+                "    The connection broke at the very end: it may have arrived, or not.",
+                "    Please ask the recipient before you send it again.",
+                said,
+            ]
+        case _ as never:
+            assert_never(never)
+    return "\r\n".join(line for line in lines if line)
+
+
+def _fields(report: Report) -> str:
+    lines = [f"Reporting-MTA: dns; {report.host}"]
+    if report.asked.envelope_id:
+        lines.append(f"Original-Envelope-Id: {_ascii(decode_xtext(report.asked.envelope_id))}")
+    lines.append(f"Arrival-Date: {format_datetime(report.accepted_at)}")
+    groups = ["".join(f"{line}\r\n" for line in lines)]
+    groups += [
+        "".join(f"{line}\r\n" for line in _recipient_fields(failed, report.upstream)) for failed in report.failed
+    ]
+    return "\r\n".join(groups)
+
+
+def _recipient_fields(failed: FailedCopy, upstream: str) -> Sequence[str]:
+    lines = []
+    kind, _, original = failed.original.partition(";")
+    if original:
+        lines.append(f"Original-Recipient: {_ascii(kind)}; {_ascii(decode_xtext(original))}")
+    lines.append(f"Final-Recipient: {_typed_address(failed.address)}")
+    lines += ["Action: failed", f"Status: {status_of(failed)}", f"Remote-MTA: dns; {upstream}"]
+    if failed.reply:
+        lines.append(f"Diagnostic-Code: smtp; {_ascii(failed.reply)}")
+    if failed.last_try is not None:
+        lines.append(f"Last-Attempt-Date: {format_datetime(failed.last_try)}")
+    return lines
+
+
+def _typed_address(address: str) -> str:
+    if address.isascii():
+        return f"rfc822; {_one_line(address)}"
+    # RFC 6533 section 3: what is not ASCII is written \x{…}, so that the report passes everywhere.
+    return "utf-8; " + "".join(
+        letter if "!" <= letter <= "~" and letter not in "\\+=" else f"\\x{{{ord(letter):X}}}" for letter in address
+    )
+
+
+def _part(content_type: str, content: bytes, more: bytes = b"") -> bytes:
+    return b"Content-Type: " + content_type.encode("ascii") + b"\r\n" + more + b"\r\n" + content
+
+
+def _coding(content: bytes) -> bytes:
+    return b"" if content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
+
+
+def _one_line(text: str) -> str:
+    """Without control characters: a reply or an address must not begin a line of its own."""
+    return " ".join("".join(" " if ord(letter) < 32 or ord(letter) == 127 else letter for letter in text).split())[
+        :_LONGEST_VALUE
+    ]
+
+
+def _ascii(text: str) -> str:
+    return _one_line(text).encode("ascii", "replace").decode("ascii")
