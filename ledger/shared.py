@@ -226,6 +226,8 @@ class SharedLedger(Ledger):
     def _take_event(self, event: LedgerEvent) -> None:
         if event.what == "message":
             self.forget_states_of(event.message)
+        elif event.what == "messages":
+            self.forget_all_states()
         self._events.publish(event)
 
 

@@ -7,7 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 
 # One transparent pixel, GIF89a, 43 bytes.
-GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 _ALWAYS = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
@@ -29,7 +29,10 @@ class Answer:
     head: bytes = field(init=False, repr=False, compare=False)  # as sent, save Date, Connection and the empty line
 
     def __post_init__(self) -> None:
-        lines = [f"HTTP/1.1 {self.status} {_PHRASES[self.status]}", *(f"{name}: {value}" for name, value in self.headers)]
+        lines = [
+            f"HTTP/1.1 {self.status} {_PHRASES[self.status]}",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
         head = "\r\n".join([*lines, f"Content-Length: {len(self.body)}", ""]).encode("ascii")
         object.__setattr__(self, "head", head)
 

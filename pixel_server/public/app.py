@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 import time
-from asyncio import BaseProtocol
+from asyncio import Protocol
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +55,7 @@ class PublicServer:
         self._desk = HitDesk(settings, ledger, ring, judge, self.ingest)
         self._page = RecipientPage(settings, ledger, ring)
         self._lean: set[LeanProtocol] = set()
-        self._web: web.Server[PlainRequest] | None = None
+        self._web: web.Server | None = None
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -98,10 +98,10 @@ class PublicServer:
         alarm = self.ingest.alarm
         return {"status": "ok"} if alarm is None else {"status": "alarm", "alarm": alarm}
 
-    def _make_lean(self) -> BaseProtocol:
+    def _make_lean(self) -> Protocol:
         return LeanProtocol(self._desk, self._make_other, self._lean)
 
-    def _make_other(self) -> BaseProtocol:
+    def _make_other(self) -> Protocol:
         assert self._web is not None
         return self._web()
 
@@ -133,7 +133,7 @@ class PublicServer:
         if own.purpose.value == "p":
             return await self._page.answer(request, own.token)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._desk.take(asked, lambda answer: answered.done() or answered.set_result(answer))
+        self._desk.take(asked, lambda answer: None if answered.done() else answered.set_result(answer))
         return await answered
 
     def _about(self, path: str) -> Answer:
@@ -164,5 +164,3 @@ def _path_of(request: web.BaseRequest) -> str:
 
 def _lines_of(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-
-

@@ -35,7 +35,7 @@ Send = Callable[[Answer], None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came. ``path`` is the raw target; ``lines`` are all header lines; ``peer`` the socket's other end."""
+    """A request as it came. ``path`` is the raw target, ``lines`` all header lines, ``peer`` the address asking."""
 
     method: str
     path: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from asyncio import BaseProtocol, BufferedProtocol, Protocol, Transport
+from asyncio import Protocol, Transport
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
@@ -27,7 +27,7 @@ _UNUSUAL = (b"\ncontent-", b"\ntransfer-encoding", b"\nupgrade", b"\nexpect", b"
 
 
 class LeanProtocol(Protocol):
-    def __init__(self, desk: HitDesk, make_other: Callable[[], BaseProtocol], open_ones: set[LeanProtocol]) -> None:
+    def __init__(self, desk: HitDesk, make_other: Callable[[], Protocol], open_ones: set[LeanProtocol]) -> None:
         self._desk = desk
         self._make_other = make_other
         self._open_ones = open_ones
@@ -109,7 +109,6 @@ class LeanProtocol(Protocol):
         self._open_ones.discard(self)
         self._transport, self._waiting = None, b""
         other = self._make_other()
-        assert isinstance(other, Protocol) and not isinstance(other, BufferedProtocol)
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(waiting)
