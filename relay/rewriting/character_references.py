@@ -34,7 +34,7 @@ def _decode(match: re.Match[str], value: str) -> str:
         if name[:length] not in html5:
             continue
         rest = name[length:] + follower
-        if not name[:length].endswith(";") and (rest[:1] == "=" or rest[:1].isalnum() and rest[:1].isascii()):
+        if not name[:length].endswith(";") and (rest[:1] == "=" or (rest[:1].isalnum() and rest[:1].isascii())):
             return reference
         return html5[name[:length]] + name[length:]
     return reference

@@ -46,10 +46,12 @@ _ESCAPE = re.compile(rb"\x1b(?:\([BJI@HN]|\$\([A-Z@]|\$[@AB]|\$\)C|\.[AF]|[^\x1b
 _HZ = re.compile(rb"~(?:~|\{|\}|\r?\n)|\n")
 _NOT_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "utf-7"}
 # Names of mail programs that Python spells otherwise.
-_ALIASES = {"ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "x-sjis": "cp932", "x-euc-jp": "euc_jp", "gb_2312-80": "gbk",
-            "x-gbk": "gbk", "x-cp1252": "cp1252", "iso-8859-8-i": "iso8859_8", "iso-8859-8-e": "iso8859_8",
-            "unicode-1-1-utf-8": "utf-8", "x-mac-roman": "mac_roman", "x-big5": "big5", "cp-850": "cp850",
-            "iso-2022-jp-ms": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext"}  # fmt: skip
+_ALIASES = {
+    "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "x-sjis": "cp932", "x-euc-jp": "euc_jp", "gb_2312-80": "gbk",
+    "x-gbk": "gbk", "x-cp1252": "cp1252", "iso-8859-8-i": "iso8859_8", "iso-8859-8-e": "iso8859_8",
+    "unicode-1-1-utf-8": "utf-8", "x-mac-roman": "mac_roman", "x-big5": "big5", "cp-850": "cp850",
+    "iso-2022-jp-ms": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

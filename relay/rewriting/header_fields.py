@@ -55,7 +55,7 @@ def read_header_block(raw: bytes, start: int, limit: int) -> HeaderBlock | None:
     """The header block that begins at ``start`` and ends at the latest at ``limit``; None if a line is no field."""
     cr_only = is_cr_only(raw, start, limit)
     pattern = _CR_FIELD if cr_only else _LF_FIELD
-    fields = []
+    fields: list[HeaderField] = []
     position = start
     while position < limit:
         blank = _BLANK_LINE.match(raw, position, limit)

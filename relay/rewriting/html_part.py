@@ -69,7 +69,11 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     opens = _put_in_pixel(job, text.scan, spans, slots)
     slots.sort(key=lambda slot: slot.start)
     body = PreparedBody(
-        job.body, text, tuple(slots), Lines(job.plan.language, job.plan.notice, job.plan.withdrawal), _newline(text.scan)
+        job.body,
+        text,
+        tuple(slots),
+        Lines(job.plan.language, job.plan.notice, job.plan.withdrawal),
+        _newline(text.scan),
     )
     return HtmlResult(body, links, opens, not spans.tokens.unusual)
 
@@ -123,9 +127,7 @@ def _put_in_pixel(job: HtmlPlan, html: bytes, spans: HtmlSpans, slots: list[Slot
     plan = job.plan
     if not job.is_main:
         return False
-    has_pixel = any(
-        not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images
-    )
+    has_pixel = any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
     opens = plan.opens and not has_pixel
     if opens:
         at_top = plan.pixel_at_top or _final_length(html, slots) > CLIPPED_FROM

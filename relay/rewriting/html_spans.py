@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.rewriting.charsets import Text
 from relay.rewriting.character_references import decode_attribute, decode_text
+from relay.rewriting.charsets import Text
 from relay.rewriting.html_tokens import Tag, Tokens, attributes_of, tokenize
 from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 

@@ -16,8 +16,12 @@ from relay.rewriting.html_tokens import Tokens, tokenize
 # Gmail shows about 102 kB of a message's HTML and hides the rest behind a link; pixels there are not fetched.
 CLIPPED_FROM = 100_000
 _SPACES = b"\t\n\f\r "
-_FORMATTING = re.compile(rb"<(/?+)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\t\n\f\r />])", re.IGNORECASE)
-_TABLE = re.compile(rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE)
+_FORMATTING = re.compile(
+    rb"<(/?+)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\t\n\f\r />])", re.IGNORECASE
+)
+_TABLE = re.compile(
+    rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
+)
 
 
 def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int:
@@ -114,5 +118,3 @@ def _last_words(html: bytes, spans: HtmlSpans, place: int) -> int | None:
             return stop + len(html[stop:end].rstrip(_SPACES))
         end = min(end, start)
     return None
-
-

@@ -18,6 +18,8 @@ _SHORT_LINE = 76
 # decoder and others differ, and the slower reading below is used.
 _ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|\r(?!\n)")
 _LINE_END = re.compile(rb"[\r\n]")
+_SOFT_BREAK = re.compile(rb"=\r?\n")
+_SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 
 
@@ -42,6 +44,19 @@ class QuotedPrintable:
         last = self._encoded_offset(end - 1)
         match = _ESCAPE.match(self._encoded, last)
         return first, (match.end() if match else last + 1)
+
+    def without_soft_breaks(self, start: int, end: int, length: int) -> tuple[int, int]:
+        """The span with the soft breaks round it, as far as one line has room for all without them."""
+        before = _SOFT_BREAK_BEFORE.search(self._encoded, max(0, start - 3), start)
+        first = before.start() if before else start
+        after = _SOFT_BREAK.match(self._encoded, end)
+        last = after.end() if after else end
+        for wide_start, wide_end in ((first, last), (start, last), (first, end)):
+            match = _LINE_END.search(self._encoded, wide_end)
+            rest = (match.start() if match else len(self._encoded)) - wide_end
+            if self.column_of(wide_start) + length + rest <= _SHORT_LINE:
+                return wide_start, wide_end
+        return start, end
 
     def column_of(self, start: int) -> int:
         """How far into its line the encoded offset lies; beyond a thousand it is all the same."""

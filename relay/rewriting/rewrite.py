@@ -68,9 +68,7 @@ def render(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> Tracked:
     for body in prepared.bodies:
         edits.extend(fill(body, urls, copy).edits)
     edits.sort(key=lambda edit: edit.start)
-    return Tracked(
-        splice(prepared.raw, edits), tuple(edits), prepared.opens, prepared.link_list, prepared.notes
-    )
+    return Tracked(splice(prepared.raw, edits), tuple(edits), prepared.opens, prepared.link_list, prepared.notes)
 
 
 def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
@@ -112,21 +110,16 @@ def _go_through(
         if protected:
             return protected
         if is_html:
-            result = plan_html(
-                HtmlPlan(part, body, plan, policy, urls, len(findings.links), is_main=part is main_html)
-            )
+            result = plan_html(HtmlPlan(part, body, plan, policy, urls, len(findings.links), is_main=part is main_html))
             if isinstance(result, Reason):
                 return result
             findings.is_ordinary = findings.is_ordinary and result.is_ordinary
             findings.opens = findings.opens or result.opens
+            _settle(result.body, result.links, urls, findings)
         elif plan.text_links or wants_lines:
             text_result = plan_text(part, body, plan, policy, len(findings.links))
-            if text_result is None:
-                continue
-            result = text_result
-        else:
-            continue
-        _settle(result.body, result.links, urls, findings)
+            if text_result is not None:
+                _settle(text_result.body, text_result.links, urls, findings)
     return None
 
 

@@ -67,14 +67,22 @@ class PreparedBody:
 
 def fill(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> Carried:
     """The edits of the message for one copy; ``too_long`` holds indexes into ``slots``."""
+    return prepared.body.carry(body_edits(prepared, urls, copy))
+
+
+def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[BodyEdit]:
+    """The edits of the decoded body for one copy, keyed by their slots' indexes."""
     text = prepared.text
-    return prepared.body.carry(
-        [
-            BodyEdit(text.place(slot.start), text.place(slot.end), text.encode(_new(prepared, slot, urls, copy)),
-                     slot.kind, index)
-            for index, slot in enumerate(prepared.slots)
-        ]
-    )  # fmt: skip
+    return [
+        BodyEdit(
+            text.place(slot.start),
+            text.place(slot.end),
+            text.encode(_new(prepared, slot, urls, copy)),
+            slot.kind,
+            index,
+        )
+        for index, slot in enumerate(prepared.slots)
+    ]
 
 
 def _new(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy: int) -> bytes:

@@ -23,6 +23,7 @@ from relay.rewriting.transfer import Body
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
+_MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
 _QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
 
 
@@ -73,7 +74,9 @@ def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
         position = match.end()
         end = _trim(scan, start, match.end())
         # A URL that goes on over a soft line end (RFC 3676) would lose its second half.
-        goes_on = match.end() >= line_end - 1 and is_flowed and scan[line_end - 2 : line_end].strip(b"\r").endswith(b" ")
+        goes_on = (
+            match.end() >= line_end - 1 and is_flowed and scan[line_end - 2 : line_end].strip(b"\r").endswith(b" ")
+        )
         if not goes_on and scan[match.end() : match.end() + 1] < b"\x80":
             found.append((start, end))
     return found
@@ -81,14 +84,13 @@ def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
 
 def _trim(scan: bytes, start: int, end: int) -> int:
     """Without the punctuation behind, and without a closing bracket that nothing in the URL opens."""
-    while end > start:
+    for _ in range(_MOST_TRIMMED):
         last = scan[end - 1]
-        if last in b".,;:!?'*_~":
-            end -= 1
-        elif last in _BRACKETS and scan.count(last, start, end) > scan.count(_BRACKETS[last], start, end):
-            end -= 1
-        else:
+        opening = _BRACKETS.get(last)
+        is_unopened = opening is not None and scan.count(last, start, end) > scan.count(opening, start, end)
+        if not (is_unopened or last in b".,;:!?'*_~"):
             break
+        end -= 1
     return end
 
 

@@ -43,7 +43,7 @@ class PlainBody:
         self._start = start
         self.decoded = raw[start:end]
 
-    def carry(self, edits: Sequence[BodyEdit]) -> Carried:
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         """Line by line: edits are kept in order as long as their line stays within the limit."""
         raw, base = self._raw, self._start
         newline = b"\n" if b"\n" in self.decoded else b"\r"
@@ -76,12 +76,14 @@ class QuotedPrintableBody:
         self._text = QuotedPrintable(raw[start:end])
         self.decoded = self._text.decoded
 
-    def carry(self, edits: Sequence[BodyEdit]) -> Carried:
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         carried: list[Edit] = []
         too_long: set[int] = set()
         last_end, last_column = -1, 0
         for edit in edits:
             start, end = self._text.encoded_span(edit.start, edit.end)
+            if tidy:
+                start, end = self._text.without_soft_breaks(start, end, len(edit.new))
             column = self._text.column_of(start)
             if start - column <= last_end:  # an earlier edit of the same line has moved what follows it
                 column = last_column + start - last_end
@@ -104,7 +106,7 @@ class Base64Body:
         self._part = part
         self.decoded = part.decoded
 
-    def carry(self, edits: Sequence[BodyEdit]) -> Carried:
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         if not edits:
             return Carried(())
         new = self._part.encode(splice(self.decoded, [Edit(e.start, e.end, e.new, e.kind) for e in edits]))
