@@ -8,6 +8,7 @@ it too, but nothing waits for the ledger.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -21,7 +22,8 @@ from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, delive
 from relay.ports import Conversation
 from relay.retry import RetrySchedule
 from relay.spool import Spool
-from relay.spool_states import CopyState, Event, EventKind
+from relay.spool_files import SpoolFault, as_spool_fault
+from relay.spool_states import CopyState, Event, EventKind, after
 from relay.spooled_message import SpooledMessage
 
 log = logging.getLogger("mailglass.spool")
@@ -49,29 +51,43 @@ class CopyDelivery:
     clock: Callable[[], datetime]
     hold_doubtful: bool = False
 
-    async def deliver(self, message: SpooledMessage, numbers: Iterable[int], session: Conversation) -> list[Outcome]:
-        """Try these copies in order, as many as the session lasts for; the outcomes.
+    async def deliver(
+        self, message: SpooledMessage, numbers: Iterable[int], session: Conversation
+    ) -> dict[int, Outcome]:
+        """Try these copies in order, as many as the session lasts for; the outcomes by number, in that order.
 
         Raises SpoolFault when an outcome could not be made durable; the standing in memory is right all the same.
         """
-        outcomes: list[Outcome] = []
+        outcomes: dict[int, Outcome] = {}
         for number in numbers:
             if message.standing.copies[number].state is not CopyState.WAITING:  # dropped meanwhile
                 continue
-            outcomes.append(await self.deliver_one(message, number, session))
-            if loses_session(outcomes[-1]):
+            outcomes[number] = await self.deliver_one(message, number, session)
+            if loses_session(outcomes[number]):
                 break
         return outcomes
 
     async def deliver_one(self, message: SpooledMessage, number: int, session: Conversation) -> Outcome:
         """Try one copy. Raises SpoolFault as ``deliver`` does."""
         copy = message.copies[number]
-        content = await asyncio.to_thread(lambda: b"".join(self.spool.content(message, number)))
-        await self._note(message, Event(EventKind.UNDER_WAY, self.clock(), number), sync=self.hold_doubtful)
+        content = await asyncio.to_thread(self._content, message, number)
+        try:
+            await self._note(message, Event(EventKind.UNDER_WAY, self.clock(), number), sync=self.hold_doubtful)
+        except SpoolFault:  # nothing was sent: it waits as before
+            message.standing = after(message.standing, Event(EventKind.RELEASED, self.clock(), number))
+            raise
         outcome = await deliver_copy(session, message.header.mail, copy.planned.rcpt, content)
         await self._note(message, *self._events(message, number, outcome))
         await self.tell_ledger(message, number)
         return outcome
+
+    def _content(self, message: SpooledMessage, number: int) -> bytes:
+        try:
+            return b"".join(self.spool.content(message, number))
+        except OSError as error:
+            raise as_spool_fault(error) from error
+        except ValueError as error:
+            raise SpoolFault(errno.EIO, str(error)) from error
 
     async def _note(self, message: SpooledMessage, *events: Event, sync: bool = True) -> None:
         await asyncio.to_thread(self.spool.record, message, *events, sync=sync)
@@ -132,3 +148,8 @@ def loses_session(outcome: Outcome) -> bool:
             return True
         case _ as never:
             assert_never(never)
+
+
+def session_lost(outcomes: dict[int, Outcome]) -> bool:
+    """Whether the session is gone after these outcomes, of which only the last can have lost it."""
+    return any(map(loses_session, outcomes.values()))

@@ -19,7 +19,7 @@ from typing import Protocol
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
-from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session
+from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
 from relay.ports import Conversation, Envelope, Records
@@ -213,7 +213,7 @@ class IndividualDelivery:
             waiting = message.standing.with_state(CopyState.WAITING)
             if waiting and not lost:
                 outcomes = await self.delivery.deliver(message, waiting, session)
-                lost = bool(outcomes) and loses_session(outcomes[-1])
+                lost = session_lost(outcomes)
         await self.conclusion.give_up(message)
         await self.conclusion.conclude(message)
         if not lost:
@@ -236,7 +236,7 @@ class IndividualDelivery:
                 await self.conclusion.conclude(message)
             finally:
                 message.claimed = False
-            if outcomes and loses_session(outcomes[-1]):
+            if session_lost(outcomes):
                 return
 
     @staticmethod

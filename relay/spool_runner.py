@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from relay.copy_delivery import CopyDelivery, loses_session
-from relay.delivery import Accepted
+from relay.copy_delivery import CopyDelivery, loses_session, session_lost
+from relay.delivery import Accepted, Outcome, Refused
 from relay.failpoints import failpoint
 from relay.ports import Conversation
 from relay.replies import UpstreamFault, UpstreamRefusal
@@ -112,15 +112,31 @@ class SpoolRunner:
         """Whether the session was lost after it had got something delivered: then another one is worth it."""
         delivered = False
         for message in messages:
-            message.claimed = True
-            try:
-                outcomes = await self.delivery.deliver(message, message.standing.due(self.delivery.clock()), session)
-            finally:
-                message.claimed = False
-            delivered = delivered or any(isinstance(outcome, Accepted) for outcome in outcomes)
-            if outcomes and loses_session(outcomes[-1]):
+            outcomes = await self._deliver_message(session, message)
+            delivered = delivered or any(isinstance(outcome, Accepted) for outcome in outcomes.values())
+            if session_lost(outcomes):
+                if delivered:
+                    await self._release(message, outcomes)
                 return delivered
         return False
+
+    async def _deliver_message(self, session: Conversation, message: SpooledMessage) -> dict[int, Outcome]:
+        """The outcomes; none when the disk failed for this message, which must not keep the others."""
+        message.claimed = True
+        try:
+            return await self.delivery.deliver(message, message.standing.due(self.delivery.clock()), session)
+        except SpoolFault as fault:
+            log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
+            return {}
+        finally:
+            message.claimed = False
+
+    async def _release(self, message: SpooledMessage, outcomes: dict[int, Outcome]) -> None:
+        """A copy that met a 421 was one too many for its session, not unwelcome: the next session may have it."""
+        too_many = [number for number, outcome in outcomes.items() if isinstance(outcome, Refused)][-1:]
+        now = self.delivery.clock()
+        events = [Event(EventKind.RELEASED, now, number) for number in too_many if loses_session(outcomes[number])]
+        await asyncio.to_thread(self.delivery.spool.record, message, *events)
 
     async def _put_off(self, messages: list[SpooledMessage], why: str) -> None:
         """No session could be had: every due copy counts that as a try."""

@@ -110,9 +110,7 @@ WRITE_PLACES = [
 
 
 @pytest.mark.parametrize("place", WRITE_PLACES)
-@pytest.mark.parametrize(
-    ("error", "fault"), [("ENOSPC", SpoolFull), ("EIO", SpoolFault), ("EROFS", SpoolFault)]
-)
+@pytest.mark.parametrize(("error", "fault"), [("ENOSPC", SpoolFull), ("EIO", SpoolFault), ("EROFS", SpoolFault)])
 def test_a_failing_disk_is_a_typed_fault_and_leaves_nothing_half_done(
     tmp_path: Path, place: str, error: str, fault: type[SpoolFault]
 ) -> None:
