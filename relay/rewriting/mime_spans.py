@@ -17,6 +17,7 @@ from relay.rewriting.media_type import HeaderValue, read_media_type, read_word
 MOST_PARTS = 1000
 DEEPEST = 30
 LONGEST_HEADER = 1024 * 1024
+_LONGEST_BOUNDARY = 4096  # RFC 2046 allows 70
 
 _TEXT_PLAIN = HeaderValue("text/plain")
 _MESSAGE = HeaderValue("message/rfc822")
@@ -84,12 +85,13 @@ class _Walk:
         self._parts = parts
         self._newline = b"\r" if is_cr_only(raw, 0, len(raw)) else b"\n"
         self._stack: list[_Open] = []
+        self._alike: set[int] = set()  # lines that begin like a delimiter and are none, until they prove another's
 
     def descend(self, top: Part) -> Reason | None:
         doubt = self._open(top)
         while self._stack and not doubt:
             doubt = self._step()
-        return doubt
+        return doubt or (Reason.MALFORMED if self._alike else None)
 
     def _open(self, part: Part) -> Reason | None:
         try:
@@ -115,37 +117,44 @@ class _Walk:
         return self._raw.find(b"\r" + delimiter, part.body_start, part.body_end) >= 0
 
     def _find_next(self, entry: _Open, position: int) -> None:
-        entry.next_at = self._raw.find(self._newline + entry.delimiter, max(position, 0), entry.part.body_end)
+        """The next line that is this delimiter, closing or not. Lines that only begin so must be another's."""
+        raw, end = self._raw, entry.part.body_end
+        at = max(position, 0) - 1
+        while True:
+            at = raw.find(self._newline + entry.delimiter, at + 1, end)
+            if at < 0 or self._line(at + 1)[0] in (entry.delimiter, entry.delimiter + b"--"):
+                break
+            self._alike.add(at)
+            if len(self._alike) > MOST_PARTS:
+                at = -1
+                break
+        entry.next_at = at
+
+    def _line(self, start: int) -> tuple[bytes, int]:
+        """The line without white space at its end, and where the next one begins."""
+        raw = self._raw
+        end = raw.find(self._newline, start)
+        end = len(raw) if end < 0 else end
+        return raw[start : min(end, start + _LONGEST_BOUNDARY)].rstrip(b" \t\r"), min(end + 1, len(raw))
 
     def _step(self) -> Reason | None:
         """Take the nearest delimiter of any open multipart."""
-        raw = self._raw
         live = [entry for entry in self._stack if entry.next_at >= 0]
         if not live:
             return Reason.MALFORMED  # no closing boundary
-        at = min(entry.next_at for entry in live)
-        line_start = at + 1
-        line_end = raw.find(self._newline, line_start)
-        line_end = len(raw) if line_end < 0 else line_end
-        line = raw[line_start : min(line_end, line_start + 4096)].rstrip(b" \t\r")
-        # Of boundaries that begin alike, the one that is the whole line is meant; anything behind one is doubt.
-        for entry in self._stack:
-            if line in (entry.delimiter, entry.delimiter + b"--"):
-                break
-        else:
-            return Reason.MALFORMED
+        entry = min(live, key=lambda entry: entry.next_at)
         if entry is not self._stack[-1]:
             return Reason.MALFORMED  # an inner multipart was not closed
-        for other in live:
-            if other.next_at == at:
-                self._find_next(other, line_start)
-        after = min(line_end + 1, len(raw))
-        if line.endswith(b"--") and line != entry.delimiter:
-            if not entry.children:
-                return Reason.MALFORMED
-            self._stack.pop()
-            return None
-        return self._child(entry, after)
+        at = entry.next_at
+        line, after = self._line(at + 1)
+        self._alike.discard(at)
+        self._find_next(entry, at + 1)
+        if line == entry.delimiter:
+            return self._child(entry, after)
+        if not entry.children:
+            return Reason.MALFORMED
+        self._stack.pop()
+        return None
 
     def _child(self, entry: _Open, start: int) -> Reason | None:
         raw = self._raw
@@ -187,14 +196,19 @@ def _read_part(raw: bytes, start: int, end: int, path: tuple[int, ...], parent: 
     if type_fields:
         # A type that cannot be read is text/plain (RFC 2045 section 5.2): nothing in it is ever touched.
         media_type = read_media_type(type_fields[0].value(raw)) or HeaderValue("application/octet-stream")
-    encoding = "7bit"
-    if encoding_fields:
-        word = read_word(encoding_fields[0].value(raw))
-        encoding = word.kind.strip('"') if word else "7bit"
+    encoding = _transfer_encoding(encoding_fields[0].value(raw)) if encoding_fields else "7bit"
     disposition = read_word(disposition_fields[0].value(raw)) if disposition_fields else None
     assert media_type is not None
     body_start = min(block.body_start, _over_line_end(raw, end))
     return Part(path, block, media_type, disposition, encoding, body_start, max(end, body_start), parent)
+
+
+def _transfer_encoding(value: str) -> str:
+    word = read_word(value)
+    if word is None or word.kind in ("7bit", "8bit", "binary"):
+        return word.kind if word else "7bit"
+    # With anything behind the word some programs decode the body and others do not: then it is none that is known.
+    return word.kind if not (word.parameters or ";" in value) else value.lower()
 
 
 def _over_line_end(raw: bytes, position: int) -> int:
