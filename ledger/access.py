@@ -59,8 +59,8 @@ class Ledger(LedgerReader, ABC):
         """Stores and counts hits; how many. ``again``: some may be stored already, as when a journal is replayed."""
 
     @abstractmethod
-    async def add_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        """Counts further hits in the rows of earlier ones: pairs of hit id and number."""
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
+        """How many hits a row stands for by now: pairs of hit id and number, which never goes down."""
 
     @abstractmethod
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:

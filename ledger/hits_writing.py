@@ -83,7 +83,7 @@ ADD_TO_HOUR = text(
         {", ".join(f"{name} = hourly.{name} + excluded.{name}" for name in _HOURLY)}
     """  # noqa: S608
 )
-ADD_REPEATS = text("UPDATE hit SET repeats = repeats + :more WHERE id = :id")
+SET_REPEATS = text("UPDATE hit SET repeats = :n WHERE id = :id AND repeats < :n")
 RECENT_VIEWS = text(
     """
     SELECT hit.at, hit.kind, hit.message_seq, hit.copy, hit.link, hit.class AS hit_class, hit.user_agent, hit.ip,
@@ -156,10 +156,10 @@ def write_tally(connection: Connection, tally: Tally) -> None:
         )
 
 
-def add_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
-    """Counts further hits in the rows of earlier ones: pairs of hit id and number."""
+def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
+    """How many hits the rows of these stand for by now; the number never goes down, so saying it twice is harmless."""
     if repeats:
-        connection.execute(ADD_REPEATS, [{"id": hit, "more": more} for hit, more in repeats])
+        connection.execute(SET_REPEATS, [{"id": hit, "n": number} for hit, number in repeats])
 
 
 def view_key(message_seq: int, shared: bool, kind: str, copy: int, link: int, hit_class: str, source: str) -> ViewKey:

@@ -24,6 +24,7 @@ KEY_BYTES = 32  # as long as the output of the hash (RFC 2104 section 3)
 HIGHEST_KEY_ID = 2**16 - 1  # tokens write it in two bytes
 LOOK_AGAIN_SECONDS = 1.0
 
+_PEOPLE_KEY = "people.secret"
 _KEY_FILE = re.compile(r"([0-9]{1,5})\.key", re.ASCII)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -52,7 +53,7 @@ def load_keys(folder: Path) -> KeyRing:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ring = _read(folder)
         if ring is None:
-            _write_key(folder, 1)
+            _write_key(folder, "1.key")
             ring = _read(folder)
     except KeyFolderFault:
         raise
@@ -63,6 +64,21 @@ def load_keys(folder: Path) -> KeyRing:
     return ring
 
 
+def load_people_key(folder: Path) -> bytes:
+    """The key with which addresses become keys of people (ledger/people.py); made when there is none. It is never
+    rotated: without it nobody could be recognised who once said no. Raises KeyFolderFault."""
+    load_keys(folder)
+    path = folder / _PEOPLE_KEY
+    try:
+        if not path.exists():
+            _write_key(folder, _PEOPLE_KEY)
+        return _read_key(path)
+    except KeyFolderFault:
+        raise
+    except OSError as fault:
+        raise KeyFolderFault(f"cannot use {path}: {fault.strerror or fault}") from fault
+
+
 def rotate(folder: Path) -> int:
     """Adds a key that signs from now on and returns its id; the old ones keep verifying. Raises KeyFolderFault."""
     key_id = load_keys(folder).current_id + 1
@@ -70,7 +86,7 @@ def rotate(folder: Path) -> int:
         if key_id > HIGHEST_KEY_ID:
             raise KeyFolderFault(f"{folder} already has key {HIGHEST_KEY_ID}, the highest that tokens can name")
         try:
-            if _write_key(folder, key_id):
+            if _write_key(folder, f"{key_id}.key"):
                 return key_id
         except OSError as fault:
             raise KeyFolderFault(f"cannot write a key into {folder}: {fault.strerror or fault}") from fault
@@ -153,9 +169,9 @@ def _refuse_if_others_may(path: Path, status: os.stat_result, mode: str) -> None
         )
 
 
-def _write_key(folder: Path, key_id: int) -> bool:
-    """Whether the key was written; False when there already is one with that id. Durable when it returns."""
-    draft = folder / f".{key_id}.{secrets.token_hex(8)}.draft"
+def _write_key(folder: Path, name: str) -> bool:
+    """Whether the key was written; False when there already is one of that name. Durable when it returns."""
+    draft = folder / f".{name}.{secrets.token_hex(8)}.draft"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -163,7 +179,7 @@ def _write_key(folder: Path, key_id: int) -> bool:
             file.flush()
             os.fsync(file.fileno())
         # A link and not a rename: it fails when the name exists, and nobody ever sees half a key.
-        os.link(draft, folder / f"{key_id}.key")
+        os.link(draft, folder / name)
     except FileExistsError:
         return False
     finally:

@@ -52,16 +52,9 @@ def copy_records(copies: Iterable[PlannedCopy]) -> tuple[CopyRecord, ...]:
 
 
 def state_of(copies: Iterable[State]) -> State:
-    """The state of a message from the states of its copies.
-
-    Somebody has it and somebody has not (yet): ``partly``. Nobody has it: ``queued`` while one copy still waits, else
-    ``in-doubt`` while it is not known of one copy whether it arrived, else ``refused``.
-    """
+    """The state of a message from the states of its copies: ``queued`` while one waits, then the one they share,
+    else ``partly``."""
     found = set(copies)
-    if found == {State.SENT}:
-        return State.SENT
-    if State.SENT in found or State.PARTLY in found:
-        return State.PARTLY
     if State.QUEUED in found:
         return State.QUEUED
-    return State.IN_DOUBT if State.IN_DOUBT in found else State.REFUSED
+    return found.pop() if len(found) == 1 else State.PARTLY

@@ -25,7 +25,7 @@ SPOOL_FAILPOINTS = (
     "delivery.before-mail",
     "delivery.after-mail",
     "delivery.after-recipient",
-    "delivery.in-body",
+    "delivery.before-content",
     "delivery.before-dot",
     "delivery.after-dot",
     "delivery.after-reply",

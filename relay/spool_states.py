@@ -85,6 +85,7 @@ class CopyStanding:
     tries: int = 0
     next_try: datetime | None = None
     notified: bool = False
+    since: datetime | None = None  # when it came into this state
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ def summary(standing: Standing, at: datetime) -> Iterator[Event]:
         yield Event(EventKind.ANSWERED, at)
     for number, copy in standing.copies.items():
         if copy != CopyStanding():
-            yield Event(_LEADS_TO[copy.state], at, number, copy.reply, copy.next_try, tries=_tries_before(copy))
+            yield Event(
+                _LEADS_TO[copy.state], copy.since or at, number, copy.reply, copy.next_try, tries=_tries_before(copy)
+            )
     told = tuple(number for number, copy in standing.copies.items() if copy.notified)
     if told:
         yield Event(EventKind.NOTIFIED, at, numbers=told)
@@ -168,4 +171,6 @@ _LEADS_TO = {state: kind for kind, state in _NEXT.items() if kind is not EventKi
 def _moved(copy: CopyStanding, event: Event) -> CopyStanding:
     state = _NEXT[event.kind]
     tries = max(copy.tries, event.tries) + (event.kind is EventKind.UNDER_WAY)
-    return replace(copy, state=state, reply=event.reply or copy.reply, tries=tries, next_try=event.next_try)
+    return replace(
+        copy, state=state, reply=event.reply or copy.reply, tries=tries, next_try=event.next_try, since=event.at
+    )

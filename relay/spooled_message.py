@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.copies import PlannedCopy
@@ -38,6 +38,7 @@ class SpooledMessage:
     copies: dict[int, SpooledCopy]
     standing: Standing
     claimed: bool = False
+    unsettled: set[int] = field(default_factory=set)  # copies whose standing the ledger has not been told
     journal_sound: bool = True  # False: torn, or its last append failed; to be replaced before anything is added
 
     @property

@@ -23,5 +23,11 @@ def settings_from_file(path: Path) -> Settings:
     try:
         return load(path, os.environ)
     except ConfigurationError as error:
-        lines = [f"{path} is at fault:" if len(error.faults) == 1 else f"{path} has {len(error.faults)} faults:"]
-        raise ConfigurationAtFault("\n".join([*lines, *(f"  {fault}" for fault in error.faults)])) from None
+        raise ConfigurationAtFault(complaint(path, error)) from None
+
+
+def complaint(path: Path, error: ConfigurationError) -> str:
+    """All faults, one a line."""
+    count = len(error.faults)
+    heading = f"{path} is at fault:" if count == 1 else f"{path} has {count} faults:"
+    return "\n".join([heading, *(f"  {fault}" for fault in error.faults)])

@@ -9,7 +9,12 @@ from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_
 from mailglass.commands.tables import print_rows
 from mailglass.failures import ConfigurationAtFault
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys: old ones keep verifying for ever.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Signing keys: old ones keep verifying for ever.",
+)
 
 
 @app.command("rotate")

@@ -52,10 +52,11 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a hit is, seen among its neighbours."""
+    """What a hit is, seen among its neighbours; ``context`` is what is known of it by now, for keeping."""
 
     id: str
     verdict: Verdict
+    context: HitContext
     hints: frozenset[Hint] = frozenset()
 
 
@@ -67,10 +68,11 @@ def second_look(
     bursts = _bursts(ordered, links_in_message, windows.burst)
     followed = _followed(ordered, windows.office_browser, now)
     hints = _hints(ordered, windows)
-    return tuple(
-        Look(hit.id, decide(hit.marks, _among(hit, bursts, followed, links_in_message), windows), hints[hit.id])
-        for hit in ordered
-    )
+    looks = []
+    for hit in ordered:
+        context = _among(hit, bursts, followed, links_in_message)
+        looks.append(Look(hit.id, decide(hit.marks, context, windows), context, hints[hit.id]))
+    return tuple(looks)
 
 
 def look_after(

@@ -27,24 +27,27 @@ _FILES = {
     Sign.MAIL_CLIENT: "mail_clients.toml",
     Sign.PROGRAM: "programs.toml",
 }
-_CRAWLER_LIST = "crawleruseragents"  # the package crawler-user-agents, used where somebody installed it
+_CRAWLER_LIST = "crawleruseragents"  # of the package crawler-user-agents
 
 
 class SignsFault(ValueError):
     """A network list cannot be read; the text names file and line."""
 
 
-def load_signs(networks_file: Path | None = None) -> Signs:
+def load_signs(networks_file: Path | None = None, crawler_list: bool = False) -> Signs:
     """All tables; ``networks_file`` is a list of the operator's (or a folder of them), in the form of docs/classes.md.
 
-    Raises SignsFault when it cannot be read.
+    ``crawler_list`` adds the patterns of the package crawler-user-agents to R20. They find more machines and take
+    some people's programs for machines, so they are asked for, never used because they happen to be installed.
+    Raises SignsFault when a list is missing or cannot be read.
     """
     tables = {sign: _table(name) for sign, name in _FILES.items()}
     tokens = {sign: tuple(_tokens(table)) for sign, table in tables.items()}
+    more = _crawlers() if crawler_list else ()
     networks = _table("networks.toml")
     supplied = list(_supplied(networks_file)) if networks_file else []
     return Signs(
-        tokens={**tokens, Sign.PROGRAM: (*tokens[Sign.PROGRAM], *_crawlers())},
+        tokens={**tokens, Sign.PROGRAM: (*tokens[Sign.PROGRAM], *more)},
         filters=NetworkTable(_networks(networks["filter"], supplied, "filter")),
         apple_relay=NetworkTable(_networks(networks["apple_relay"], supplied, "apple-relay")),
         vendor_asns=frozenset(entry["asn"] for entry in networks["vendor"]),
@@ -84,7 +87,7 @@ def _condition(word: str, entry: dict[str, Any]) -> re.Pattern[str] | None:
 def _crawlers() -> Iterator[Token]:
     spec = find_spec(_CRAWLER_LIST)
     if spec is None or not spec.submodule_search_locations:
-        return
+        raise SignsFault("the package crawler-user-agents is not installed")
     path = Path(spec.submodule_search_locations[0]) / "crawler-user-agents.json"
     for entry in json.loads(path.read_text("utf-8")):
         yield _crawler(entry["pattern"])
@@ -110,14 +113,15 @@ def _supplied(path: Path) -> Iterator[tuple[Network, str]]:
         sources = sorted(path.iterdir()) if path.is_dir() else [path]
         for source in sources:
             for number, line in enumerate(source.read_text("utf-8").splitlines(), 1):
-                if line.strip() and not line.lstrip().startswith("#"):
-                    yield _entry(line, f"{source}, line {number}")
+                entry = line.partition("#")[0].strip()
+                if entry:
+                    yield _entry(entry, f"{source}, line {number}")
     except (OSError, UnicodeDecodeError) as error:
         raise SignsFault(f"{path}: {error}") from error
 
 
 def _entry(line: str, place: str) -> tuple[Network, str]:
-    network, label, *_ = [*re.split(r"[\s,]", line.strip()), ""]
+    network, label, *_ = [*re.split(r"[\s,]+", line), ""]
     try:
         parsed = ip_network(network, strict=False)
     except ValueError as error:

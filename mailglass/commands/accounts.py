@@ -1,0 +1,164 @@
+"""``mailglass user`` and ``mailglass token``: who may look, and which scripts may ask.
+
+The accounts also log in at the relay where a listener's upstream has ``login = "account"``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ledger import accounts
+from ledger.access import Ledger
+from ledger.accounts import Passwords, secret_hash
+from ledger.queries.accounts import AccountRow, account_named, list_accounts, list_tokens
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.reading import changing, reading, run_to_end
+from mailglass.commands.tables import print_rows
+from mailglass.failures import Failed
+
+user_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Dashboard accounts.")
+token_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="API tokens.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="read the password from standard input")]
+_TOKEN_BYTES = 32
+
+
+@user_app.command("add")
+def add_user(
+    name: Name,
+    admin: Annotated[bool, typer.Option("--admin", help="sees everybody's mail")] = False,
+    address: Annotated[list[str] | None, typer.Option("--address", help="a sender whose mail this user sees")] = None,
+    password_stdin: FromStdin = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Add an account."""
+    settings = settings_from_file(config)
+    if not name.strip() or not name.isprintable():
+        raise Failed("a name needs at least one letter and no control characters")
+    password = _password(password_stdin)
+
+    async def work() -> int | None:
+        password_hash = await Passwords().hash(password)
+        async with changing(settings) as ledger:
+            now = datetime.now(UTC)
+            return await ledger.write(accounts.add_account, name, password_hash, admin, list(address or ()), now)
+
+    if run_to_end(work()) is None:
+        raise Failed(f"there is an account {name} already")
+    typer.echo(f"Added {'administrator' if admin else 'user'} {name}.")
+
+
+@user_app.command("list")
+def list_users(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the accounts."""
+    settings = settings_from_file(config)
+
+    async def ask() -> list[AccountRow]:
+        async with reading(settings) as ledger, ledger.read() as connection:
+            return await list_accounts(connection)
+
+    columns = ("name", "admin", "addresses", "created_at")
+    rows = [{column: getattr(row, column) for column in columns} for row in run_to_end(ask())]
+    print_rows(rows, columns, as_json)
+
+
+@user_app.command("passwd")
+def change_password(name: Name, password_stdin: FromStdin = False, config: Config = DEFAULT_CONFIG) -> None:
+    """Set another password; ends the account's sessions."""
+    settings = settings_from_file(config)
+    password = _password(password_stdin)
+
+    async def work() -> None:
+        async with changing(settings) as ledger:
+            account = await _account(ledger, name)
+            await ledger.write(accounts.set_password, account.id, await Passwords().hash(password))
+
+    run_to_end(work())
+    typer.echo(f"{name} has another password, and is logged out everywhere.")
+
+
+@user_app.command("remove")
+def remove_user(name: Name, config: Config = DEFAULT_CONFIG) -> None:
+    """Remove an account with its tokens; its mail and hits stay."""
+    settings = settings_from_file(config)
+
+    async def work() -> None:
+        async with changing(settings) as ledger:
+            await ledger.write(accounts.remove_account, (await _account(ledger, name)).id)
+
+    run_to_end(work())
+    typer.echo(f"Removed {name}.")
+
+
+@token_app.command("create")
+def create_token(
+    user: Annotated[str, typer.Option("--user", help="whose mail the token may read")],
+    label: Annotated[str, typer.Option("--label", help="what it is for")] = "",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Create a token and print it, once."""
+    settings = settings_from_file(config)
+    token = "mg_" + secrets.token_urlsafe(_TOKEN_BYTES)
+
+    async def work() -> None:
+        async with changing(settings) as ledger:
+            account = await _account(ledger, user)
+            now = datetime.now(UTC)
+            await ledger.write(accounts.add_token, account.id, secret_hash(token), label, [], now)
+
+    run_to_end(work())
+    typer.echo(token)
+
+
+@token_app.command("list")
+def show_tokens(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the tokens; what they are cannot be shown again."""
+    settings = settings_from_file(config)
+    columns = ("id", "account", "label", "created_at", "last_used_at", "revoked_at")
+
+    async def ask() -> list[dict[str, object]]:
+        async with reading(settings) as ledger, ledger.read() as connection:
+            return [{column: getattr(row, column) for column in columns} for row in await list_tokens(connection)]
+
+    print_rows(run_to_end(ask()), columns, as_json)
+
+
+@token_app.command("revoke")
+def revoke_token(
+    token_id: Annotated[int, typer.Argument(metavar="ID", help="as in mailglass token list")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Revoke a token; it stops working at once."""
+    settings = settings_from_file(config)
+
+    async def work() -> bool:
+        async with changing(settings) as ledger:
+            return await ledger.write(accounts.revoke_token, token_id, datetime.now(UTC))
+
+    if not run_to_end(work()):
+        raise Failed(f"there is no token {token_id} that could be revoked")
+    typer.echo(f"Token {token_id} is revoked.")
+
+
+async def _account(ledger: Ledger, name: str) -> AccountRow:
+    async with ledger.read() as connection:
+        account = await account_named(connection, name)
+    if account is None:
+        raise Failed(f"there is no account {name}")
+    return account
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if not password:
+        raise Failed("a password cannot be empty")
+    return str(password)

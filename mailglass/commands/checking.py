@@ -1,0 +1,45 @@
+"""``mailglass check``: is the configuration right, and with ``--online`` does the world agree with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from config.faults import ConfigurationError
+from config.load import load
+from ledger.keys import KeyFolderFault, load_keys
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, complaint
+from mailglass.commands.probing import look_everywhere
+from mailglass.commands.tables import print_json, print_table
+from mailglass.failures import ConfigurationAtFault, Failed
+
+
+def check(
+    config: Config = DEFAULT_CONFIG,
+    online: Annotated[bool, typer.Option("--online", help="try upstreams, ledger and public_url as well")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read the configuration and list every fault; with --online also connect, open and fetch."""
+    try:
+        settings = load(config, os.environ)
+        if settings.keys_dir.exists():
+            load_keys(settings.keys_dir)
+    except ConfigurationError as error:
+        if as_json:
+            print_json({"faults": error.faults, "findings": []})
+            raise typer.Exit(ConfigurationAtFault.status) from None
+        raise ConfigurationAtFault(complaint(config, error)) from None
+    except KeyFolderFault as fault:
+        raise ConfigurationAtFault(str(fault)) from None
+    findings = asyncio.run(look_everywhere(settings)) if online else []
+    if as_json:
+        print_json({"faults": [], "findings": findings})
+    else:
+        typer.echo(f"{config} is fine.")
+        if findings:
+            print_table([[f.what, "fine" if f.fine else "BROKEN", f.seen] for f in findings], ("what", "", "seen"))
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(Failed.status)

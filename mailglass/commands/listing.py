@@ -1,0 +1,122 @@
+"""``mailglass messages`` and ``mailglass hits``: the lists of the page, in a terminal or for a script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ledger.queries import ADMINISTRATOR, HitFilter, HitRow, MessageFilter, MessageRow, list_hits, list_messages
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.reading import message_id_from, moment_from, reading, run_to_end
+from mailglass.commands.shapes import hit_shape, message_shape
+from mailglass.commands.tables import plain, print_rows
+
+LOOK_AGAIN_SECONDS = 0.5
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="how many")]
+Since = Annotated[str | None, typer.Option("--since", help='"7d" or "2026-01-31"')]
+
+_MESSAGE_COLUMNS = ("id", "submitted_at", "sender", "recipients", "subject", "opened", "clicked", "state", "reason")
+_HIT_COLUMNS = ("at", "kind", "class", "rule", "subject", "url", "user_agent", "message")
+
+
+def messages(
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    limit: Limit = 50,
+    tracked: Annotated[bool | None, typer.Option("--tracked/--untracked")] = None,
+    opened: Annotated[bool | None, typer.Option("--opened/--not-opened", help="confirmed opens")] = None,
+    clicked: Annotated[bool | None, typer.Option("--clicked/--not-clicked", help="confirmed clicks")] = None,
+    tag: Annotated[str, typer.Option("--tag")] = "",
+    sender: Annotated[str, typer.Option("--sender")] = "",
+    words: Annotated[str, typer.Option("--q", help="words of subject and recipients")] = "",
+    since: Since = None,
+) -> None:
+    """List messages, newest first."""
+    settings = settings_from_file(config)
+    now = datetime.now(UTC)
+    wanted = MessageFilter(
+        tracked, opened, clicked, tag=tag, sender=sender, q=words, since=moment_from(since, now) if since else None
+    )
+
+    async def ask() -> tuple[MessageRow, ...]:
+        async with reading(settings) as ledger, ledger.read() as connection:
+            return (await list_messages(connection, ADMINISTRATOR, wanted, limit=limit, now=now)).items
+
+    found = run_to_end(ask())
+    if as_json:
+        print_rows([message_shape(row) for row in found], (), as_json=True)
+    else:
+        print_rows([_message_cells(row) for row in found], _MESSAGE_COLUMNS, as_json=False)
+
+
+def hits(
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    limit: Limit = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="print hits as they come, until interrupted")] = False,
+    message: Annotated[str | None, typer.Option("--message", help="of this message only")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="open or click")] = "",
+    hit_class: Annotated[str, typer.Option("--class", help="human, bot, …")] = "",
+) -> None:
+    """List hits, newest first; with --follow those that come, oldest first (with --json one object a line)."""
+    settings = settings_from_file(config)
+    wanted = HitFilter(message_id_from(message) if message else None, kind, hit_class)
+
+    async def ask(asked: HitFilter, most: int) -> tuple[HitRow, ...]:
+        async with reading(settings) as ledger, ledger.read() as connection:
+            return (await list_hits(connection, ADMINISTRATOR, asked, limit=most)).items
+
+    async def watch() -> None:
+        async with reading(settings) as ledger:
+            async with ledger.read() as connection:
+                newest = (await list_hits(connection, ADMINISTRATOR, limit=1)).items
+            last = newest[0].id if newest else ""
+            while True:
+                asked = HitFilter(wanted.message, kind, hit_class, after=last)
+                async with ledger.read() as connection:
+                    come = (await list_hits(connection, ADMINISTRATOR, asked, limit=500)).items
+                for row in reversed(come):
+                    last = row.id
+                    _print_one(row, as_json)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    if follow:
+        run_to_end(watch())
+    else:
+        found = run_to_end(ask(wanted, limit))
+        if as_json:
+            print_rows([hit_shape(row) for row in found], (), as_json=True)
+        else:
+            print_rows([_hit_cells(row) for row in found], _HIT_COLUMNS, as_json=False)
+
+
+def _print_one(row: HitRow, as_json: bool) -> None:
+    if as_json:
+        line = json.dumps(plain(hit_shape(row)), ensure_ascii=False)
+    else:
+        what = f"link {row.link} {row.url}" if row.is_click else "opened"
+        line = f"{row.at.astimezone():%H:%M:%S}  {row.hit_class:<16} {row.rule:<4} {row.subject or row.message}  {what}"
+    typer.echo("".join(letter if letter.isprintable() else " " for letter in line))
+
+
+def _message_cells(row: MessageRow) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "submitted_at": row.submitted_at,
+        "sender": row.sender,
+        "recipients": row.recipients,
+        "subject": row.subject,
+        "opened": row.first_opened_at or ("possibly" if row.open_counts.possible else ""),
+        "clicked": row.first_clicked_at or "",
+        "state": "stopped" if row.stopped_at else row.state,
+        "reason": row.reason,
+    }
+
+
+def _hit_cells(row: HitRow) -> dict[str, object]:
+    return hit_shape(row) | {"subject": row.subject, "url": row.url}

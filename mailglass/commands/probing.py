@@ -1,0 +1,108 @@
+"""Questions to the world outside the configuration: each is asked once and answered by one Finding.
+
+Used by ``check --online`` and ``doctor``. Nothing here raises: what cannot be done is the finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+import aiohttp
+import aiosmtplib
+
+from config.settings import Settings, Upstream
+from ledger.engine import place_of
+from ledger.faults import LedgerFault
+from ledger.keys import KeyFolderFault, load_keys
+from ledger.shared import open_ledger
+from ledger.tokens import TOKEN_LENGTH
+
+PATIENCE_SECONDS = 10.0
+PIXEL_BYTES = 43
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One link of the chain: what was tried, whether it holds, and what was seen."""
+
+    what: str
+    fine: bool
+    seen: str
+
+
+def look_at_keys(settings: Settings) -> Finding:
+    try:
+        ring = load_keys(settings.keys_dir)
+    except KeyFolderFault as fault:
+        return Finding("keys", False, str(fault))
+    return Finding("keys", True, f"{len(ring.keys)} in {settings.keys_dir}; number {ring.current_id} signs")
+
+
+async def look_at_ledger(settings: Settings) -> Finding:
+    """Opens the ledger (and makes it when there is none), as the relay would."""
+    try:
+        ledger = await open_ledger(settings)
+        try:
+            fault = ledger.fault
+            async with ledger.read():
+                pass
+        finally:
+            await ledger.close()
+    except (LedgerFault, OSError) as error:
+        return Finding("ledger", False, str(error))
+    place = place_of(settings)
+    return Finding("ledger", fault is None, fault or str(place.path or place.url.render_as_string(hide_password=True)))
+
+
+async def look_at_upstream(name: str, upstream: Upstream) -> Finding:
+    """Connects, encrypts and greets; logs in with the configured account; sends nothing."""
+    what = f"upstream {name}"
+    if upstream.sandbox:
+        return Finding(what, True, "sandbox: mail is filed in the outbox, nothing to connect to")
+    try:
+        context = ssl.create_default_context(cafile=upstream.ca_file)
+        client = aiosmtplib.SMTP(
+            hostname=upstream.host,
+            port=upstream.port,
+            timeout=PATIENCE_SECONDS,
+            use_tls=upstream.security == "tls",
+            start_tls=upstream.security == "starttls",
+            tls_context=context,
+        )
+        async with client:
+            await client.ehlo()
+            if upstream.login == "account":
+                await client.login(upstream.username, upstream.password.get_secret_value())
+            offered = ", ".join(sorted(client.esmtp_extensions))
+    except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
+        return Finding(what, False, f"{upstream.host}:{upstream.port}: {fault}")
+    return Finding(what, True, f"{upstream.host}:{upstream.port} offers {offered}")
+
+
+async def look_at_pixel(settings: Settings) -> Finding:
+    """Fetches a pixel through ``public_url``, with a token that belongs to nobody and so records nothing."""
+    url = f"{settings.tracking.public_url}/o/{'A' * TOKEN_LENGTH}.gif"
+    try:
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, allow_redirects=False) as answer:
+            body = await answer.read()
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
+        return Finding(
+            "pixel", False, f"{settings.tracking.public_url} cannot be reached: {fault or 'no answer in time'}"
+        )
+    if answer.status == 200 and answer.content_type == "image/gif" and len(body) == PIXEL_BYTES:
+        return Finding("pixel", True, f"{settings.tracking.public_url} answers")
+    return Finding(
+        "pixel",
+        False,
+        f"{settings.tracking.public_url} answers {answer.status} {answer.content_type}, which is not ours",
+    )
+
+
+async def look_everywhere(settings: Settings) -> list[Finding]:
+    """All of them, at once where they do not wait for one another."""
+    upstreams = (look_at_upstream(name, upstream) for name, upstream in settings.upstream.items())
+    found = await asyncio.gather(look_at_ledger(settings), look_at_pixel(settings), *upstreams)
+    return [look_at_keys(settings), *found]

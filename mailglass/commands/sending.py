@@ -1,0 +1,127 @@
+"""``mailglass send-test``: hands a small tracked message to the relay, as a mail client would."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import sys
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Annotated
+
+import typer
+
+from config.settings import Listener, Settings, host_and_port
+from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.failures import Failed
+
+PATIENCE_SECONDS = 30.0
+
+_TEXT = """\
+This message was sent by mailglass send-test. Its HTML part has an open pixel and two tracked links:
+https://example.com/first and https://example.com/second
+"""
+_HTML = """\
+<!DOCTYPE html>
+<html><body style="font-family: sans-serif">
+<p>This message was sent by <b>mailglass send-test</b>. When you see it, it was opened.</p>
+<p>Follow the <a href="https://example.com/first">first link</a> or the
+<a href="https://example.com/second?from=mailglass&amp;n=2">second link</a>, and look at the page a second later.</p>
+</body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    name: str
+    password: str
+
+
+def send_test(
+    to: Annotated[str, typer.Option("--to", help="who gets it")],
+    sender: Annotated[
+        str | None, typer.Option("--from", help="the envelope's sender; default: the same address")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Submit a small tracked message to the relay."""
+    settings = settings_from_file(config)
+    login = Login(user, _password(password_stdin)) if user else None
+    reply = submit(settings.listener[0], compose(sender or to, to, "A test of mailglass"), sender or to, to, login)
+    typer.echo(reply)
+    typer.echo(f"Open it, then look at {page_url(settings)}")
+
+
+def compose(sender: str, to: str, subject: str) -> EmailMessage:
+    """A message in plain text and HTML that asks for everything to be tracked."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
+    message["X-Track"] = "all"
+    message.set_content(_TEXT)
+    message.add_alternative(_HTML, subtype="html")
+    return message
+
+
+def submit(listener: Listener, message: EmailMessage, sender: str, to: str, login: Login | None = None) -> str:
+    """The relay's final reply. Raises Failed with the relay's words when it takes the message not."""
+    host, port = host_and_port(listener.bind)
+    host = host if host not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104 - we connect, nobody binds
+    try:
+        with _connected(listener, host, port) as client:
+            client.ehlo()
+            if login is not None:
+                client.login(login.name, login.password)
+            for code, text in (client.mail(sender), client.rcpt(to)):
+                _refuse_unless(250 <= code <= 259, code, text)
+            code, text = client.data(message.as_bytes())
+            _refuse_unless(200 <= code <= 299, code, text)
+            return f"{code} {text.decode('utf-8', 'replace')}"
+    except smtplib.SMTPResponseException as refusal:
+        raise Failed(f"the relay said {_said(refusal.smtp_code, refusal.smtp_error)}") from None
+    except ConnectionRefusedError:
+        raise Failed(f"nothing listens at {host}:{port}; is mailglass run running?") from None
+    except (smtplib.SMTPException, OSError) as fault:
+        raise Failed(f"the relay at {host}:{port} could not be used: {fault}") from None
+
+
+def _connected(listener: Listener, host: str, port: int) -> smtplib.SMTP:
+    if listener.security == "none":
+        return smtplib.SMTP(host, port, timeout=PATIENCE_SECONDS)
+    # Our own relay, reached at an address that its certificate need not name: the certificate itself is trusted.
+    context = ssl.create_default_context(cafile=listener.certificate)
+    context.check_hostname = False
+    if listener.security == "tls":
+        return smtplib.SMTP_SSL(host, port, timeout=PATIENCE_SECONDS, context=context)
+    client = smtplib.SMTP(host, port, timeout=PATIENCE_SECONDS)
+    client.starttls(context=context)
+    return client
+
+
+def page_url(settings: Settings) -> str:
+    """Where the dashboard can be reached from this machine."""
+    host, port = host_and_port(settings.dashboard.bind)
+    host = host if host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _refuse_unless(good: bool, code: int, text: bytes) -> None:
+    if not good:
+        raise Failed(f"the relay said {_said(code, text)}")
+
+
+def _said(code: int, text: bytes | str) -> str:
+    words = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return f"{code} {' '.join(words.split())}"
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True))

@@ -1,0 +1,212 @@
+"""From a hit to its answer: committed in the ledger, or synced in the journal, and only then answered.
+
+Hits that arrive while a group is being committed make up the next group. What the ledger does not take within 250 ms
+goes to the journal, which is replayed when the ledger is well again. When both fail the visitor is answered all the
+same and the hit is counted as dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ledger.access import Ledger
+from ledger.faults import LedgerUnavailable
+from ledger.journal import Journal, left_behind, read_journal
+from ledger.records import Hit, Verdict
+
+log = logging.getLogger("mailglass.hits")
+PATIENCE_SECONDS = 0.25
+CHORES_SECONDS = 1.0
+REPLAY_CHUNK = 200
+KEPT_CHANGES = 10_000
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the process began; what /metrics shows."""
+
+    stored: int = 0
+    journaled: int = 0
+    replayed: int = 0
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    hits: list[Hit] = field(default_factory=list)
+    repeats: dict[str, int] = field(default_factory=dict)
+    answers: list[Callable[[], None]] = field(default_factory=list)
+    since: float = 0.0
+
+
+class Ingest:
+    """``look_again`` gives verdicts that changed with time; it is asked once a second."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        journal_folder: Path,
+        look_again: Callable[[], list[tuple[str, Verdict]]] = list,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.counters = Counters()
+        self._ledger = ledger
+        self._folder = journal_folder
+        self._journal = Journal(journal_folder)
+        self._look_again = look_again
+        self._patience = patience_seconds
+        self._group = _Group()
+        self._wake = asyncio.Event()
+        self._changes: dict[str, Verdict] = {}
+        self._typical_seconds = 0.001
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    async def start(self) -> None:
+        try:
+            await self._in_thread(self._journal.open)
+        except OSError as fault:
+            log.error("the journal of hits cannot be written: %s", fault)
+        self._tasks = [
+            asyncio.create_task(self._run(), name="ingest"),
+            asyncio.create_task(self._do_chores(), name="ingest chores"),
+        ]
+
+    async def close(self) -> None:
+        """Stores and answers what waits."""
+        self._closing = True
+        self._wake.set()
+        if self._tasks:
+            self._tasks[1].cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._in_thread(self._journal.rotate)
+        self._disk.shutdown()
+
+    @property
+    def alarm(self) -> str | None:
+        """What an operator should see to; None when all is well."""
+        if self._ledger.fault is not None:
+            return "ledger"
+        return None if self._journal.is_empty else "journal"
+
+    def record(self, hit: Hit, answered: Callable[[], None]) -> None:
+        """Calls ``answered`` when the hit is safe, or when nothing can be done for it."""
+        self._waiting().hits.append(hit)
+        self._group.answers.append(answered)
+
+    def count_on(self, row: str, stands_for: int, answered: Callable[[], None]) -> None:
+        """The same for a hit that is counted in another's row."""
+        self._waiting().repeats[row] = stands_for
+        self._group.answers.append(answered)
+
+    def pace(self, answered: Callable[[], None]) -> None:
+        """Calls ``answered`` after about as long as storing takes: how long an answer takes must not tell whether
+        its token is a real one."""
+        asyncio.get_running_loop().call_later(self._typical_seconds, answered)
+
+    def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> None:
+        """Takes changed verdicts of earlier hits; they are written when there is time."""
+        for hit, verdict in changes:
+            self._changes[hit] = verdict
+        while len(self._changes) > KEPT_CHANGES:  # the ledger is away; reclassify can look again
+            del self._changes[next(iter(self._changes))]
+
+    def _waiting(self) -> _Group:
+        if not self._group.answers:
+            self._group.since = asyncio.get_running_loop().time()
+            self._wake.set()
+        return self._group
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            group, self._group = self._group, _Group()
+            if group.answers:
+                await self._keep(group)
+            elif self._closing:
+                return
+            if self._closing:
+                self._wake.set()
+
+    async def _keep(self, group: _Group) -> None:
+        now = asyncio.get_running_loop().time
+        if await self._store(group):
+            self.counters.stored += len(group.answers)
+            self._typical_seconds += (min(now() - group.since, 0.05) - self._typical_seconds) / 16
+        elif await self._write_down(group):
+            self.counters.journaled += len(group.answers)
+        else:
+            self.counters.dropped += len(group.answers)
+        for answer in group.answers:
+            answer()
+
+    async def _store(self, group: _Group) -> bool:
+        if self._ledger.fault is not None:
+            return False
+        try:
+            async with asyncio.timeout_at(group.since + self._patience):
+                if group.hits:
+                    await self._ledger.add_hits(group.hits)
+                if group.repeats:
+                    await self._ledger.set_repeats(list(group.repeats.items()))
+        except (LedgerUnavailable, TimeoutError):
+            return False
+        except Exception:  # a fault of ours must not cost the hit, nor the visitor the answer
+            log.exception("hits could not be stored")
+            return False
+        return True
+
+    async def _write_down(self, group: _Group) -> bool:
+        try:
+            await self._in_thread(self._journal.append, [*group.hits, *group.repeats.items()])
+        except OSError as fault:
+            log.error("hits are lost: neither ledger nor journal takes them: %s", fault)
+            return False
+        return True
+
+    async def _do_chores(self) -> None:
+        while True:
+            await asyncio.sleep(CHORES_SECONDS)
+            try:
+                self.change_verdicts(self._look_again())
+                if self._ledger.fault is None:
+                    await self._write_changes()
+                    await self.replay()
+            except (LedgerUnavailable, OSError) as fault:
+                log.warning("the ledger is behind: %s", fault)
+            except Exception:
+                log.exception("a chore failed")
+
+    async def _write_changes(self) -> None:
+        if self._changes:
+            changes, self._changes = self._changes, {}
+            try:
+                await self._ledger.change_verdicts(list(changes.items()))
+            except LedgerUnavailable:
+                self._changes = changes | self._changes
+                raise
+
+    async def replay(self) -> None:
+        """Brings into the ledger what this process and those before it wrote down. Raises LedgerUnavailable."""
+        if not self._journal.is_empty:
+            await self._in_thread(self._journal.rotate)
+        for path in await self._in_thread(left_behind, self._folder):
+            values = iter(await self._in_thread(list, read_journal(path)))
+            while chunk := list(islice(values, REPLAY_CHUNK)):
+                hits = [value for value in chunk if isinstance(value, Hit)]
+                self.counters.replayed += await self._ledger.add_hits(hits, again=True)
+                await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])
+            path.unlink(missing_ok=True)
+            log.warning("hits that were written down are in the ledger")
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)

@@ -1,0 +1,98 @@
+"""Whether a link ends a subscription: those must work for ever, at once, and with nobody looking on.
+
+Three signs, any one of which is enough: the message's List-Unsubscribe names the link, its URL has a place or a
+parameter that is about unsubscribing and nothing else, or its visible text says so. A page that merely writes about
+the subject (``/blog/why-people-unsubscribe``) is an ordinary link. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from ledger.urls import destination_of
+from relay.rewriting.unsubscribe_words import (
+    OTHER_SCRIPT_ABOUT,
+    OTHER_SCRIPT_SIGNS,
+    TEXT_ABOUT,
+    TEXT_HINTS,
+    TEXT_SIGNS,
+    URL_COMPANIONS,
+    URL_HINTS,
+    URL_WORDS,
+)
+
+# A paragraph that happens to name the word is no button.
+_LONGEST_TEXT = 160
+# A segment longer than any that says "unsubscribe" in words is a token.
+_LONGEST_SEGMENT = 80
+
+_LETTERS = re.compile(r"[a-z]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NO_LETTER = re.compile(r"[^a-z]+")
+_TEXT_WORDS = re.compile(r"[^\W\d_]+")
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffdc]")
+_TEXT = re.compile("|".join(TEXT_SIGNS))
+_OTHER_TEXT = re.compile("|".join(OTHER_SCRIPT_SIGNS))
+_PLAIN = str.maketrans("éèêëáàâãíìîóòôõúùûçñ", "eeeeaaaaiiioooouuucn")
+
+
+def is_unsubscribe(destination: str, text: str, attributes: Mapping[str, str], named: frozenset[str]) -> bool:
+    """``destination`` and ``named`` (from ``list_unsubscribe``) as Location would give them; ``text`` as seen."""
+    return (
+        destination in named
+        or url_says_so(destination)
+        or text_says_so(text)
+        or attributes.get("data-msys-unsubscribe", "").strip() == "1"  # SparkPost's own mark
+    )
+
+
+def text_says_so(text: str) -> bool:
+    """Whether the visible text of a link is that of an unsubscribe button."""
+    if not text or len(text) > _LONGEST_TEXT:
+        return False
+    folded = text.casefold()
+    words = _TEXT_WORDS.findall(folded)
+    if not TEXT_HINTS.isdisjoint(words) and TEXT_ABOUT.isdisjoint(words) and _TEXT.search(folded):
+        return True
+    if _OTHER_SCRIPT.search(folded) is None:
+        return False
+    return _OTHER_TEXT.search(folded) is not None and not any(word in folded for word in OTHER_SCRIPT_ABOUT)
+
+
+def url_says_so(destination: str) -> bool:
+    """Whether a host label, path segment or parameter of the URL is about unsubscribing and nothing else."""
+    if URL_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower())) and URL_HINTS.isdisjoint(
+        _LETTERS.findall(destination.lower())
+    ):
+        return False
+    host, _, rest = destination.partition("://")[2].partition("/")
+    # The site itself may be called anything; only what is before it speaks.
+    segments = host.split(":")[0].split(".")[:-2] + re.split("[/?&;=#]", rest)
+    return any(len(segment) <= _LONGEST_SEGMENT and _is_about_unsubscribing(unquote(segment)) for segment in segments)
+
+
+def _is_about_unsubscribing(segment: str) -> bool:
+    plain = _CAMEL.sub("-", segment).lower().translate(_PLAIN)
+    words = [word for word in _NO_LETTER.split(plain) if word]
+    found, position = False, 0
+    while position < len(words):
+        # "opt-out" and "se-desabonner" are one word in several pieces; four pieces are the most there are.
+        length = next((n for n in (4, 3, 2, 1) if "".join(words[position : position + n]) in URL_WORDS), 0)
+        if not length and words[position] not in URL_COMPANIONS:
+            return False
+        found = found or length > 0
+        position += length or 1
+    return found
+
+
+def list_unsubscribe(value: str) -> frozenset[str]:
+    """The web addresses in a List-Unsubscribe header (RFC 2369 section 3.2), as destinations. ``value`` is unfolded;
+    white space inside the angle brackets is taken out, as that RFC asks."""
+    found = set()
+    for written in re.findall(r"<([^<>]*)>", value):
+        destination = destination_of(re.sub(r"\s", "", written))
+        if destination is not None:
+            found.add(destination)
+    return frozenset(found)

@@ -1,0 +1,100 @@
+"""How unsubscribing is called: in URLs, and in the visible texts of links, language by language. Data only."""
+
+from __future__ import annotations
+
+# One segment, parameter name or value of a URL, its separators removed and accents folded.
+URL_WORDS = frozenset(
+    str.split(
+        "unsubscribe unsubscribes unsubscribed unsubscription unsub unsubs optout removeme"
+        " abmelden abmeldung abbestellen abbestellung austragen newsletterabmeldung"
+        " desabonner desabonnement desinscription desinscrire sedesabonner sedesinscrire"
+        " disiscrizione disiscriviti disiscrivi cancellaiscrizione annullaiscrizione"
+        " darsedebaja darmedebaja dardebaja desuscribir desuscribirse desuscripcion cancelarsuscripcion"
+        " descadastrar descadastro cancelarinscricao desinscrever"
+        " afmelden uitschrijven avregistrera avprenumerera afmeld avmeld"
+        " wypisz wypiszsie odhlasit leiratkozas dezabonare haishinteishi"
+    )
+)
+
+# What stands beside such a word in one segment without changing its meaning; any other word makes it an article.
+URL_COMPANIONS = frozenset(
+    str.split(
+        "email emails e mail mails mailing mailings list lists newsletter newsletters news one click oneclick user"
+        " users member members contact contacts subscriber subscribers subscription subscriptions me us my your you"
+        " now from to all global easy quick instant public auto confirm confirmation do process handler page link"
+        " form request action success done complete campaign campaigns marketing notification notifications alerts"
+        " digest preferences preference manage settings center centre secure api web app url redirect group groups"
+        " asm wf index html htm php asp aspx jsp cgi pl py direct optin opt in out by with via token sms promo"
+        " promotional promotions updates update here v"
+    )
+)
+
+# Runs of letters of which a URL has at least one when a segment could match: the first, cheap look.
+URL_HINTS = URL_WORDS | frozenset(
+    str.split(
+        "opt opting unsubscribe remove annulla cancella cancelar baja sabonner sabonnement sinscription sinscrire"
+        " wypisz"
+    )
+)
+
+# Signs in visible text, casefolded.
+TEXT_SIGNS = (
+    # English
+    r"\bunsub(?:scribe|scribing)?\b",
+    r"\bopt(?:ing)?[ -]?out\b",
+    r"\bremove (?:me|my (?:e-?mail|address))\b",
+    r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
+    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
+    r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
+    r"\b(?:manage|update|change|edit)(?: your| my)? (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
+    r" (?:preferences|settings|subscriptions?)\b",
+    r"^(?:e-?mail|subscription|mailing|communication) preferences$",
+    r"^(?:manage|update)(?: your| my)? (?:preferences|subscriptions?)$",
+    # German, Dutch, Scandinavian
+    r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung)\b",
+    r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
+    r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|avmeld|meld deg av)\b",
+    r"\bperuuta (?:tilaus|uutiskirje)",
+    # French
+    r"\bd[eé]s?abonn(?:er|ez|e|ement)\b|\bd[eé]sinscri(?:re|ption|vez|s)\b|\bne (?:souhait\w+ )?plus recevoir\b",
+    # Italian
+    r"\bdisiscri(?:viti|vi|vermi|zione|versi)\b|\bcancellati\b|\bnon ricevere più\b",
+    r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
+    # Spanish, Portuguese, Romanian
+    r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
+    r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b",
+    r"\bdescadastr\w*|\bdeixar de receber\b|\bcancelar\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bdezabon\w+",
+    # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Vietnamese
+    r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygnuj z (?:subskrypcji|newslettera)\b",
+    r"\bodhlásiť?\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
+    r"\bberhenti berlangganan\b|\bhủy đăng ký\b",
+)
+# In scripts other than Latin, where words need no spaces.
+OTHER_SCRIPT_SIGNS = (
+    r"配信(?:の)?(?:停止|解除|中止)|退会",
+    r"(?:購読|登録|メルマガ|メールマガジン|受信|配信登録)(?:の|を)?(?:停止|解除|中止|拒否|キャンセル)",
+    r"退订|退訂|取消(?:订阅|訂閱)|不再接收|수신\s?거부|구독\s?(?:취소|해지)",
+    r"отпис(?:аться|ка|ки|ать)|відпис(?:атися|ка)|απεγγραφή|κατάργηση εγγραφής",
+    r"إلغاء الاشتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
+)
+TEXT_HINTS = frozenset(
+    str.split(
+        "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
+        " subscription subscriptions abmelden abbestellen austragen abmeldung newsletterabmeldung keine mehr afmelden"
+        " uitschrijven avregistrera avprenumerera afmeld avmeld peruuta meld désabonner désabonnez désabonne"
+        " désabonnement desabonner desabonnement désinscrire désinscription désinscrivez désinscris desinscrire"
+        " desinscription recevoir disiscriviti disiscrivi disiscrivermi disiscrizione disiscriversi cancellati ricevere"
+        " annulla annullare cancella cancellare baja desuscribir desuscribirse desuscribirme desuscríbete desuscripción"
+        " dejar suscripción descadastrar descadastre receber inscrição subscrição assinatura dezabonare dezabonează"
+        " wypisz wypisać wypisze anuluj zrezygnuj odhlásit odhlásiť odhlášení leiratkozás leiratkozom abonelikten"
+        " listeden berhenti hủy"
+    )
+)
+# Words of an article about the subject, not of a button.
+TEXT_ABOUT = frozenset(
+    str.split(
+        "why reason reasons rate rates study statistics stats report reduce reducing prevent avoid lower tips guide"
+        " article people customers subscribers warum gründe quote pourquoi taux perché tasso porqué tasa"
+    )
+)
+OTHER_SCRIPT_ABOUT = ("理由", "率", "防ぐ", "减少", "причин")

@@ -1,0 +1,51 @@
+"""Network tables: membership and the narrowest network's number, against the plain definition."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_server.public.signs.networks import NetworkTable, parse_address
+
+networks = st.builds(
+    lambda value, bits: IPv4Network((value >> (32 - bits) << (32 - bits), bits)),
+    st.integers(0, 2**32 - 1).map(lambda value: value & 0xFF0F00FF),
+    st.integers(1, 32),
+)
+
+
+@given(st.lists(st.tuples(networks, st.integers(0, 9)), max_size=12), st.integers(0, 2**32 - 1))
+@settings(max_examples=300, deadline=None)
+def test_the_narrowest_network_answers(entries: list[tuple[IPv4Network, int]], value: int) -> None:
+    # One number per network, as in a list without contradictions.
+    entries = list(dict(entries).items())
+    table = NetworkTable(entries)
+    edges = {value & 0xFF0F00FF} | {int(network[0]) for network, _ in entries} | {int(n[-1]) for n, _ in entries}
+    for address in map(IPv4Address, edges):
+        holding = sorted((n.prefixlen, label) for n, label in entries if address in n)
+        assert table.label_of(address) == (holding[-1][1] if holding else None)
+
+
+def test_ipv6_and_ipv4_do_not_mix() -> None:
+    table = NetworkTable([(ip_network("::/0"), 1)])
+    assert ip_address("2001:db8::1") in table
+    assert ip_address("192.0.2.1") not in table
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", IPv4Address("192.0.2.1")),
+        (" 192.0.2.1 ", IPv4Address("192.0.2.1")),
+        ("::ffff:192.0.2.1", IPv4Address("192.0.2.1")),
+        ("fe80::1%eth0", IPv6Address("fe80::1")),
+        ("192.0.2.01", None),  # an octet with a leading zero is octal to some and decimal to others
+        ("unknown", None),
+        ("", None),
+    ],
+)
+def test_addresses_are_read_strictly(text: str, address: object) -> None:
+    assert parse_address(text) == address

@@ -1,0 +1,237 @@
+"""The decision table: each rule on a hit that says why, precedence, and what must hold for any request at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.records import Confidence, HitClass, HitFacts, HitKind, Verdict
+from mailglass.commands.labelled_hits import read_hit
+from pixel_server.public.classify import RULES, HitContext, Neighbours, decide, first_verdict
+from pixel_server.public.signs.loading import load_signs
+from pixel_server.public.signs.tables import Marks, NetworkSign, Sign, Signs
+from pixel_server.public.windows import Windows
+from pixel_server.rule_words import RULE_WORDS
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+THUNDERBIRD = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.3.0"
+GOOGLE_PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+GMAIL_PREFETCH = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
+)
+OUTLOOK = (
+    "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.5; ms-office; "
+    "MSOffice 16)"
+)
+APPLE_MAIL = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+SAFARI = APPLE_MAIL + " Version/17.6 Safari/605.1.15"
+CUBOT = (
+    "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/100.0 Mobile Safari/537.36"
+)
+NOTION_DESKTOP = (
+    "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Notion/2.0.8 Chrome/76.0 Electron/6.1"
+)
+SOMEWHERE = "203.0.113.24"
+
+open_, click = HitKind.OPEN, HitKind.CLICK
+human, proxy, prefetch = HitClass.HUMAN, HitClass.IMAGE_PROXY, HitClass.PRIVACY_PREFETCH
+scanner, preview, bot, own = HitClass.SECURITY_SCANNER, HitClass.LINK_PREVIEW, HitClass.BOT, HitClass.OWN
+certain, probable = Confidence.CERTAIN, Confidence.PROBABLE
+
+
+def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str = "GET", ip: str = SOMEWHERE,
+        headers: dict[str, str] | None = None, delay: float | None = 1800.0, **context: Any) -> Verdict:  # fmt: skip
+    sent = {} if agent is None else {"User-Agent": agent}
+    return first_verdict(
+        HitFacts(method, {**sent, **(headers or {})}, ip), HitContext(kind, delay, **context), signs, Windows()
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "expected"),
+    [
+        # R01: a session cookie is proof, whatever else the request shows
+        (open_, {"own_session": True, "delay": -1.0}, (own, certain, "R01")),
+        # R04: nobody but a filter on the way has the message before the upstream accepted it
+        (click, {"delay": -0.001}, (scanner, certain, "R04")),
+        (click, {"delay": 0.0}, (scanner, probable, "R21")),
+        # R05: Office asks with OPTIONS what a server can do; others who do not GET are programs
+        (click, {"method": "OPTIONS", "agent": "Microsoft Office Protocol Discovery"}, (preview, certain, "R05")),
+        (click, {"method": "PROPFIND"}, (bot, certain, "R05")),
+        # R06: HEAD is a machine's, a preview's or Office's where it says so
+        (open_, {"method": "HEAD"}, (bot, probable, "R06")),
+        (click, {"method": "HEAD"}, (scanner, probable, "R06")),
+        (click, {"method": "HEAD", "agent": "Microsoft Office Existence Discovery"}, (preview, certain, "R06")),
+        (click, {"method": "HEAD", "agent": "Slackbot 1.0"}, (preview, certain, "R06")),
+        # R07: all four headers, with the parameters browsers write
+        (click, {"headers": {"sec-purpose": "prefetch;prerender"}}, (preview, certain, "R07")),
+        (click, {"headers": {"X-MOZ": "Prefetch"}}, (preview, certain, "R07")),
+        (click, {"headers": {"X-Purpose": "instant"}}, (preview, certain, "R07")),
+        (click, {"headers": {"Purpose": "navigate"}}, (human, probable, "R22")),
+        # R08: no user agent, or white space
+        (open_, {"agent": None}, (bot, probable, "R08")),
+        (open_, {"agent": "  "}, (bot, probable, "R08")),
+        # R09 before the networks and the HTTP libraries
+        (click, {"agent": "Barracuda Sentinel (EE)", "ip": "209.222.82.7"}, (scanner, certain, "R09")),
+        (open_, {"agent": "Not Microsoft Exchange/15.20"}, (human, probable, "R22")),
+        # R10, R11, R12: what fetches images has no business on a link
+        (open_, {"agent": GMAIL_PREFETCH}, (prefetch, certain, "R10")),
+        (click, {"agent": GMAIL_PREFETCH}, (scanner, probable, "R10")),
+        (open_, {"agent": GMAIL_PREFETCH + " more"}, (human, probable, "R22")),
+        (open_, {"agent": "Mozilla/5.0", "ip": "104.28.28.17"}, (prefetch, certain, "R11")),
+        (open_, {"agent": "Mozilla/5.0"}, (prefetch, probable, "R11")),
+        (click, {"agent": "Mozilla/5.0", "ip": "104.28.28.17"}, (bot, probable, "R11")),
+        (open_, {"agent": GOOGLE_PROXY, "delay": 0.5}, (proxy, certain, "R12")),
+        (click, {"agent": GOOGLE_PROXY}, (scanner, probable, "R12")),
+        (open_, {"agent": "Mozilla/5.0 FastmailUA/1.0"}, (human, probable, "R22")),
+        # R13 before R20, though half of them call themselves a bot; the desktop program of the same name is a person's
+        (click, {"agent": "Mozilla/5.0 (compatible; Discordbot/2.0)"}, (preview, certain, "R13")),
+        (open_, {"agent": NOTION_DESKTOP}, (human, probable, "R22")),
+        # R14: IPv6 too
+        (click, {"ip": "2a01:111:f403::1"}, (scanner, certain, "R14")),
+        (click, {"ip": "::ffff:40.107.22.5"}, (scanner, certain, "R14")),
+        # R15: to the second; later there are people behind it; whole clouds say nothing
+        (click, {"asn": 26211, "delay": 120.0}, (scanner, probable, "R15")),
+        (click, {"asn": 26211, "delay": 120.1}, (human, probable, "R22")),
+        (click, {"asn": 26211, "delay": None}, (human, probable, "R22")),
+        (click, {"asn": 8075, "delay": 60.0}, (human, probable, "R22")),
+        # R16: three links, or all of two; one link is never a burst, and pixels are none
+        (click, {"neighbours": Neighbours(3, 9)}, (scanner, certain, "R16")),
+        (click, {"neighbours": Neighbours(2, 9)}, (human, probable, "R22")),
+        (click, {"neighbours": Neighbours(2, 2)}, (scanner, certain, "R16")),
+        (click, {"neighbours": Neighbours(1, 1)}, (human, probable, "R22")),
+        (click, {"neighbours": Neighbours(2, None)}, (human, probable, "R22")),
+        (open_, {"neighbours": Neighbours(3, 9)}, (human, probable, "R22")),
+        (click, {"neighbours": Neighbours(3, 9), "agent": THUNDERBIRD}, (scanner, certain, "R16")),
+        # R17: provisional until the browser's time is over; on a pixel Outlook is a person's (R19)
+        (click, {"agent": OUTLOOK}, (preview, probable, "R17")),
+        (click, {"agent": OUTLOOK, "neighbours": Neighbours(browser_followed=True)}, (preview, probable, "R17")),
+        (click, {"agent": OUTLOOK, "neighbours": Neighbours(browser_followed=False)}, (human, probable, "R17")),
+        (open_, {"agent": OUTLOOK}, (human, probable, "R19")),
+        # R18 before R19: in the sender's own office even a known mail program is the sender's, probably
+        (open_, {"agent": THUNDERBIRD, "own_network_match": True}, (own, probable, "R18")),
+        # R19 before R21: a preview pane can be quicker than two seconds
+        (open_, {"agent": THUNDERBIRD, "delay": 0.4}, (human, probable, "R19")),
+        (open_, {"agent": APPLE_MAIL, "delay": 0.4}, (human, probable, "R19")),
+        (open_, {"agent": SAFARI, "delay": 0.4}, (scanner, probable, "R21")),
+        # R20: programs, and a telephone that only sounds like one
+        (click, {"agent": "curl/8.5.0"}, (bot, certain, "R20")),
+        (open_, {"agent": CUBOT}, (human, probable, "R22")),
+        # R21: to the millisecond, by kind; no clock, no judgement
+        (open_, {"delay": 1.999}, (scanner, probable, "R21")),
+        (open_, {"delay": 2.0}, (human, probable, "R22")),
+        (click, {"delay": 9.999}, (scanner, probable, "R21")),
+        (click, {"delay": 10.0}, (human, probable, "R22")),
+        (click, {"delay": None}, (human, probable, "R22")),
+        # Loopback is no evidence: a sandbox's own user is a person, unless the request itself says otherwise
+        (open_, {"delay": 0.1, "ip": "127.0.0.1"}, (human, probable, "R22")),
+        (click, {"delay": 0.1, "ip": "::1", "own_network_match": True}, (human, probable, "R22")),
+        (click, {"ip": "127.0.0.1", "neighbours": Neighbours(5, 5)}, (human, probable, "R22")),
+        (click, {"loopback": True, "delay": 1.0}, (human, probable, "R22")),
+        (click, {"ip": "127.0.0.1", "agent": "curl/8.5.0"}, (bot, certain, "R20")),
+        (click, {"ip": "127.0.0.1", "delay": -1.0}, (scanner, certain, "R04")),
+        # A wish for privacy is no sign of a machine
+        (click, {"headers": {"Sec-GPC": "1", "DNT": "1"}}, (human, probable, "R22")),
+    ],
+)  # fmt: skip
+def test_a_hit_gets_the_class_that_its_rule_says(
+    signs: Signs, kind: HitKind, what: dict[str, Any], expected: tuple[HitClass, Confidence, str]
+) -> None:
+    verdict = ask(signs, kind, **what)
+    assert (verdict.hit_class, verdict.confidence, verdict.rule) == expected
+
+
+def test_every_labelled_hit_comes_out_as_labelled(signs: Signs, labelled: list[dict[str, Any]]) -> None:
+    assert len(labelled) > 50
+    for vector in labelled:
+        hit = read_hit(vector)
+        verdict = first_verdict(hit.facts, hit.context, signs, Windows())
+        expected = vector["expect"]
+        got = (verdict.hit_class, verdict.confidence, verdict.rule)
+        assert got == (expected["class"], expected["confidence"], expected["rule"]), vector["id"]
+
+
+def test_every_documented_sign_of_the_labelled_hits_holds_in_any_case(
+    signs: Signs, labelled: list[dict[str, Any]]
+) -> None:
+    for vector in labelled:
+        hit = read_hit(vector)
+        shouted = HitFacts(
+            hit.facts.method.lower(), {name.upper(): value for name, value in hit.facts.headers.items()}, hit.facts.ip
+        )
+        assert first_verdict(shouted, hit.context, signs, Windows()) == first_verdict(
+            hit.facts, hit.context, signs, Windows()
+        ), vector["id"]
+
+
+SIGNS = load_signs()
+agents = st.one_of(
+    st.text(max_size=200),
+    st.sampled_from([FIREFOX, THUNDERBIRD, GOOGLE_PROXY, GMAIL_PREFETCH, OUTLOOK, APPLE_MAIL, "Mozilla/5.0", ""]),
+    st.text("aMozil/5.0 (;)bot" * 2, max_size=3000),
+)
+names = st.one_of(st.text(max_size=30), st.sampled_from(["User-Agent", "Sec-Purpose", "purpose", "X-Moz", "Host"]))
+contexts = st.builds(
+    HitContext,
+    st.sampled_from(HitKind),
+    st.none() | st.floats(allow_nan=True, allow_infinity=True),
+    st.booleans(),
+    st.booleans(),
+    st.builds(Neighbours, st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.booleans()),
+    st.booleans(),
+    st.none() | st.integers(0, 70000),
+)
+marks = st.builds(
+    Marks,
+    st.sampled_from(["GET", "HEAD", "POST", ""]),
+    st.dictionaries(st.sampled_from(Sign), st.just("x"), max_size=3),
+    st.booleans(),
+    st.frozensets(st.sampled_from(NetworkSign)),
+    st.none(),
+    st.booleans(),
+)
+
+
+@given(st.text(max_size=20), st.dictionaries(names, agents, max_size=5), st.text(max_size=40), contexts)
+@settings(max_examples=200, deadline=None)
+def test_no_request_makes_it_raise(method: str, headers: dict[str, str], ip: str, context: HitContext) -> None:
+    verdict = first_verdict(HitFacts(method, headers, ip), context, SIGNS, Windows())
+    assert verdict.rule in RULE_WORDS
+
+
+@given(marks, contexts)
+@settings(max_examples=300, deadline=None)
+def test_the_first_rule_that_matches_decides(marks: Marks, context: HitContext) -> None:
+    verdict = decide(marks, context, Windows())
+    order = [rule for rule, _ in RULES]
+    assert order == sorted(order)
+    later = order[order.index(verdict.rule) + 1 :] if verdict.rule in order else []
+    # Taking away what the deciding rule asks for can only lead to a later rule, never to an earlier one.
+    stripped = {sign: word for sign, word in marks.tokens.items() if str(sign) != _SIGN_OF.get(verdict.rule)}
+    if verdict.rule in _SIGN_OF:
+        without = decide(
+            Marks(marks.method, stripped, marks.speculative, marks.networks, None, marks.loopback), context, Windows()
+        )
+        assert without.rule in [*later, "R22"]
+
+
+_SIGN_OF = {"R08": "empty", "R09": "scanner", "R10": "gmail-prefetch", "R11": "bare", "R12": "image-proxy",
+            "R13": "preview", "R17": "office", "R19": "mail-client", "R20": "program"}  # fmt: skip
+
+
+@given(marks, contexts)
+@settings(max_examples=200, deadline=None)
+def test_head_and_other_methods_are_never_a_persons(marks: Marks, context: HitContext) -> None:
+    if marks.method != "GET" and not context.own_session:
+        assert decide(marks, context, Windows()).hit_class.column == "machine"
+
+
+@given(marks, contexts)
+@settings(max_examples=200, deadline=None)
+def test_on_loopback_neither_speed_nor_bursts_nor_own_addresses_decide(marks: Marks, context: HitContext) -> None:
+    if marks.loopback or context.loopback:
+        assert decide(marks, context, Windows()).rule not in ("R16", "R18", "R21")
