@@ -55,7 +55,8 @@ _JAPANESE = ConsentWords(
     "{sender} があなたの同意を求めています。同意の有無にかかわらずメールは届き、いつでも停止できます。",
     "メールの開封を確認することに同意します。",
     "メール内のどのリンクを開いたかを確認することに同意します。",
-    "保存されるもの: 開封の有無と時刻、開いたリンク、メールソフトの種類。保存期間は {days} 日で、第三者には渡しません。",
+    "保存されるもの: 開封の有無と時刻、開いたリンク、メールソフトの種類。"
+    "保存期間は {days} 日で、第三者には渡しません。",
     "保存",
     "同意しない",
     "ありがとうございます。回答を保存しました。いつでもこのページで変更できます。",
@@ -73,7 +74,8 @@ _GERMAN = ConsentWords(
     "{sender} bittet um Ihre Einwilligung. Sie bekommen die Nachrichten in jedem Fall und können jederzeit aufhören.",
     "Sie dürfen sehen, wann ich Ihre Nachrichten öffne.",
     "Sie dürfen sehen, welchen Links in Ihren Nachrichten ich folge.",
-    "Gespeichert wird: geöffnet oder nicht, mit Zeit, Link und Art des Mailprogramms; {days} Tage lang, ohne Weitergabe.",
+    "Gespeichert wird: geöffnet oder nicht, mit Zeit, Link und Art des Mailprogramms; {days} Tage lang, ohne "
+    "Weitergabe.",
     "Speichern",
     "Nein, danke",
     "Danke. Ihre Antwort ist gespeichert. Sie können sie hier jederzeit ändern.",
