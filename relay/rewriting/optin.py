@@ -119,7 +119,7 @@ def _values_of(block: bytes, fields: Iterable[ControlField]) -> Mapping[str, lis
     for field in fields:
         raw = block[field.value_start : field.value_end]
         if len(raw) > _LONGEST_VALUE:
-            raw = b"too long"  # stands for a value that is not known
+            raw = b"overlong"  # stands for a value that is not known
         values[field.name].append(folded_text_of(raw) if field.name in JSON_HEADERS else text_of(raw))
     return values
 
