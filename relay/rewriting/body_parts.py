@@ -1,0 +1,92 @@
+"""Which parts of a message are its body, and whether the message may be touched at all.
+
+Decides by types, dispositions and places in the tree: attachments, attached messages, calendars and AMP are left
+alone; one signed or encrypted part leaves the whole message alone. Reads no body but for the marks of inline PGP.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ledger.records import Reason
+from relay.rewriting.mime_spans import Part
+
+_SIGNED = {
+    "multipart/signed", "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
+}  # fmt: skip
+_ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted"}
+_SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_SIGNED_PGP = re.compile(rb"(?:^|[\n\r>])-----BEGIN PGP SIGN(?:ED MESSAGE|ATURE)-----")
+_ENCRYPTED_PGP = re.compile(rb"(?:^|[\n\r>])-----BEGIN PGP MESSAGE-----")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyParts:
+    """Body parts in reading order."""
+
+    html: tuple[Part, ...]
+    text: tuple[Part, ...]
+
+
+def choose_body_parts(parts: tuple[Part, ...]) -> BodyParts | Reason:
+    """The body's parts; SIGNED or ENCRYPTED when the message is."""
+    for part in parts:
+        reason = _protection(part)
+        if reason:
+            return reason
+    bodies = [part for part in parts if _is_body(part)]
+    return BodyParts(
+        tuple(part for part in bodies if part.kind == "text/html"),
+        tuple(part for part in bodies if part.kind == "text/plain"),
+    )
+
+
+def inline_pgp(decoded: bytes) -> Reason | None:
+    """SIGNED or ENCRYPTED when the text carries OpenPGP's armour (RFC 9580 section 6.2) at the beginning of a line."""
+    if b"-----BEGIN PGP" not in decoded:
+        return None
+    if _SIGNED_PGP.search(decoded):
+        return Reason.SIGNED
+    return Reason.ENCRYPTED if _ENCRYPTED_PGP.search(decoded) else None
+
+
+def _protection(part: Part) -> Reason | None:
+    if part.kind in _SIGNED:
+        return Reason.SIGNED
+    if part.kind in _ENCRYPTED:
+        return Reason.ENCRYPTED
+    if part.kind in _SMIME:
+        kind = part.media_type.parameters.get("smime-type", "").lower()
+        return Reason.SIGNED if kind == "signed-data" else Reason.ENCRYPTED
+    return None
+
+
+def _is_body(part: Part) -> bool:
+    if part.kind not in ("text/html", "text/plain"):
+        return False
+    if part.disposition is not None and part.disposition.kind != "inline":
+        return False  # RFC 2183 section 2.8: what is not known is an attachment
+    parent = part.parent
+    if parent is None or parent.kind == "multipart/alternative":
+        return _ancestors_are_bodies(parent)
+    first = part.path[-1] == 1
+    if parent.kind == "multipart/related" and not first:
+        return False
+    return (first or not _has_name(part)) and _ancestors_are_bodies(parent)
+
+
+def _ancestors_are_bodies(part: Part | None) -> bool:
+    while part is not None:
+        if part.disposition is not None and part.disposition.kind not in ("inline",):
+            return False
+        parent = part.parent
+        if parent is not None and parent.kind == "multipart/related" and part.path[-1] != 1:
+            return False
+        part = parent
+    return True
+
+
+def _has_name(part: Part) -> bool:
+    named = [part.media_type, *([part.disposition] if part.disposition else [])]
+    return any(key.split("*")[0] in ("name", "filename") for value in named for key in value.parameters)

@@ -1,0 +1,151 @@
+"""One HTML body part: which of its spans change.
+
+Decides, with ``link_rules``, which links are tracked, which marks and old pixels go, and that there is one pixel in
+the message. Numbers links on from those of earlier parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.records import LinkReason, LinkRecord, Reason
+from ledger.tokens import HIGHEST_NUMBER
+from ledger.urls import TrackingUrls, destination_of
+from relay.rewriting.character_references import encode_attribute
+from relay.rewriting.charsets import read_text
+from relay.rewriting.html_spans import HtmlSpans, LinkSpan, find_spans
+from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
+from relay.rewriting.mime_spans import Part
+from relay.rewriting.opt_out import has_no_track_scheme
+from relay.rewriting.pixel_place import CLIPPED_FROM, find_place
+from relay.rewriting.plan import Plan, SpanKind
+from relay.rewriting.slots import Lines, PreparedBody, Slot
+from relay.rewriting.transfer import Body
+
+_LONGEST_URL = 8000  # some servers and proxies take no longer request line; ours would pass it
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlPlan:
+    """What ``plan_html`` works on."""
+
+    part: Part
+    body: Body
+    plan: Plan
+    policy: LinkPolicy
+    urls: TrackingUrls
+    links_before: int
+    is_main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlResult:
+    body: PreparedBody
+    links: list[LinkRecord]
+    opens: bool
+    is_ordinary: bool
+
+
+def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
+    """The part with its slots; CHARSET or TOO_COMPLEX when it cannot be read with certainty."""
+    try:
+        charset = job.part.media_type.certain("charset")
+    except ValueError:
+        return Reason.CHARSET
+    text = read_text(job.body.decoded, charset)
+    if text is None:
+        return Reason.CHARSET
+    spans = find_spans(text)
+    if spans is None or job.links_before + len(spans.links) > HIGHEST_NUMBER:
+        return Reason.TOO_COMPLEX
+    slots: list[Slot] = []
+    links = [_link(job, span, job.links_before + index, slots) for index, span in enumerate(spans.links, start=1)]
+    removed = _take_out_pixels(job, spans, slots)
+    slots.extend(
+        Slot(start, end, SpanKind.ATTRIBUTE, b"")
+        for start, end in spans.marks
+        if not any(first <= start < last for first, last in removed)
+    )
+    opens = _put_in_pixel(job, text.scan, spans, slots)
+    slots.sort(key=lambda slot: slot.start)
+    body = PreparedBody(
+        job.body,
+        text,
+        tuple(slots),
+        Lines(job.plan.language, job.plan.notice, job.plan.withdrawal),
+        _newline(text.scan),
+    )
+    return HtmlResult(body, links, opens, not spans.tokens.unusual)
+
+
+def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot]) -> LinkRecord:
+    destination = destination_of(span.href)
+    own = destination is not None and job.urls.is_own(destination)
+    original = job.urls.original_of(destination) if own and destination and span.in_quoted_text else None
+    reason: LinkReason | None
+    if original is not None:
+        reason, destination = LinkReason.QUOTED, original
+        new = encode_attribute(original, span.quote).encode("ascii")
+        slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
+    else:
+        candidate = LinkCandidate(span.href, destination, span.text, span.attributes, span.in_quoted_text, own)
+        reason = judge(candidate, job.policy)
+    if reason is None and destination is not None and len(destination) > _LONGEST_URL:
+        reason = LinkReason.TOO_LONG
+    tracked = reason is None and job.plan.html_links and destination is not None
+    if tracked and destination is not None:
+        slots.append(Slot(span.start, span.end, SpanKind.HREF, None, number, destination, span.quote))
+    elif has_no_track_scheme(span.href):
+        at = span.href.find("+notrack")
+        plain = span.href[:at].lstrip() + span.href[at + len("+notrack") :]
+        slots.append(Slot(span.start, span.end, SpanKind.HREF, encode_attribute(plain, span.quote).encode("ascii")))
+        destination = destination_of(plain)
+    return LinkRecord(
+        number,
+        destination or span.href.strip(),
+        span.text,
+        span.attributes.get("data-track-name", ""),
+        job.part.number,
+        tracked,
+        reason,
+    )
+
+
+def _take_out_pixels(job: HtmlPlan, spans: HtmlSpans, slots: list[Slot]) -> list[tuple[int, int]]:
+    """Our pixels in quoted text: whoever is answered does not open the mail again."""
+    removed = [
+        (image.start, image.end)
+        for image in spans.images
+        if image.in_quoted_text and job.urls.is_own_pixel(image.source.strip())
+    ]
+    slots.extend(Slot(start, end, SpanKind.PIXEL, b"") for start, end in removed)
+    return removed
+
+
+def _put_in_pixel(job: HtmlPlan, html: bytes, spans: HtmlSpans, slots: list[Slot]) -> bool:
+    """Add the pixel and the lines; whether there is a pixel."""
+    plan = job.plan
+    if not job.is_main:
+        return False
+    has_pixel = any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
+    opens = plan.opens and not has_pixel
+    if opens:
+        at_top = plan.pixel_at_top or _final_length(html, slots) > CLIPPED_FROM
+        place = find_place(html, spans, at_top=at_top)
+        slots.append(Slot(place, place, SpanKind.PIXEL))
+    if plan.notice or plan.withdrawal:
+        place = find_place(html, spans, at_top=False)
+        slots.append(Slot(place, place, SpanKind.NOTICE))
+    return opens
+
+
+def _final_length(html: bytes, slots: list[Slot]) -> int:
+    # A tracked link grows by public_url, token and escapes: some 150 bytes, and by its own length at most.
+    return len(html) + sum(150 for slot in slots if slot.link)
+
+
+def _newline(html: bytes) -> bytes:
+    at = html.find(b"\n")
+    if at < 0:
+        return b"\r" if b"\r" in html else b"\r\n"
+    return b"\r\n" if html[at - 1 : at] == b"\r" else b"\n"

@@ -1,0 +1,199 @@
+"""What rewriting needs to know of an HTML body: links, quoted text, marks to take out, room for the pixel.
+
+Decides where things stand, as offsets; what is done with them is decided elsewhere. Links are the ``href`` of ``a``
+and ``area``, in Outlook's conditional comments those of VML elements too. SVG and ``template`` are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from relay.rewriting.character_references import decode_attribute, decode_text
+from relay.rewriting.charsets import Text
+from relay.rewriting.html_tokens import Tag, Tokens, attributes_of, tokenize
+from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
+
+MOST_LINKS = 10_000
+LONGEST_TEXT = 200
+_OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
+_WORDS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpan:
+    """One link. ``start`` to ``end`` is the value without its quotes; ``quote`` is ``"``, ``'`` or nothing."""
+
+    start: int
+    end: int
+    quote: str
+    href: str  # references decoded
+    text: str
+    attributes: Mapping[str, str]
+    in_quoted_text: bool
+    conditional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpan:
+    """An ``img`` whose address looks like one of our pixels."""
+
+    start: int
+    end: int
+    source: str
+    in_quoted_text: bool
+
+
+@dataclass(slots=True)
+class HtmlSpans:
+    """Everything found, in document order."""
+
+    links: list[LinkSpan] = field(default_factory=list)
+    images: list[ImageSpan] = field(default_factory=list)
+    marks: list[tuple[int, int]] = field(default_factory=list)  # data-track attributes with the space before them
+    quoted: list[tuple[int, int]] = field(default_factory=list)
+    tokens: Tokens = field(default_factory=Tokens)
+    every_tag: bool = False
+
+
+def find_spans(text: Text) -> HtmlSpans | None:
+    """The spans of an HTML body; None when it has more links or tags than anybody writes."""
+    html = text.scan
+    lower = html.lower()
+    own_pixel = _OWN_PIXEL_PATH.search(html) is not None
+    has_marks = b"data-track" in lower
+    every_tag = own_pixel or has_marks or may_hold_quotes(lower)
+    tokens = tokenize(html, every_tag=every_tag)
+    if tokens is None:
+        return None
+    spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
+    if every_tag:
+        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.limit)
+    links = _Links(text, spans)
+    for index, tag in enumerate(tokens.tags):
+        if tag.closing:
+            continue
+        if tag.name in (b"a", b"area") or (tag.conditional and b":" in tag.name):
+            links.take(index, tag)
+            if len(spans.links) > MOST_LINKS:
+                return None
+        elif own_pixel and tag.name == b"img":
+            links.take_image(tag)
+        if has_marks:
+            links.take_marks(tag)
+    return spans
+
+
+class _Links:
+    def __init__(self, text: Text, spans: HtmlSpans) -> None:
+        self._text = text
+        self._html = text.scan
+        self._spans = spans
+        self._quoted_starts = [start for start, _ in spans.quoted]
+        self._hidden = sorted(spans.tokens.hidden)
+        self._hidden_starts = [start for start, _ in self._hidden]
+
+    def take(self, index: int, tag: Tag) -> None:
+        text = self._text
+        attributes = attributes_of(self._html, tag)
+        target = next((found for found in attributes if found.name == b"href"), None)
+        if target is None:
+            return
+        values = {
+            found.name.decode("latin-1"): decode_attribute(text.decode(found.start, found.end))
+            for found in attributes
+            if found.name != b"style"
+        }
+        before = self._html[target.start - 1 : target.start]
+        quote = before.decode("ascii") if before in (b'"', b"'") and target.whole_end > target.end else ""
+        self._spans.links.append(
+            LinkSpan(
+                target.start,
+                target.end,
+                quote,
+                values["href"],
+                self._visible_text(index, tag) if tag.name == b"a" else values.get("alt", ""),
+                values,
+                self._is_quoted(tag.start),
+                tag.conditional,
+            )
+        )
+
+    def take_image(self, tag: Tag) -> None:
+        for found in attributes_of(self._html, tag):
+            if found.name == b"src":
+                source = decode_attribute(self._text.decode(found.start, found.end))
+                self._spans.images.append(ImageSpan(tag.start, tag.end, source, self._is_quoted(tag.start)))
+
+    def take_marks(self, tag: Tag) -> None:
+        """``data-track…`` attributes, each with the white space before it."""
+        html = self._html
+        for found in attributes_of(html, tag):
+            if found.name.startswith(b"data-track"):
+                start = found.whole_start
+                while html[start - 1 : start] in (b" ", b"\t", b"\n", b"\r", b"\f"):
+                    start -= 1
+                if html[found.whole_end : found.whole_end + 1] not in (b" ", b"\t", b"\n", b"\r", b"\f", b">"):
+                    start = found.whole_start  # else what follows would run into what stands before
+                self._spans.marks.append((start, found.whole_end))
+
+    def _is_quoted(self, position: int) -> bool:
+        row = bisect_right(self._quoted_starts, position) - 1
+        return row >= 0 and position < self._spans.quoted[row][1]
+
+    def _visible_text(self, index: int, tag: Tag) -> str:
+        """What a reader sees between this tag and its end: tags and comments out, white space folded."""
+        tags = self._spans.tokens.tags
+        pieces: list[str] = []
+        position = tag.end
+        length = 0
+        for following in tags[index + 1 : index + 200]:
+            if following.conditional != tag.conditional:
+                continue
+            pieces.append(self._between(position, following.start))
+            length += len(pieces[-1])
+            position = following.end
+            if length > 5 * LONGEST_TEXT:
+                break
+            if following.name == b"a":
+                break
+            if following.name not in (b"b", b"i", b"u", b"em", b"strong", b"span", b"font", b"small"):
+                pieces.append(" ")
+        else:
+            pieces.append(self._between(position, self._spans.tokens.limit))
+        return _WORDS.sub(" ", "".join(pieces)).strip()[:LONGEST_TEXT]
+
+    def _between(self, start: int, end: int) -> str:
+        """The text of a stretch that may hold dull tags, but no others."""
+        html = self._html
+        end = min(end, start + 20_000)
+        row = max(bisect_right(self._hidden_starts, start) - 1, 0)
+        pieces = []
+        while start < end:
+            while row < len(self._hidden) and self._hidden[row][1] <= start:
+                row += 1
+            hidden = self._hidden[row] if row < len(self._hidden) else (end, end)
+            if hidden[0] <= start:
+                start = hidden[1]
+                continue
+            stop = min(hidden[0], end)
+            pieces.append(self._plain(html, start, stop))
+            start = stop
+        return "".join(pieces)
+
+    def _plain(self, html: bytes, start: int, end: int) -> str:
+        if html.find(b"<", start, end) < 0:
+            return decode_text(self._text.decode(start, end))
+        pieces = []
+        for match in _TEXT_OR_TAG.finditer(html, start, end):
+            if match[1]:
+                pieces.append(decode_text(self._text.decode(*match.span(1))))
+            elif not _INLINE.match(match[0]):
+                pieces.append(" ")
+        return "".join(pieces)
+
+
+_TEXT_OR_TAG = re.compile(rb"([^<]++)|<(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+>|<")
+_INLINE = re.compile(rb"</?(?:b|i|u|em|strong|span|font|small|big|s|sub|sup|code|o:p)\b", re.IGNORECASE)

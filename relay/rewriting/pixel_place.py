@@ -1,0 +1,120 @@
+"""Where in an HTML body the pixel and the notice go.
+
+Decides on a place that leaves the rest of the browser's tree as it was: before ``</body>`` and before quoted text, at
+the top where Gmail would clip the end. A browser that meets new content after ``<p><font>…</p>`` opens the ``font``
+again for it (WHATWG HTML 13.2.4.3), and moves what stands directly in a table out of it; there the place is behind the
+last words instead.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relay.rewriting.html_spans import HtmlSpans
+from relay.rewriting.html_tokens import Tokens, tokenize
+
+# Gmail shows about 102 kB of a message's HTML and hides the rest behind a link; pixels there are not fetched.
+CLIPPED_FROM = 100_000
+_SPACES = b"\t\n\f\r "
+_FORMATTING = re.compile(
+    rb"<(/?+)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\t\n\f\r />])", re.IGNORECASE
+)
+_TABLE = re.compile(
+    rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
+)
+
+
+def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int:
+    """The offset at which the pixel goes in."""
+    top = _top(spans.tokens) if at_top else None
+    if top is not None:
+        return top
+    end = _body_end(html, spans.tokens)
+    for start, stop in spans.quoted:
+        if start < end:
+            # Quoted text at the very end of what is there counts, also one that somebody answers below.
+            end = min(end, start)
+            del stop
+            break
+    return _without_effect(html, spans, end)
+
+
+def _top(tokens: Tokens) -> int | None:
+    bodies = [tag for tag in tokens.tags if tag.name == b"body" and not tag.closing and not tag.conditional]
+    return bodies[0].end if len(bodies) == 1 else None
+
+
+def _body_end(html: bytes, tokens: Tokens) -> int:
+    """Before ``</body>`` or ``</html>``, else the end. Of several at the end the first."""
+    ends = [
+        tag
+        for tag in tokens.tags
+        if tag.closing and tag.name in (b"body", b"html") and not tag.conditional and tag.start < tokens.limit
+    ]
+    if not ends:
+        return tokens.limit
+    bodies = [tag for tag in ends if tag.name == b"body"]
+    chosen = (bodies or ends)[-1]
+    for earlier in reversed(ends[: ends.index(chosen)]):
+        if not _is_empty(html[earlier.end : chosen.start]):
+            break
+        chosen = earlier
+    return chosen.start
+
+
+def _is_empty(between: bytes) -> bool:
+    return not re.sub(rb"<!--.*?-->|</(?:body|html)[^>]*>", b"", between, flags=re.DOTALL | re.IGNORECASE).strip()
+
+
+def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
+    if not _is_in_table(html, place):
+        if place and html[place - 1] in _SPACES:
+            return place  # the white space has already opened again what was to be
+        if not _leaves_formatting_open(html, place):
+            return place
+    words = _last_words(html, spans, place)
+    return place if words is None else words
+
+
+def _is_in_table(html: bytes, place: int) -> bool:
+    """Whether what stands there is in a table but in none of its cells."""
+    reach = 2000
+    while True:
+        start = max(0, place - reach)
+        last: re.Match[bytes] | None = None
+        for match in _TABLE.finditer(html, start, place):
+            last = match
+        if last:
+            name, closing = last[2].lower(), bool(last[1])
+            if name in (b"td", b"th", b"caption"):
+                return closing
+            return not (name in (b"table", b"select") and closing)
+        if start == 0:
+            return False
+        reach *= 8
+
+
+def _leaves_formatting_open(html: bytes, place: int) -> bool:
+    depth: dict[bytes, int] = {}
+    for match in _FORMATTING.finditer(html, 0, place):
+        name = match[2].lower()
+        count = depth.get(name, 0) + (-1 if match[1] else 1)
+        depth[name] = max(count, 0)
+    return any(depth.values())
+
+
+def _last_words(html: bytes, spans: HtmlSpans, place: int) -> int | None:
+    """Behind the last text before ``place`` that is shown; None if there is none."""
+    tokens = spans.tokens if spans.every_tag else tokenize(html, every_tag=True)
+    if tokens is None:
+        return None
+    taken: list[tuple[int, int]] = [(tag.start, tag.end) for tag in tokens.tags if not tag.conditional]
+    taken = sorted([*taken, *tokens.hidden])
+    end = place
+    for start, stop in reversed(taken):
+        if start >= place:
+            continue
+        if stop < end and html[stop:end].strip(_SPACES):
+            return stop + len(html[stop:end].rstrip(_SPACES))
+        end = min(end, start)
+    return None

@@ -1,0 +1,145 @@
+"""Quoted-printable (RFC 2045 section 6.7): decoding with a way back from decoded offsets to encoded ones.
+
+Decides how an edit of the decoded bytes looks in the encoded ones: only the encoded bytes of the edited span are
+replaced, and new soft line breaks stand round and inside what is new, so that no line passes 76 characters which did
+not before. Every other byte, soft breaks and odd spellings included, stays.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_qp
+from bisect import bisect_right
+from itertools import accumulate
+
+LONGEST_LINE = 998  # RFC 5322 section 2.1.1
+_SHORT_LINE = 76
+# An "=" that is neither an octet nor a soft break at a LF or CRLF, or a bare CR: then the standard library's
+# decoder and others differ, and the slower reading below is used.
+_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|\r(?!\n)")
+_LINE_END = re.compile(rb"[\r\n]")
+_SOFT_BREAK = re.compile(rb"=\r?\n")
+_SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
+_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
+
+
+class QuotedPrintable:
+    """One quoted-printable body. ``decoded`` holds its bytes; ``encoded_span`` leads back."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self._encoded = encoded
+        self._starts: list[int] = []  # decoded offset at which each physical line begins
+        self._lines: list[bytes] = []
+        self._offsets: list[int] = []  # encoded offset at which each physical line begins
+        if _ODD.search(encoded):
+            self.decoded = _ESCAPE.sub(_octet, encoded)
+        else:
+            self.decoded = a2b_qp(encoded)
+
+    def encoded_span(self, start: int, end: int) -> tuple[int, int]:
+        """The encoded bytes that stand for ``decoded[start:end]``, without soft breaks round them."""
+        first = self._encoded_offset(start)
+        if start == end:
+            return first, first
+        last = self._encoded_offset(end - 1)
+        match = _ESCAPE.match(self._encoded, last)
+        return first, (match.end() if match else last + 1)
+
+    def without_soft_breaks(self, start: int, end: int, length: int) -> tuple[int, int]:
+        """The span with the soft breaks round it, as far as one line has room for all without them."""
+        before = _SOFT_BREAK_BEFORE.search(self._encoded, max(0, start - 3), start)
+        first = before.start() if before else start
+        after = _SOFT_BREAK.match(self._encoded, end)
+        last = after.end() if after else end
+        for wide_start, wide_end in ((first, last), (start, last), (first, end)):
+            match = _LINE_END.search(self._encoded, wide_end)
+            rest = (match.start() if match else len(self._encoded)) - wide_end
+            if self.column_of(wide_start) + length + rest <= _SHORT_LINE:
+                return wide_start, wide_end
+        return start, end
+
+    def column_of(self, start: int) -> int:
+        """How far into its line the encoded offset lies; beyond a thousand it is all the same."""
+        lowest = max(0, start - 1100)
+        line_start = max(self._encoded.rfind(b"\n", lowest, start), self._encoded.rfind(b"\r", lowest, start)) + 1
+        return start - (line_start or lowest)
+
+    def encode(self, start: int, end: int, new: bytes, column: int) -> tuple[bytes, int] | None:
+        """``new`` (ASCII) for ``encoded[start:end]`` with soft breaks where lines need them, and the column after it.
+
+        ``column`` is where ``new`` begins, earlier edits of the line included. None when even a soft break would
+        make a line longer that already has 998 characters.
+        """
+        match = _LINE_END.search(self._encoded, end, end + 1100)
+        rest = (match.start() if match else min(len(self._encoded), end + 1100)) - end
+        if start == end and rest == 0 and column >= LONGEST_LINE - 1:
+            return None
+        soft_break = b"=" + self._newline()
+        text = new.replace(b"=", b"=3D")
+        pieces: list[bytes] = []
+        position = 0
+        while position < len(text):
+            # One column is kept for the "=" of a soft break.
+            cut = position + _SHORT_LINE - 1 - column
+            if cut < position + 3:
+                pieces.append(soft_break)
+                column = 0
+                continue
+            if cut >= len(text):
+                cut = len(text)
+            else:
+                tail = text[cut - 2 : cut].find(b"=")  # never cut through an "=3D"
+                cut -= 2 - tail if tail >= 0 else 0
+            piece = text[position:cut]
+            if column == 0 and piece[:1] == b".":
+                piece = b"=2E" + piece[1:]  # a dot at a line's beginning is precious to SMTP
+            pieces.append(piece)
+            column += len(piece)
+            position = cut
+        if rest and column and column + rest > _SHORT_LINE:
+            pieces.append(soft_break)
+            column = 0
+        return b"".join(pieces), column
+
+    def _newline(self) -> bytes:
+        at = self._encoded.find(b"\n")
+        if at < 0:
+            return b"\r" if b"\r" in self._encoded else b"\r\n"
+        return b"\r\n" if self._encoded[at - 1 : at] == b"\r" else b"\n"
+
+    def _encoded_offset(self, offset: int) -> int:
+        """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break."""
+        if not self._lines:
+            self._index_lines()
+        row = min(bisect_right(self._starts, offset) - 1, len(self._lines) - 1)
+        line = self._lines[row]
+        position = 0
+        missing = offset - self._starts[row]
+        while True:
+            match = _ESCAPE.search(line, position)
+            at = match.start() if match else len(line)
+            if missing < at - position or match is None:
+                return self._offsets[row] + position + missing
+            missing -= at - position
+            if match[1] is None:
+                position = match.end()
+                continue
+            if missing == 0:
+                return self._offsets[row] + at
+            missing -= 1
+            position = match.end()
+
+    def _index_lines(self) -> None:
+        encoded = self._encoded
+        self._lines = lines = encoded.split(b"\n")
+        self._offsets = [0, *accumulate([len(line) + 1 for line in lines])]
+        if _ODD.search(encoded):
+            lengths = [len(_ESCAPE.sub(_octet, line + b"\n")) for line in lines]
+        else:
+            # An octet is three bytes for one; a soft break is two for none, or three with a CR.
+            lengths = [len(line) + 1 - 2 * line.count(b"=") - (line[-2:] == b"=\r") for line in lines]
+        self._starts = [0, *accumulate(lengths)][:-1]
+
+
+def _octet(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode("ascii")) if match[1] else b""

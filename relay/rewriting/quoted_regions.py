@@ -1,0 +1,124 @@
+"""Which stretches of a mail's HTML are quoted or forwarded text of an earlier mail.
+
+Decides by the marks that mail programs leave: Gmail, Thunderbird, Apple Mail, Outlook (desktop, web, mobile, old
+Hotmail), Yahoo, Yandex, mail.ru, Proton, Zimbra, GMX and others; and by the dashed lines above forwarded mail. A mark
+either opens an element that is quoted whole, or begins a quotation that runs to the end of the body.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relay.rewriting.html_tokens import Tag, attributes_of
+
+# In lower case. A document with none of these holds no quotation, and needs no look at each of its tags.
+_HINTS = (
+    b"quote", b"cite", b"moz-", b"olk_src", b"rplyfwd", b"appendonsend", b"stopspelling", b"zwchr", b"_mailoriginal",
+    b"messagereply", b"reference-message", b"appleoriginal", b"js-readmsg", b"separator-line", b"border-top:solid",
+    b"border-top: solid", b"replycontent", b"outlookmessageheader", b"tabindex", b"background: #f5f5f5", b"zmail_extra",
+    b"history_container",
+)  # fmt: skip
+_HINT = re.compile(b"|".join(map(re.escape, _HINTS)) + b"|<blockquote", re.IGNORECASE)
+
+_QUOTED_CLASS = re.compile(
+    r"(?:x_)*(?:gmail_quote\w*|moz-cite-prefix|moz-forward-container|\w*yahoo_quoted\w*|protonmail_quote"
+    r"|tutanota_quote|zmail_extra\w*|appleoriginalcontents|wmi-quote|mailru-blockquote|js-readmsg-msg|quoted-text"
+    r"|hotmail_quote|replaced-blockquote|history_container|freequote|clean_bq)",
+    re.IGNORECASE,
+)
+_QUOTED_ID = re.compile(
+    r"(?:x_)*(?:olk_src_body_section|mail-editor-reference-message-container|\w*yahoo_quoted\w*|isreplycontent"
+    r"|replyblockquote|_rc_sig_quote)",
+    re.IGNORECASE,
+)
+_QUOTED_NAME = re.compile(r"quote|messagereplysection", re.IGNORECASE)
+_DIVIDER_ID = re.compile(
+    r"(?:x_)*(?:divrplyfwdmsg|appendonsend|stopspelling|zwchr|ms-outlook-mobile-body-separator-line)", re.IGNORECASE
+)
+_DIVIDER_CLASS = re.compile(r"(?:x_)*outlookmessageheader", re.IGNORECASE)
+# Outlook's block of From, Sent, To, Subject has a line above it and nothing else.
+_HEADER_BLOCK_STYLE = re.compile(
+    r"border:\s*none;\s*border-top:\s*solid[^;]*;\s*padding:\s*3(?:\.0)?pt\s+0|background:\s*#f5f5f5", re.IGNORECASE
+)
+_BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
+_DASHED_LINE = re.compile(
+    rb"-{4,}[ \t]?(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
+    rb"|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
+    re.IGNORECASE,
+)
+_TAGS = re.compile(rb"<[^>]*+>")
+
+
+def may_hold_quotes(lower: bytes) -> bool:
+    """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
+    return any(hint in lower for hint in _HINTS) or (b"----" in lower and _DASHED_LINE.search(lower) is not None)
+
+
+def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[int, int]]:
+    """The quoted stretches in order, not overlapping, from every tag of the document."""
+    regions: list[tuple[int, int]] = []
+    dashed = _DASHED_LINE.search(html, 0, limit)
+    dashed_at = dashed.start() if dashed else limit
+    opened: tuple[bytes, int] | None = None
+    depth = 0
+    for tag in tags:
+        if tag.conditional or tag.start >= limit:
+            continue
+        if opened:
+            if tag.name == opened[0]:
+                depth += -1 if tag.closing else 1
+                if depth == 0:
+                    regions.append((opened[1], tag.end))
+                    opened = None
+            continue
+        if tag.start > dashed_at:
+            return [*regions, (dashed_at, limit)]
+        if tag.closing or not _HINT.search(html, tag.start, tag.end):
+            continue
+        match _mark(html, tag):
+            case "element":
+                opened, depth = (tag.name, tag.start), 1
+            case "divider":
+                return [*regions, (tag.start, limit)]
+    if opened:
+        regions.append((opened[1], limit))
+    elif dashed_at < limit and (not regions or regions[-1][1] <= dashed_at):
+        regions.append((dashed_at, limit))
+    return regions
+
+
+def _mark(html: bytes, tag: Tag) -> str | None:
+    """Whether the start tag opens a quoted ``element``, is a ``divider`` above quoted text, or neither."""
+    attributes = {
+        attribute.name: html[attribute.start : attribute.end].decode("latin-1").strip()
+        for attribute in attributes_of(html, tag)
+    }
+    classes = attributes.get(b"class", "").split()
+    identity = attributes.get(b"id", "")
+    if _DIVIDER_ID.fullmatch(identity) or any(map(_DIVIDER_CLASS.fullmatch, classes)):
+        return "divider"
+    if tag.name == b"a" and attributes.get(b"name", "").lower() == "_mailoriginal":
+        return "divider"
+    if tag.name == b"hr" and attributes.get(b"tabindex") == "-1":
+        return "divider"  # Outlook 2003
+    if tag.name == b"div" and _HEADER_BLOCK_STYLE.search(attributes.get(b"style", "")):
+        return "divider" if _BOLD_LABEL.search(html, tag.end, tag.end + 1500) else None
+    if tag.name in (b"a", b"img", b"hr", b"input", b"meta", b"link"):
+        return None
+    if any(map(_QUOTED_CLASS.fullmatch, classes)) or _QUOTED_ID.fullmatch(identity):
+        return "element"
+    if _QUOTED_NAME.fullmatch(attributes.get(b"name", "")):
+        return "element"
+    if tag.name == b"blockquote" and (
+        attributes.get(b"type", "").lower() == "cite" or b"cite" in attributes or _follows_attribution(html, tag.start)
+    ):
+        return "element"
+    return None
+
+
+def _follows_attribution(html: bytes, position: int) -> bool:
+    """Whether the words before end in a colon, as in ``On Monday … wrote:``."""
+    before = html[max(0, position - 600) : position]
+    cut = before.find(b">")
+    words = _TAGS.sub(b" ", before[cut + 1 :]).replace(b"&nbsp;", b" ").strip()
+    return words.endswith((b":", b"\xef\xbc\x9a"))

@@ -1,0 +1,170 @@
+"""Rewriting one message: raw bytes and a plan give ``Tracked`` or ``Unchanged``. Pure.
+
+Decides what of the plan can be done without doubt. ``prepare`` looks at a message once; ``render`` then makes any
+number of copies of it, which differ in their tokens alone. How parts, encodings, charsets and HTML are read is
+decided in the modules imported here; which links are tracked, in ``link_rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ledger.records import LinkReason, LinkRecord, Reason
+from ledger.urls import TrackingUrls
+from relay.rewriting.body_parts import BodyParts, choose_body_parts, inline_pgp
+from relay.rewriting.html_part import HtmlPlan, plan_html
+from relay.rewriting.link_rules import LinkPolicy
+from relay.rewriting.mime_spans import Part, find_parts
+from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged
+from relay.rewriting.slots import PreparedBody, Slot, fill
+from relay.rewriting.text_part import plan_text
+from relay.rewriting.transfer import PlainBody, read_body, splice
+from relay.rewriting.unsubscribe import list_unsubscribe
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A message that will be tracked: which spans change, and what fills them.
+
+    ``is_ordinary`` is False when the HTML is of a kind on which browsers' tree builders decide more than the scanner
+    follows: then ``second_opinion.agrees`` must be asked about each result before it is sent.
+    """
+
+    raw: bytes
+    header_edits: tuple[Edit, ...]
+    bodies: tuple[PreparedBody, ...]
+    link_list: tuple[LinkRecord, ...]
+    opens: bool
+    notes: tuple[str, ...] = ()
+    is_ordinary: bool = True
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the parts yield while they are gone through."""
+
+    bodies: list[PreparedBody] = field(default_factory=list)
+    links: list[LinkRecord] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    opens: bool = False
+    is_ordinary: bool = True
+
+
+def rewrite(raw: bytes, plan: Plan, urls: TrackingUrls, copy: int = 0) -> Tracked | Unchanged:
+    """The message as the recipients of that copy get it, or why it goes out as it came."""
+    prepared = prepare(raw, plan, urls)
+    return prepared if isinstance(prepared, Unchanged) else render(prepared, urls, copy)
+
+
+def apply_header_edits(raw: bytes, edits: Sequence[Edit]) -> bytes:
+    """The message with its control headers taken out, and otherwise as it came."""
+    return splice(raw, sorted(edits, key=lambda edit: edit.start)) if edits else raw
+
+
+def render(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> Tracked:
+    """One copy. ``copy`` 0 is the one that all recipients share."""
+    edits = list(prepared.header_edits)
+    for body in prepared.bodies:
+        edits.extend(fill(body, urls, copy).edits)
+    edits.sort(key=lambda edit: edit.start)
+    return Tracked(splice(prepared.raw, edits), tuple(edits), prepared.opens, prepared.link_list, prepared.notes)
+
+
+def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
+    """Look at the message once; ``Unchanged`` names the reason why nothing can or need be tracked."""
+    if not (plan.opens or plan.html_links or plan.text_links):
+        return Unchanged(Reason.NOT_REQUESTED)
+    if len(raw) > plan.max_bytes:
+        return Unchanged(Reason.TOO_LARGE)
+    parts = find_parts(raw)
+    if isinstance(parts, Reason):
+        return Unchanged(parts)
+    chosen = choose_body_parts(parts)
+    if isinstance(chosen, Reason):
+        return Unchanged(chosen)
+    if not plan.track_dkim_signed and parts[0].header.named("dkim-signature"):
+        return Unchanged(Reason.DKIM_SIGNED)
+    findings = _Findings()
+    reason = _go_through(raw, plan, urls, parts[0], chosen, findings)
+    if reason:
+        return Unchanged(reason, tuple(findings.links), tuple(findings.notes))
+    return _conclude(raw, plan, chosen, findings)
+
+
+def _go_through(
+    raw: bytes, plan: Plan, urls: TrackingUrls, top: Part, chosen: BodyParts, findings: _Findings
+) -> Reason | None:
+    """Read the body parts in their order; a reason when one of them is in doubt."""
+    policy = _policy(raw, plan, urls, top)
+    wants_lines = plan.notice or plan.withdrawal
+    main_html = chosen.html[0] if chosen.html else None
+    for part in sorted((*chosen.html, *chosen.text), key=lambda part: part.body_start):
+        is_html = part.kind == "text/html"
+        body = read_body(raw, part)
+        if body is None:
+            if is_html:
+                return Reason.MALFORMED
+            continue
+        protected = inline_pgp(body.decoded)
+        if protected:
+            return protected
+        if is_html:
+            result = plan_html(HtmlPlan(part, body, plan, policy, urls, len(findings.links), is_main=part is main_html))
+            if isinstance(result, Reason):
+                return result
+            findings.is_ordinary = findings.is_ordinary and result.is_ordinary
+            findings.opens = findings.opens or result.opens
+            _settle(result.body, result.links, urls, findings)
+        elif plan.text_links or wants_lines:
+            text_result = plan_text(part, body, plan, policy, len(findings.links))
+            if text_result is not None:
+                _settle(text_result.body, text_result.links, urls, findings)
+    return None
+
+
+def _settle(body: PreparedBody, links: list[LinkRecord], urls: TrackingUrls, findings: _Findings) -> None:
+    """Fill the slots once, to learn which of them their lines have no room for."""
+    carried = fill(body, urls, 0)
+    if carried.too_long and isinstance(body.body, PlainBody):
+        body = body.with_broken_pixel()
+        carried = fill(body, urls, 0)
+    kept = tuple(slot for index, slot in enumerate(body.slots) if index not in carried.too_long)
+    dropped = [slot for index, slot in enumerate(body.slots) if index in carried.too_long]
+    without = {slot.link for slot in dropped if slot.link}
+    findings.links.extend(
+        LinkRecord(row.number, row.url, row.text, row.name, row.part, False, LinkReason.TOO_LONG)
+        if row.number in without
+        else row
+        for row in links
+    )
+    if any(slot.is_pixel for slot in dropped):
+        findings.opens = False
+        findings.notes.append("pixel: its line could not stay under 998 octets")
+    if kept:
+        findings.bodies.append(body.only(kept))
+
+
+def _conclude(raw: bytes, plan: Plan, chosen: BodyParts, findings: _Findings) -> Prepared | Unchanged:
+    links, notes = tuple(findings.links), tuple(findings.notes)
+    tracks = findings.opens or any(link.tracked for link in links)
+    if not tracks and not chosen.html and (plan.opens or plan.html_links):
+        return Unchanged(Reason.NO_HTML, links, notes)
+    bodies = findings.bodies
+    if not tracks:
+        # The lines tell of tracking, so they have no place here; what was put back to its original stays so.
+        bodies = [body.only(tuple(slot for slot in body.slots if not slot.is_line)) for body in bodies]
+        bodies = [body for body in bodies if body.slots]
+        if not bodies:
+            return Unchanged(Reason.NOTHING_TO_TRACK, links, notes)
+    return Prepared(raw, plan.header_edits, tuple(bodies), links, findings.opens, notes, findings.is_ordinary)
+
+
+def _policy(raw: bytes, plan: Plan, urls: TrackingUrls, top: Part) -> LinkPolicy:
+    named: frozenset[str] = frozenset()
+    for header in top.header.named("list-unsubscribe"):
+        named |= list_unsubscribe(header.value(raw))
+    return LinkPolicy(plan.text_is_url, plan.quoted, plan.skip_domains, named, urls.grammar.public_url)
+
+
+__all__ = ["Prepared", "Slot", "apply_header_edits", "prepare", "render", "rewrite"]

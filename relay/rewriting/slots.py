@@ -1,0 +1,101 @@
+"""What goes into the spans that rewriting changes: slots, filled once for every copy.
+
+Decides how a tracked URL, the pixel and the lines are spelled in a body's charset and encoding. Knows neither why a
+slot is there nor what else the message holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ledger.urls import TrackingUrls
+from relay.rewriting.character_references import encode_attribute
+from relay.rewriting.charsets import Text
+from relay.rewriting.notice_lines import html_lines, pixel_markup, text_lines
+from relay.rewriting.plan import SpanKind
+from relay.rewriting.transfer import Body, BodyEdit, Carried
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A span of the scan and what fills it: the bytes ``fixed``, or by ``kind`` a tracked URL, the pixel or lines."""
+
+    start: int
+    end: int
+    kind: SpanKind
+    fixed: bytes | None = None
+    link: int = 0
+    destination: str = ""
+    quote: str = '"'
+
+    @property
+    def is_pixel(self) -> bool:
+        return self.kind is SpanKind.PIXEL and self.fixed is None
+
+    @property
+    def is_line(self) -> bool:
+        return self.kind is SpanKind.NOTICE
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines of ours a body gets."""
+
+    language: str = "en"
+    notice: bool = False
+    withdrawal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBody:
+    """One body part with its slots in ascending order."""
+
+    body: Body
+    text: Text
+    slots: tuple[Slot, ...]
+    lines: Lines = Lines()
+    newline: bytes = b"\r\n"
+    is_html: bool = True
+    breaks_pixel: bool = False  # one attribute a line
+
+    def only(self, slots: tuple[Slot, ...]) -> PreparedBody:
+        return replace(self, slots=slots)
+
+    def with_broken_pixel(self) -> PreparedBody:
+        return replace(self, breaks_pixel=True)
+
+
+def fill(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> Carried:
+    """The edits of the message for one copy; ``too_long`` holds indexes into ``slots``."""
+    return prepared.body.carry(body_edits(prepared, urls, copy))
+
+
+def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[BodyEdit]:
+    """The edits of the decoded body for one copy, keyed by their slots' indexes."""
+    text = prepared.text
+    return [
+        BodyEdit(
+            text.place(slot.start),
+            text.place(slot.end),
+            text.encode(_new(prepared, slot, urls, copy)),
+            slot.kind,
+            index,
+        )
+        for index, slot in enumerate(prepared.slots)
+    ]
+
+
+def _new(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy: int) -> bytes:
+    if slot.fixed is not None:
+        return slot.fixed
+    if slot.link:
+        url = urls.link(slot.link, slot.destination, copy)
+        return (encode_attribute(url, slot.quote) if prepared.is_html else url).encode("ascii")
+    if slot.is_pixel:
+        return pixel_markup(urls.pixel(copy), prepared.newline if prepared.breaks_pixel else b" ")
+    lines = prepared.lines
+    if prepared.is_html:
+        return html_lines(lines.language, urls.page(copy), notice=lines.notice, withdrawal=lines.withdrawal)
+    return text_lines(
+        lines.language, urls.page(copy), prepared.newline, notice=lines.notice, withdrawal=lines.withdrawal
+    )

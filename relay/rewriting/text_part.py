@@ -1,0 +1,113 @@
+"""One text/plain body part: its links, when asked for, and our lines at its end.
+
+Decides where a URL in plain words ends: punctuation behind it is not part of it, brackets round it are not either.
+Quoted lines are left alone, and no URL is touched that goes over a line's end, so that format=flowed (RFC 3676) means
+the same before and after.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ledger.records import LinkReason, LinkRecord
+from ledger.tokens import HIGHEST_NUMBER
+from ledger.urls import destination_of
+from relay.rewriting.charsets import Text, read_text
+from relay.rewriting.html_spans import MOST_LINKS
+from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
+from relay.rewriting.mime_spans import Part
+from relay.rewriting.plan import Plan, SpanKind
+from relay.rewriting.slots import Lines, PreparedBody, Slot
+from relay.rewriting.transfer import Body
+
+_URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
+_BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
+_MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
+_QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class TextResult:
+    body: PreparedBody
+    links: list[LinkRecord]
+
+
+def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_before: int) -> TextResult | None:
+    """The part with its slots; None when it is left alone: an odd charset, too many links, nothing to do."""
+    try:
+        text = read_text(body.decoded, part.media_type.certain("charset"))
+    except ValueError:
+        return None
+    if text is None:
+        return None
+    slots: list[Slot] = []
+    links: list[LinkRecord] = []
+    is_flowed = part.media_type.parameters.get("format", "").lower() == "flowed"
+    if plan.text_links:
+        for start, end in _find_urls(text, is_flowed=is_flowed):
+            number = links_before + len(links) + 1
+            if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
+                return None
+            links.append(_link(text, start, end, number, part, policy, slots))
+    newline = b"\r\n" if b"\r\n" in text.scan or b"\n" not in text.scan else b"\n"
+    if plan.notice or plan.withdrawal:
+        slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
+    if not slots and not links:
+        return None
+    lines = Lines(plan.language, plan.notice, plan.withdrawal)
+    return TextResult(PreparedBody(body, text, tuple(slots), lines, newline, is_html=False), links)
+
+
+def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
+    found = []
+    scan = text.scan
+    position = 0
+    while match := _URL.search(scan, position):
+        start = match.start()
+        line_start = scan.rfind(b"\n", 0, start) + 1
+        line_end = scan.find(b"\n", start)
+        line_end = len(scan) if line_end < 0 else line_end
+        if _QUOTE.match(scan, line_start):
+            position = line_end
+            continue
+        position = match.end()
+        end = _trim(scan, start, match.end())
+        # A URL that goes on over a soft line end (RFC 3676) would lose its second half.
+        goes_on = (
+            match.end() >= line_end - 1 and is_flowed and scan[line_end - 2 : line_end].strip(b"\r").endswith(b" ")
+        )
+        if not goes_on and scan[match.end() : match.end() + 1] < b"\x80":
+            found.append((start, end))
+    return found
+
+
+def _trim(scan: bytes, start: int, end: int) -> int:
+    """Without the punctuation behind, and without a closing bracket that nothing in the URL opens."""
+    for _ in range(_MOST_TRIMMED):
+        last = scan[end - 1]
+        opening = _BRACKETS.get(last)
+        is_unopened = opening is not None and scan.count(last, start, end) > scan.count(opening, start, end)
+        if not (is_unopened or last in b".,;:!?'*_~"):
+            break
+        end -= 1
+    return end
+
+
+def _link(
+    text: Text, start: int, end: int, number: int, part: Part, policy: LinkPolicy, slots: list[Slot]
+) -> LinkRecord:
+    href = text.decode(start, end)
+    destination = destination_of(href)
+    # In plain text the URL is all there is to read, and no mail program compares it with anything.
+    own = destination is not None and _is_under(destination, policy.public_url)
+    reason = judge(LinkCandidate(href, destination, "", {}, False, own), policy)
+    if reason is None and destination is not None:
+        slots.append(Slot(start, end, SpanKind.TEXT_LINK, None, number, destination))
+    elif reason is None:
+        reason = LinkReason.INVALID
+    return LinkRecord(number, destination or href, "", "", part.number, reason is None, reason)
+
+
+def _is_under(url: str, public_url: str) -> bool:
+    return url.lower().startswith(public_url.lower())

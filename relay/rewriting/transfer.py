@@ -1,0 +1,149 @@
+"""Edits of a part's decoded bytes, carried over to the bytes that stand in the message.
+
+Decides how a body is decoded (7bit, 8bit, binary, quoted-printable, base64) and what an edit becomes in its encoding:
+a splice of just those bytes, or one new base64 body. No line of more than 998 octets arises (RFC 5322 section 2.1.1).
+Knows no HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.rewriting.base64_part import Base64Part
+from relay.rewriting.mime_spans import Part
+from relay.rewriting.plan import Edit, SpanKind
+from relay.rewriting.quoted_printable import LONGEST_LINE, QuotedPrintable
+
+
+@dataclass(frozen=True, slots=True)
+class BodyEdit:
+    """Replace ``decoded[start:end]`` by ``new``. An edit that cannot be carried over is dropped, by ``key``."""
+
+    start: int
+    end: int
+    new: bytes
+    kind: SpanKind
+    key: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Edits of the message, and the keys of those that would have made a line too long."""
+
+    edits: tuple[Edit, ...]
+    too_long: frozenset[int] = frozenset()
+
+
+class PlainBody:
+    """7bit, 8bit and binary: what stands there is what is meant."""
+
+    def __init__(self, raw: bytes, start: int, end: int) -> None:
+        self._raw = raw
+        self._start = start
+        self.decoded = raw[start:end]
+
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
+        """Line by line: edits are kept in order as long as their line stays within the limit."""
+        raw, base = self._raw, self._start
+        newline = b"\n" if b"\n" in self.decoded else b"\r"
+        carried: list[Edit] = []
+        too_long: set[int] = set()
+        line_start, line_end, shift = 0, -1, 0  # shift: how far earlier edits have moved what follows in the line
+        for edit in edits:
+            start, end = base + edit.start, base + edit.end
+            if start > line_end:
+                line_start, shift = raw.rfind(newline, 0, start) + 1, 0
+            if end > line_end:
+                line_end = _line_end(raw, newline, end)
+            first, *others = edit.new.split(newline)
+            growth = len(edit.new) - (end - start)
+            lines = [start - line_start + shift + len(first), *map(len, others)]
+            lines[-1] += line_end - end
+            if growth > 0 and max(lines) > LONGEST_LINE:
+                too_long.add(edit.key)
+                continue
+            shift = len(others[-1]) - (end - line_start) if others else shift + growth
+            carried.append(Edit(start, end, edit.new, edit.kind))
+        return Carried(tuple(carried), frozenset(too_long))
+
+
+class QuotedPrintableBody:
+    """Only the encoded bytes of an edited span change."""
+
+    def __init__(self, raw: bytes, start: int, end: int) -> None:
+        self._start = start
+        self._text = QuotedPrintable(raw[start:end])
+        self.decoded = self._text.decoded
+
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
+        carried: list[Edit] = []
+        too_long: set[int] = set()
+        last_end, last_column = -1, 0
+        for edit in edits:
+            start, end = self._text.encoded_span(edit.start, edit.end)
+            if tidy:
+                start, end = self._text.without_soft_breaks(start, end, len(edit.new))
+            column = self._text.column_of(start)
+            if start - column <= last_end:  # an earlier edit of the same line has moved what follows it
+                column = last_column + start - last_end
+            encoded = self._text.encode(start, end, edit.new, column)
+            if encoded is None:
+                too_long.add(edit.key)
+                continue
+            new, last_column = encoded
+            last_end = end
+            carried.append(Edit(self._start + start, self._start + end, new, edit.kind))
+        return Carried(tuple(carried), frozenset(too_long))
+
+
+class Base64Body:
+    """The whole part is encoded again: letters of base64 do not stand for bytes one by one."""
+
+    def __init__(self, raw: bytes, start: int, part: Base64Part) -> None:
+        self._raw = raw
+        self._start = start
+        self._part = part
+        self.decoded = part.decoded
+
+    def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
+        if not edits:
+            return Carried(())
+        new = self._part.encode(splice(self.decoded, [Edit(e.start, e.end, e.new, e.kind) for e in edits]))
+        return Carried((Edit(self._start, self._start + self._part.length, new, SpanKind.PART),))
+
+
+Body = PlainBody | QuotedPrintableBody | Base64Body
+
+
+def read_body(raw: bytes, part: Part) -> Body | None:
+    """The part's body; None when its encoding is unknown or damaged."""
+    start, end = part.body_start, part.body_end
+    match part.transfer_encoding:
+        case "7bit" | "8bit" | "binary":
+            return PlainBody(raw, start, end)
+        case "quoted-printable":
+            return QuotedPrintableBody(raw, start, end)
+        case "base64":
+            decoded = Base64Part.read(raw[start:end])
+            return Base64Body(raw, start, decoded) if decoded else None
+    return None
+
+
+def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:
+    """``raw`` with ascending edits that do not overlap. Raises ValueError when they do."""
+    pieces = []
+    position = 0
+    for edit in edits:
+        if edit.start < position or edit.end < edit.start or edit.end > len(raw):
+            raise ValueError("edits overlap or are out of order")
+        pieces.append(raw[position : edit.start])
+        pieces.append(edit.new)
+        position = edit.end
+    pieces.append(raw[position:])
+    return b"".join(pieces)
+
+
+def _line_end(raw: bytes, newline: bytes, position: int) -> int:
+    at = raw.find(newline, position)
+    return len(raw) if at < 0 else at

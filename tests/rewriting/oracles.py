@@ -1,0 +1,186 @@
+"""What must hold for every message, whatever it is: one function per promise, each raising AssertionError."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from email import policy
+from email.parser import BytesParser
+from typing import Any
+
+import html5lib
+
+from ledger.message_id import MessageId
+from ledger.tokens import KeyRing
+from ledger.urls import TrackingUrls, UrlGrammar, destination_of
+from relay.rewriting.charsets import find_codec
+from relay.rewriting.plan import Plan, TextIsUrl, Tracked, Unchanged
+from relay.rewriting.report import report_of, undo
+from relay.rewriting.rewrite import apply_header_edits
+from relay.rewriting.worker import rewrite_whole
+
+URLS = TrackingUrls(UrlGrammar("https://t.example.org"), KeyRing({1: b"k" * 32}), MessageId(b"\1" * 16))
+ALL = Plan(opens=True, html_links=True, text_links=True, text_is_url=TextIsUrl.SAME_SITE)
+LONGEST = 998
+SECONDS = 2.0
+
+
+def check_message(raw: bytes, plan: Plan = ALL, *, trees: bool = True) -> Tracked | Unchanged:
+    """Rewrite and hold the result against every promise."""
+    started = time.perf_counter()
+    result = rewrite_whole(raw, plan, URLS)
+    assert time.perf_counter() - started < SECONDS, "it took too long"
+    if isinstance(result, Unchanged):
+        return result
+    only_reported_spans_differ(raw, result)
+    restores_exactly(raw, result)
+    twice_is_once(result, plan)
+    no_line_gets_too_long(raw, result)
+    if trees:
+        trees_differ_as_permitted(raw, result)
+    return result
+
+
+def only_reported_spans_differ(raw: bytes, result: Tracked) -> None:
+    pieces, position = [], 0
+    for edit in result.edits:
+        assert position <= edit.start <= edit.end <= len(raw), "spans overlap or run away"
+        pieces += [raw[position : edit.start], edit.new]
+        position = edit.end
+    assert b"".join([*pieces, raw[position:]]) == result.raw, "bytes outside the reported spans differ"
+
+
+def restores_exactly(raw: bytes, result: Tracked) -> None:
+    report = json.loads(json.dumps(report_of(raw, result, result.raw, result.edits)))
+    assert report["bytes_in"] == len(raw)
+    assert report["bytes_out"] == len(result.raw)
+    headers_out = apply_header_edits(raw, [edit for edit in result.edits if edit.kind in ("header", "subject")])
+    assert undo(result.raw, report) == headers_out, "restore does not give the message back"
+    assert undo(result.raw, report, keep_header_edits=False) == raw
+
+
+def twice_is_once(result: Tracked, plan: Plan) -> None:
+    again = rewrite_whole(result.raw, Plan(plan.opens, plan.html_links, plan.text_links), URLS)
+    assert isinstance(again, Unchanged) or again.raw == result.raw, "a second rewriting changes more"
+
+
+def no_line_gets_too_long(raw: bytes, result: Tracked) -> None:
+    before = Counter(line for line in re.split(rb"\r\n|\n|\r", raw) if len(line) > LONGEST)
+    longest = max(map(len, before), default=0)
+    for line in re.split(rb"\r\n|\n|\r", result.raw):
+        assert len(line) <= LONGEST or line in before or len(line) <= longest, f"a line of {len(line)} octets"
+
+
+def trees_differ_as_permitted(raw: bytes, result: Tracked) -> None:
+    """Read by the standard library's parser and html5lib, neither of which had a part in the rewriting."""
+    listed = Counter(row.url for row in result.link_list)
+    for before, after in zip(html_bodies(raw), html_bodies(result.raw), strict=True):
+        tree_before, tree_after = tree_of(before), tree_of(after)
+        outline_before, outline_after = outline(tree_before), outline(tree_after)
+        assert outline_before == outline_after, first_difference(outline_before, outline_after)
+        for href in hrefs(tree_before):
+            destination = destination_of(href)
+            if destination and not URLS.is_own(destination):
+                assert destination in listed, f"nobody speaks of {destination!r}"
+
+
+def html_bodies(raw: bytes) -> list[str]:
+    """The decoded text/html parts that are no attachments."""
+    message = BytesParser(policy=policy.compat32).parsebytes(raw)
+    found = []
+    stack: list[Any] = [message]
+    while stack:
+        part = stack.pop()
+        if part.is_multipart():
+            if part.get_content_type() != "message/rfc822":
+                stack.extend(part.get_payload())
+            continue
+        if part.get_content_type() == "text/html" and part.get_content_disposition() in (None, "inline"):
+            body = part.get_payload(decode=True) or b""
+            codec = find_codec(str(part.get_content_charset() or "")) or "utf-8"
+            found.append(body.decode(codec, "replace"))
+    return found
+
+
+def tree_of(html: str) -> Any:
+    return html5lib.parse(html, treebuilder="etree", namespaceHTMLElements=True)
+
+
+_HTML = "{http://www.w3.org/1999/xhtml}"
+
+
+def hrefs(tree: Any) -> list[str]:
+    """Of HTML's ``a`` and ``area``; what is in a template or in foreign content is left out."""
+    found = []
+
+    def walk(node: Any) -> None:
+        for child in node:
+            if not isinstance(child.tag, str):
+                continue
+            if child.tag in (_HTML + "template",) or not child.tag.startswith(_HTML):
+                continue
+            if child.tag in (_HTML + "a", _HTML + "area") and "href" in child.attrib:
+                found.append(child.attrib["href"])
+            walk(child)
+
+    walk(tree)
+    return found
+
+
+def outline(tree: Any) -> list[Any]:
+    """Elements, attributes and text in order, with the permitted edits taken back and neighbouring text joined."""
+    found: list[Any] = []
+    words: list[str] = []
+
+    def flush() -> None:
+        text = "".join(words)
+        words.clear()
+        if text:
+            found.append(text)
+
+    def walk(node: Any) -> None:
+        if not isinstance(node.tag, str):
+            comment = node.text or ""
+            flush()
+            found.append(("comment", _links_back(comment)))
+        elif not (node.tag == _HTML + "img" and URLS.is_own_pixel(node.attrib.get("src", ""))):
+            flush()
+            found.append((node.tag, sorted((str(k), back(str(k), v)) for k, v in node.attrib.items() if kept(str(k)))))
+            words.append(node.text or "")
+            for child in node:
+                walk(child)
+                words.append(child.tail or "")
+            flush()
+            found.append("/" + node.tag)
+
+    def back(name: str, value: str) -> str:
+        if name != "href":
+            return value
+        value = value.replace("+notrack://", "://")
+        destination = destination_of(value)
+        if destination is None:
+            return value
+        return (URLS.original_of(destination) if URLS.is_own(destination) else None) or destination
+
+    def kept(name: str) -> bool:
+        return not name.startswith("data-track")
+
+    walk(tree)
+    flush()
+    return found
+
+
+def _links_back(comment: str) -> str:
+    """Outlook's conditional comments hold links too; there only the shape can be compared."""
+    if not comment.startswith("[if"):
+        return comment
+    return re.sub(r"""(href\s*=\s*)("[^"]*"|'[^']*'|[^\s>]+)""", r"\1", comment, flags=re.IGNORECASE)
+
+
+def first_difference(before: list[Any], after: list[Any]) -> str:
+    for index, (one, other) in enumerate(zip(before, after, strict=False)):
+        if one != other:
+            return f"the tree differs: {before[max(0, index - 2) : index + 2]!r} became {after[max(0, index - 2) : index + 2]!r}"
+    return f"the tree differs at its end: {len(before)} and {len(after)} items"
