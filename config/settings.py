@@ -327,6 +327,30 @@ class Limits(Table):
     rewrite: Duration = Field(timedelta(seconds=2), description="then the message goes out unchanged")
 
 
+class Spool(Table):
+    """Copies of one recipient each (X-Track-Individually), kept on disk until delivered (docs/spool.md)."""
+
+    first_retry: Duration = Field(timedelta(minutes=5), description="after a refused try; then ever longer, up to 1h")
+    expiry: Duration = Field(timedelta(days=2), description="then a waiting copy is given up and its sender told")
+    in_doubt: Literal["retry", "hold"] = Field(
+        "retry", description="connection lost at the end: retry (may come twice) | hold (until you decide)"
+    )
+
+    @field_validator("first_retry")
+    @classmethod
+    def _not_in_a_rush(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= value <= timedelta(days=1):
+            raise ValueError("first_retry must lie between 1s and 1d")
+        return value
+
+    @field_validator("expiry")
+    @classmethod
+    def _not_for_ever(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=1) <= value <= timedelta(days=30):
+            raise ValueError("expiry must lie between 1m and 30d")
+        return value
+
+
 class Settings(Table):
     """The whole of relay.toml."""
 
@@ -341,6 +365,7 @@ class Settings(Table):
     hits: Hits = Hits()
     log: Log = Log()
     limits: Limits = Limits()
+    spool: Spool = Spool()
 
     @classmethod
     def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
@@ -358,6 +383,10 @@ class Settings(Table):
     @property
     def keys_dir(self) -> Path:
         return self.data_dir / "keys"
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.data_dir / "spool"
 
     @property
     def outbox_dir(self) -> Path:

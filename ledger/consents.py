@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from ledger.book import Book
+from ledger.access import Ledger
+from ledger.changes import change, change_of_messages
 from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_track, standing
 from ledger.consent_writing import add_audit, add_events
 from ledger.erasure import Erased, erase_person, silence_copies
 from ledger.people import normalise, person_key
 from ledger.queries.consents import events_of
-from ledger.store import Store
+from ledger.traces import shed_traces
 
 ALL_PURPOSES = tuple(ConsentPurpose)
 
@@ -34,11 +35,15 @@ class Gate:
 class Consents:
     """``required``: only recipients who confirmed are tracked; otherwise all but those who said no."""
 
-    def __init__(self, store: Store, site_key: bytes, required: bool, valid_for: timedelta) -> None:
-        self._store = store
+    def __init__(self, ledger: Ledger, site_key: bytes, required: bool, valid_for: timedelta) -> None:
+        self._ledger = ledger
         self._site_key = site_key
         self._required = required
         self._valid_for = valid_for
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
 
     def key_of(self, address: str) -> bytes:
         return person_key(self._site_key, address)
@@ -46,9 +51,9 @@ class Consents:
     async def gates(self, recipients: Sequence[str], sender: str) -> Mapping[str, Gate]:
         """For each recipient what may be tracked in mail of this sender. Raises LedgerUnavailable: then nothing may."""
         keys = {recipient: self.key_of(recipient) for recipient in recipients}
-        async with self._store.read() as connection:
+        async with self._ledger.read() as connection:
             events = await events_of(connection, set(keys.values()))
-        now = self._store.clock()
+        now = self._ledger.clock()
         return {
             recipient: Gate(*(self._open(events[key], purpose, sender, now) for purpose in ALL_PURPOSES))
             for recipient, key in keys.items()
@@ -64,17 +69,17 @@ class Consents:
         if not evidence.strip():
             raise ValueError("a consent needs evidence: where and when it was given, and where the proof lies")
         events = [
-            ConsentEvent(self._store.clock(), Action.IMPORT, purpose, method=method, actor=actor,
+            ConsentEvent(self._ledger.clock(), Action.IMPORT, purpose, method=method, actor=actor,
                          evidence={"reference": evidence})
             for purpose in purposes
         ]  # fmt: skip
-        await self._store.write(_add, self.key_of(address), normalise(address), events, actor, "consent-add")
+        await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-add")
 
     async def add_unproven(self, address: str, purposes: Iterable[ConsentPurpose], actor: str) -> None:
         """A row of an import without evidence: kept as asked, which opens nothing."""
-        now = self._store.clock()
+        now = self._ledger.clock()
         events = [ConsentEvent(now, Action.ASK, purpose, method="import", actor=actor) for purpose in purposes]
-        await self._store.write(_add, self.key_of(address), normalise(address), events, actor, "consent-import")
+        await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-import")
 
     async def withdraw(
         self,
@@ -87,51 +92,52 @@ class Consents:
     ) -> int:
         """Effective at once, for delivered mail too: nothing of these purposes is recorded from here on. How many
         delivered copies fell silent."""
-        now = self._store.clock()
+        now = self._ledger.clock()
         purposes_said = [None] if set(purposes) == set(ALL_PURPOSES) else sorted(purposes)
         events = [
             ConsentEvent(now, Action.WITHDRAW, one, sender.lower(), method, evidence=evidence or {}, actor=actor)
             for one in purposes_said
         ]
-        return await self._store.write_with_book(
-            _withdraw, self.key_of(address), normalise(address), events, tuple(purposes), sender, actor
+        return await self._ledger.write(
+            add_withdrawal, self.key_of(address), normalise(address), events, tuple(purposes), sender, actor
         )
 
     async def restrict(self, address: str, restricted: bool, actor: str) -> None:
         """Article 18 GDPR: what is there stays, nothing is added while it lasts."""
         action = Action.RESTRICT if restricted else Action.UNRESTRICT
-        events = [ConsentEvent(self._store.clock(), action, method="command", actor=actor)]
+        events = [ConsentEvent(self._ledger.clock(), action, method="command", actor=actor)]
         if restricted:
             purposes: tuple[ConsentPurpose, ...] = ALL_PURPOSES
-            await self._store.write_with_book(
-                _withdraw, self.key_of(address), normalise(address), events, purposes, "", actor
+            await self._ledger.write(
+                add_withdrawal, self.key_of(address), normalise(address), events, purposes, "", actor
             )
         else:
-            await self._store.write(_add, self.key_of(address), normalise(address), events, actor, "unrestrict")
+            await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "unrestrict")
 
     async def erase(self, address: str, actor: str, method: str = "command") -> Erased:
         """Hits, address and identity go, from the database's free pages and its log of changes too; a keyed hash on
         the do-not-track list stays."""
-        event = ConsentEvent(self._store.clock(), Action.ERASE, method=method, actor=actor)
-        erased = await self._store.write_with_book(_erase, self.key_of(address), normalise(address), event, actor)
-        await self._store.shed_traces()
+        event = ConsentEvent(self._ledger.clock(), Action.ERASE, method=method, actor=actor)
+        erased = await self._ledger.write(erase_all, self.key_of(address), normalise(address), event, actor)
+        await shed_traces(self._ledger.place)
         return erased
 
     async def note(self, actor: str, action: str, subject: str = "", amount: int = 0) -> None:
         """A line in the audit log alone; ``subject`` never holds an address."""
-        await self._store.write(_audit, self._store.clock(), actor, action, subject, amount)
+        await self._ledger.write(add_to_audit, self._ledger.clock(), actor, action, subject, amount)
 
 
-def _add(
+@change
+def add_said(
     connection: Connection, key: bytes, address: str, events: Sequence[ConsentEvent], actor: str, deed: str
 ) -> None:
     add_events(connection, key, address, events)
     add_audit(connection, events[0].at, actor, deed, key.hex(), len(events))
 
 
-def _withdraw(
+@change_of_messages
+def add_withdrawal(
     connection: Connection,
-    book: Book,
     key: bytes,
     address: str,
     events: Sequence[ConsentEvent],
@@ -140,18 +146,20 @@ def _withdraw(
     actor: str,
 ) -> int:
     add_events(connection, key, address, events)
-    copies = silence_copies(connection, book, address, purposes, events[0].at, sender)
+    copies = silence_copies(connection, address, purposes, events[0].at, sender)
     add_audit(connection, events[0].at, actor, events[0].action.value, key.hex(), copies)
     return copies
 
 
-def _erase(connection: Connection, book: Book, key: bytes, address: str, event: ConsentEvent, actor: str) -> Erased:
-    silence_copies(connection, book, address, ALL_PURPOSES, event.at)
-    erased = erase_person(connection, book, key, address)
+@change_of_messages
+def erase_all(connection: Connection, key: bytes, address: str, event: ConsentEvent, actor: str) -> Erased:
+    silence_copies(connection, address, ALL_PURPOSES, event.at)
+    erased = erase_person(connection, key, address)
     add_events(connection, key, None, [event])
     add_audit(connection, event.at, actor, "erase", key.hex(), erased.hits)
     return erased
 
 
-def _audit(connection: Connection, at: datetime, actor: str, action: str, subject: str, amount: int) -> None:
+@change
+def add_to_audit(connection: Connection, at: datetime, actor: str, action: str, subject: str, amount: int) -> None:
     add_audit(connection, at, actor, action, subject, amount)

@@ -3,7 +3,7 @@ and what of it goes. Links work on: their destinations are in the links.
 
 A copy belongs to one person when it was made for them or when the message had one recipient. A copy that several
 people share cannot be told apart: when one of them withdraws it falls silent as a whole, and on erasure their address
-goes while the hits, which nobody can assign, stay.
+goes while the hits, which nobody can assign, stay. Work that calls these is a ``change_of_messages``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
-from ledger.book import Book
 from ledger.consent_events import ConsentPurpose
 from ledger.consent_schema import consent_request, person, silence
 from ledger.people import normalise
@@ -44,7 +43,6 @@ class Erased:
 
 def silence_copies(
     connection: Connection,
-    book: Book,
     address: str,
     purposes: Collection[ConsentPurpose],
     since: datetime,
@@ -55,16 +53,14 @@ def silence_copies(
     copies = 0
     for row, numbers in _copies_of(connection, address, sender):
         for number in numbers:
-            silence_copy(connection, book, row.seq, bytes(row.id), number, purposes, since)
+            silence_copy(connection, row.seq, number, purposes, since)
             copies += 1
     return copies
 
 
 def silence_copy(
     connection: Connection,
-    book: Book,
     message_seq: int,
-    raw_id: bytes,
     number: int,
     purposes: Collection[ConsentPurpose],
     since: datetime,
@@ -82,14 +78,13 @@ def silence_copy(
     ]
     if rows:
         connection.execute(insert(silence), rows)
-    book.messages.pop(raw_id, None)
 
 
-def erase_person(connection: Connection, book: Book, key: bytes, address: str) -> Erased:
+def erase_person(connection: Connection, key: bytes, address: str) -> Erased:
     """Takes address and hits of a person out of the ledger. Their key and their events (which hold no address) stay."""
     messages = hits = 0
     for row, numbers in list(_copies_of(connection, address, "")):
-        hits += sum(erase_copy_hits(connection, book, row, number) for number in numbers if _is_theirs(row, number))
+        hits += sum(erase_copy_hits(connection, row, number) for number in numbers if _is_theirs(row, number))
         _erase_address(connection, row, address)
         messages += 1
     if messages and connection.dialect.name == "sqlite":
@@ -97,11 +92,10 @@ def erase_person(connection: Connection, book: Book, key: bytes, address: str) -
         connection.execute(text("INSERT INTO message_words (message_words) VALUES ('optimize')"))
     connection.execute(update(person).where(person.c.key == key).values(address=None))
     connection.execute(delete(consent_request).where(consent_request.c.person_key == key))
-    book.forget()
     return Erased(messages, hits)
 
 
-def erase_copy_hits(connection: Connection, book: Book, row: Row[Any], number: int) -> int:
+def erase_copy_hits(connection: Connection, row: Row[Any], number: int) -> int:
     """Takes the hits of one copy away, and out of what its message and links add up to; how many there were.
     Hourly counts stay: they name nobody."""
     theirs = (hit.c.message_seq == row.seq) & (hit.c.copy == number)
@@ -112,7 +106,6 @@ def erase_copy_hits(connection: Connection, book: Book, row: Row[Any], number: i
     )
     if copy_row is not None:
         _recount(connection, row.seq, copy_row)
-    book.forget()
     return found
 
 

@@ -110,6 +110,9 @@ class LedgerReader:
         if message_id is not None:
             self.forget_state(message_id)
 
+    def forget_all_states(self) -> None:
+        self._states.clear()
+
     async def close_reading(self) -> None:
         await self._engine.dispose()
 

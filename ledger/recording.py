@@ -31,7 +31,7 @@ UNKNOWN = RecordingState(known=False)
 class LedgerEvent:
     """Something that was committed. ``seq`` is the hit's, or the message's for changes of messages."""
 
-    what: str  # "hit", "verdict" (a hit's class changed), "message"
+    what: str  # "hit", "verdict" (a hit's class changed), "message", "messages" (any number of them)
     seq: int
     message: str = ""  # the message's id as a ULID; empty for hits on unknown messages
     hit: str = ""  # the hit's id

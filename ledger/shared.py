@@ -27,6 +27,7 @@ from ledger.message_id import MessageId
 from ledger.reading import utc_now
 from ledger.recording import LedgerEvent
 from ledger.records import Hit, MessageRecord, State, Verdict
+from ledger.retention import keep_tidy
 from ledger.socket_server import EVENT, SocketServer
 from ledger.store import Store
 
@@ -155,6 +156,7 @@ class SharedLedger(Ledger):
             self._lock.give_back()
             raise
         self._tasks.append(asyncio.create_task(self._pass_on(self._own.subscribe()), name="own events"))
+        self._tasks.append(asyncio.create_task(keep_tidy(self._own), name="tidying"))
         return True
 
     async def _connect(self) -> bool:
@@ -226,6 +228,8 @@ class SharedLedger(Ledger):
     def _take_event(self, event: LedgerEvent) -> None:
         if event.what == "message":
             self.forget_states_of(event.message)
+        elif event.what == "messages":
+            self.forget_all_states()
         self._events.publish(event)
 
 

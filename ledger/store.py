@@ -70,24 +70,19 @@ class Store(Ledger):
         return self._writer.fault
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        forgets = forgets_the_book(change)
 
         def work(connection: Connection) -> T:
             result = change(connection, *args, **kwargs)
-            if forgets_the_book(change):
+            if forgets:
                 self._book.forget()
             return result
 
-        return await self._writer.write(work)
-
-    async def write_with_book(
-        self, change: Callable[Concatenate[Connection, Book, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """The same for changes to what the writer remembers of messages."""
-        return await self._writer.write(lambda connection: change(connection, self._book, *args, **kwargs))
-
-    async def shed_traces(self) -> None:
-        """After an erasure: nothing of what was deleted stays in the files around the database."""
-        await self._writer.shed_traces()
+        result = await self._writer.write(work)
+        if forgets:
+            self.forget_all_states()
+            self._events.publish(LedgerEvent("messages", 0))
+        return result
 
     async def register(self, record: MessageRecord) -> None:
         done = asyncio.ensure_future(self._writer.write(partial(_register, self._book, record)))

@@ -37,10 +37,6 @@ class Transactions(Protocol):
 
     async def run(self, work: Callable[[Connection], T]) -> T: ...
 
-    async def shed_traces(self) -> None:
-        """Leaves nothing of what was deleted in the files around the database."""
-        ...
-
     async def close(self) -> None: ...
 
 
@@ -62,18 +58,6 @@ class SqliteTransactions:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transaction, work)
-
-    async def shed_traces(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._checkpoint)
-
-    def _checkpoint(self) -> None:
-        # What was deleted still stands in the write-ahead log until it is copied over and cut to nothing.
-        try:
-            raw = self._attend().connection.driver_connection
-            assert isinstance(raw, sqlite3.Connection)
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except (DBAPIError, sqlite3.Error, OSError) as fault:
-            raise self._named(fault) from fault
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, self._drop)
@@ -166,9 +150,6 @@ class PostgresTransactions:
             raise
         except (DBAPIError, OSError) as fault:
             raise LedgerUnavailable(f"the ledger does not take changes: {type(fault).__name__}") from fault
-
-    async def shed_traces(self) -> None:
-        """PostgreSQL reuses deleted rows' room by VACUUM, which is its operator's affair (docs/privacy.md)."""
 
     async def close(self) -> None:
         await self._engine.dispose()

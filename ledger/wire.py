@@ -15,6 +15,8 @@ from enum import Enum
 from typing import Any
 
 from ledger import records
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose
+from ledger.erasure import Erased
 from ledger.message_id import MessageId
 from ledger.recording import LedgerEvent
 
@@ -23,7 +25,7 @@ _CLASSES: dict[str, type[Any]] = {
     for one in (
         MessageId, LedgerEvent, records.MessageRecord, records.CopyRecord, records.LinkRecord, records.Hit,
         records.Verdict, records.Reason, records.LinkReason, records.State, records.HitKind, records.HitClass,
-        records.Confidence,
+        records.Confidence, ConsentEvent, Action, ConsentPurpose, Erased,
     )
 }  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -54,10 +54,6 @@ class Writer:
         result: T = await change.done
         return result
 
-    async def shed_traces(self) -> None:
-        """After an erasure: see Transactions. Waits until no transaction runs."""
-        await self._transactions.shed_traces()
-
     async def close(self) -> None:
         """Commits what waits, then closes the database."""
         self._closing = True

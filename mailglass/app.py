@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -36,10 +37,14 @@ COMMANDS = {
     "export": ("mailglass.commands.exporting:export", "Write out hits with their messages."),
     "stop": ("mailglass.commands.stopping:stop", "Stop recording for a message; its links still redirect."),
     "classify": ("mailglass.commands.classify:classify", "Say who made hits given as JSON lines."),
-    "reclassify": ("mailglass.commands.classify:reclassify", "Apply the present rules to stored hits."),
+    "reclassify": ("mailglass.commands.reclassify:reclassify", "Apply the present rules to stored hits."),
     "user": ("mailglass.commands.accounts:user_app", "Dashboard accounts."),
     "token": ("mailglass.commands.accounts:token_app", "API tokens."),
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
+    "consent": ("mailglass.commands.people:app", "Who may be tracked: add, withdraw, list, import, verify."),
+    "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
+    "restrict": ("mailglass.commands.people:restrict", "Record nothing about a person while it lasts."),
+    "subject-export": ("mailglass.commands.people:subject_export", "Print all that is kept about a person."),
     "ledger": ("mailglass.commands.database:app", "The database: upgrade, check, backup, copy."),
 }
 
@@ -48,10 +53,10 @@ class LazyCommands(TyperGroup):
     """The commands of the table, each imported when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return [name for name, (target, _) in COMMANDS.items() if find_spec(target.partition(":")[0])]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         found = getattr(import_module(module), attribute)
@@ -65,7 +70,7 @@ class LazyCommands(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
 app = typer.Typer(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ledger.records import HitClass
 
+# No rule of the table: somebody said on the page that it was themselves. No rule overrules that.
+SAID_BY_SENDER = "ME"
+
 RULE_WORDS: dict[str, tuple[str, str]] = {
     "R01": ("Your own browser, logged in to this dashboard", "このダッシュボードにログイン中のご自身のブラウザー"),
     "R04": (
@@ -37,6 +40,7 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "R20": ("A program, crawler or monitor by its own name", "名乗っているプログラム・クローラー・監視ツール"),
     "R21": ("Sooner after delivery than a person could be", "配信直後すぎて、人の操作とは考えられません"),
     "R22": ("Nothing says otherwise: a person's browser", "機械の特徴がないため、人のブラウザーと判断"),
+    SAID_BY_SENDER: ("You said that this was you", "ご自身のアクセスと申告されました"),
 }  # fmt: skip
 
 CLASS_WORDS: dict[HitClass, tuple[str, str]] = {

@@ -90,7 +90,7 @@ def path_of(line: bytes) -> Path:
     return Path(address.decode("utf-8", "surrogateescape"), tuple((parameters or b"").split()))
 
 
-def declared_size(path: Path) -> int | None | Refusal:
+def declared_size(path: Path) -> int | Refusal | None:
     """The octets of ``SIZE=`` (RFC 1870); None when not given; a refusal when it is no number."""
     value = path.value_of(b"SIZE")
     if value is None:

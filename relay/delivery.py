@@ -1,44 +1,17 @@
 """One copy, one upstream transaction: what was sent, what the upstream said, and what that means.
 
 Decides what a reply is worth; knows neither spool nor ledger nor how the session was made. A copy has arrived only
-when the upstream said 2yz to the final dot. A connection lost before the dot means that nothing was sent; lost after
-it, that nobody knows: the copy is in doubt. What RSET brings changes no verdict.
+when the upstream said 2yz to the final dot. A session lost before the content means that nothing was sent; one lost
+in it, that nobody knows: the copy is in doubt. What RSET brings changes no verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from relay.failpoints import failpoint
-from relay.replies import Reply
-
-
-class SessionLost(ConnectionError):
-    """The session cannot be used any more; what was not answered by then was not accepted, save after the dot."""
-
-
-class CopySession(Protocol):
-    """An upstream session with nothing under way. Every method may raise SessionLost."""
-
-    async def begin(self, mail: bytes) -> Reply:
-        """The client's MAIL line, with exactly these octets."""
-
-    async def recipient(self, rcpt: bytes) -> Reply:
-        """The client's RCPT line, with exactly these octets."""
-
-    async def open_data(self) -> Reply:
-        """DATA; 354 means go on."""
-
-    async def write_body(self, chunk: bytes) -> None:
-        """A piece of the content, in which every line end is CRLF; dots are stuffed by the session."""
-
-    async def end_data(self) -> Reply:
-        """The final dot, and the reply to it."""
-
-    async def reset(self) -> None:
-        """RSET; raises nothing but SessionLost."""
+from relay.ports import Conversation
+from relay.replies import Reply, UpstreamFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,59 +27,73 @@ class Refused:
 
     reply: Reply
 
+    @property
+    def for_good(self) -> bool:
+        return self.reply.code >= 500
+
+    @property
+    def ends_session(self) -> bool:
+        return self.reply.code == 421  # RFC 5321 section 3.8: the server closes after it
+
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The session was lost before the final dot: nothing was delivered."""
+    """The session was lost before the content: nothing was delivered."""
+
+    fault: UpstreamFault
 
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """The session was lost between the final dot and its reply."""
+    """The session was lost while the content or its reply was under way."""
+
+    fault: UpstreamFault
 
 
 Outcome = Accepted | Refused | NotSent | Doubtful
 
 
-async def deliver_copy(session: CopySession, mail: bytes, rcpt: bytes, content: Iterable[bytes]) -> Outcome:
-    """Send one copy to one recipient and say what came of it. Leaves the session ready for the next transaction,
-    or lost. Raises only what ``content`` raises, having lost the session, since half a message cannot be ended."""
+async def deliver_copy(session: Conversation, mail: bytes, rcpt: bytes, content: bytes) -> Outcome:
+    """Send one copy to one recipient; ``mail`` and ``rcpt`` are whole command lines.
+
+    The session has nothing under way when this begins, and again when it ends with Accepted or Refused (unless that
+    ``ends_session``); after the other outcomes it is lost.
+    """
     try:
         refusal = await _announce(session, mail, rcpt)
-        if refusal is not None:
-            await _reset_quietly(session)
-            return Refused(refusal)
-        for chunk in content:
-            await session.write_body(chunk)
-            failpoint("delivery.in-body")
-        failpoint("delivery.before-dot")
-    except SessionLost:
-        return NotSent()
+    except UpstreamFault as fault:
+        return NotSent(fault)
+    if refusal is not None:
+        if not refusal.ends_session:
+            await reset_quietly(session)
+        return refusal
+    failpoint("delivery.before-content")
     try:
-        reply = await session.end_data()
-    except SessionLost:
-        return Doubtful()
+        reply = await session.deliver(content)
+    except UpstreamFault as fault:
+        return Doubtful(fault)
     failpoint("delivery.after-reply")
     return Accepted(reply) if reply.is_positive else Refused(reply)
 
 
-async def _announce(session: CopySession, mail: bytes, rcpt: bytes) -> Reply | None:
-    """MAIL, RCPT and DATA; the reply that refused, or None when the content may be sent."""
+async def _announce(session: Conversation, mail: bytes, rcpt: bytes) -> Refused | None:
+    """MAIL, RCPT and DATA; the refusal, or None when the content may follow."""
     failpoint("delivery.before-mail")
-    reply = await session.begin(mail)
+    reply = await session.ask(mail)
     if not reply.is_positive:
-        return reply
+        return Refused(reply)
     failpoint("delivery.after-mail")
-    reply = await session.recipient(rcpt)
+    reply = await session.ask(rcpt)
     if not reply.is_positive:
-        return reply
+        return Refused(reply)
     failpoint("delivery.after-recipient")
-    reply = await session.open_data()
-    return None if reply.code == 354 else reply
+    reply = await session.ask(b"DATA")
+    return None if reply.code == 354 else Refused(reply)
 
 
-async def _reset_quietly(session: CopySession) -> None:
+async def reset_quietly(session: Conversation) -> None:
+    """RSET. A session that is lost by it shows that in the next transaction; no verdict hangs on it."""
     try:
-        await session.reset()
-    except SessionLost:
-        pass  # the next transaction will find out; the refusal stands
+        await session.ask(b"RSET")
+    except UpstreamFault:
+        pass

@@ -41,6 +41,15 @@ SPOOL_FAILPOINTS = (
     "finish.between-removals",
     "finish.after-removal",
 )
+RELAY_FAILPOINTS = (
+    "relay.registered",
+    "relay.before-dot",
+    "relay.after-dot",
+    "relay.after-reply",
+    "relay.in-doubt-recorded",
+    "relay.after-answer",
+    "relay.settled",
+)
 _ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS}
 
 
@@ -52,7 +61,7 @@ class _Armed:
         self.name, _, action = wish.partition("=")
         self.action = action or "kill"
         self.passes_left = int(count or 1)
-        if self.name and self.name not in SPOOL_FAILPOINTS:
+        if self.name and self.name not in SPOOL_FAILPOINTS + RELAY_FAILPOINTS:
             raise ValueError(f"there is no failpoint {self.name}")
 
 

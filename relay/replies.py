@@ -28,6 +28,7 @@ class Fault(StrEnum):
     BUSY = "busy"
     LEDGER = "ledger"
     STOPPING = "stopping"
+    CUT_SHORT = "cut-short"
     INTERNAL = "internal"
 
 
@@ -78,6 +79,7 @@ _FAULTS: dict[Fault, tuple[int, str, str]] = {
     Fault.BUSY: (452, "4.3.1", "Too many messages are being held; please try again later"),
     Fault.LEDGER: (451, "4.3.0", "The message could not be put on record; please try again later"),
     Fault.STOPPING: (421, "4.3.2", "The relay is being stopped; please try again later"),
+    Fault.CUT_SHORT: (451, "4.3.2", "The relay is being stopped; the message was not sent, please try again later"),
     Fault.INTERNAL: (451, "4.3.0", "Temporary failure; please try again later"),
 }
 

@@ -14,11 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
+from config.settings import Hits
 from mailglass.commands.labelled_hits import LabelledHit, LabelledHitFault, read_hit
+from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from pixel_server.public.classify import decide
 from pixel_server.public.signs.loading import SignsFault, load_signs
 from pixel_server.public.signs.tables import Signs, observe
-from pixel_server.public.windows import Windows
+from pixel_server.public.windows import Windows, windows_from
 from pixel_server.rule_words import words_of
 
 File = Annotated[str, typer.Argument(metavar="[FILE|-]", help='hits as JSON lines, an array or {"vectors": …}')]
@@ -27,10 +29,19 @@ Crawlers = Annotated[bool, typer.Option("--crawler-list", help="also ask the pac
 Why = Annotated[bool, typer.Option("--why", help="add what the rule says and what it matched")]
 
 
-def classify(file: File = "-", networks: Networks = None, crawler_list: Crawlers = False, why: Why = False) -> None:
+def classify(
+    file: File = "-",
+    config: Config = DEFAULT_CONFIG,
+    networks: Networks = None,
+    crawler_list: Crawlers = False,
+    why: Why = False,
+) -> None:
     """Say who made each hit: class, confidence and rule, one JSON line a hit."""
+    # Rules can be tried without an installation; the file's windows and lists count where there is one.
+    hits = settings_from_file(config).hits if config != DEFAULT_CONFIG or config.exists() else Hits()
+    windows = windows_from(hits)
     try:
-        signs = load_signs(networks, crawler_list)
+        signs = load_signs(networks or hits.networks_file, crawler_list)
     except SignsFault as error:
         _leave(str(error), 2)
     try:
@@ -45,7 +56,7 @@ def classify(file: File = "-", networks: Networks = None, crawler_list: Crawlers
             faults += 1
             typer.echo(f"{place}: {error}", err=True)
         else:
-            typer.echo(json.dumps(answer(hit, signs, Windows(), why), ensure_ascii=False))
+            typer.echo(json.dumps(answer(hit, signs, windows, why), ensure_ascii=False))
     if faults:
         _leave(f"{faults} could not be read", 1)
 

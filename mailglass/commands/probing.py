@@ -13,9 +13,9 @@ import aiohttp
 import aiosmtplib
 
 from config.settings import Settings, Upstream
+from ledger.engine import place_of
 from ledger.faults import LedgerFault
 from ledger.keys import KeyFolderFault, load_keys
-from ledger.reading import LedgerReader
 from ledger.shared import open_ledger
 from ledger.tokens import TOKEN_LENGTH
 
@@ -52,7 +52,8 @@ async def look_at_ledger(settings: Settings) -> Finding:
             await ledger.close()
     except (LedgerFault, OSError) as error:
         return Finding("ledger", False, str(error))
-    return Finding("ledger", fault is None, fault or str(LedgerReader(settings).place))
+    place = place_of(settings)
+    return Finding("ledger", fault is None, fault or str(place.path or place.url.render_as_string(hide_password=True)))
 
 
 async def look_at_upstream(name: str, upstream: Upstream) -> Finding:

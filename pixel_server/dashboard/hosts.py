@@ -36,7 +36,9 @@ def may_change(host_header: str, origin: str | None, fetch_site: str | None) -> 
     """
     if fetch_site is not None and fetch_site not in ("same-origin", "none"):
         return False
-    if origin is None:
+    # Under Referrer-Policy: no-referrer a browser's own form says "null" (Fetch standard, section 3.2); then only
+    # Sec-Fetch-Site, which pages cannot set, tells where it came from.
+    if origin is None or (origin == "null" and fetch_site == "same-origin"):
         return True
     parts = urlsplit(origin)
     return parts.scheme in _DEFAULT_PORTS and parts.netloc.lower() == host_header.lower()

@@ -26,7 +26,7 @@ class Catalogue(gettext.NullTranslations):
         super().__init__()
         with path.open("rb") as file:
             catalog = read_po(file)
-        self._plural: Callable[[int], int] = gettext.c2py(catalog.plural_expr)  # type: ignore[attr-defined]
+        self._plural: Callable[[int], int] = gettext.c2py(catalog.plural_expr)
         self._one: dict[str, str] = {}
         self._many: dict[str, tuple[str, ...]] = {}
         for message in catalog:

@@ -104,6 +104,14 @@ class Wording:
     def number(self, value: int) -> str:
         return format_decimal(value, locale=self.language.locale)
 
+    def size(self, octets: int) -> str:
+        """640 B, 12 kB, 3.4 MB"""
+        for unit, one in (("MB", 10**6), ("kB", 10**3)):
+            if octets >= one:
+                places = 1 if octets < 10 * one else 0
+                return f"{format_decimal(round(octets / one, places), locale=self.language.locale)} {unit}"
+        return f"{octets} B"
+
     def percent(self, part: int, whole: int) -> str:
         return format_percent(part / whole if whole else 0, locale=self.language.locale)
 

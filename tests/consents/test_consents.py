@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from config.settings import Settings
+from ledger.changes import change
 from ledger.consent_events import ConsentPurpose, Standing
 from ledger.consents import Consents, Gate
 from ledger.message_id import MessageId
@@ -156,9 +157,14 @@ async def test_the_lists_are_whole_until_somebody_changes_a_row(store: Store, tm
         await people.add(ANN, [ConsentPurpose.OPENS, ConsentPurpose.LINKS], "form 7", actor="test")
     async with store.read() as connection:
         assert await verify(connection) == {"consent_event": None, "audit": None}
-    await store.write(lambda connection: connection.execute(text("UPDATE consent_event SET actor = 'x' WHERE seq = 4")))
+    await store.write(falsify)
     async with store.read() as connection:
         assert await verify(connection) == {"consent_event": 4, "audit": None}
+
+
+@change
+def falsify(connection: Connection) -> None:
+    connection.execute(text("UPDATE consent_event SET actor = 'x' WHERE seq = 4"))
 
 
 @pytest.mark.parametrize(

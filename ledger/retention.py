@@ -1,0 +1,62 @@
+"""What goes with time: hits after ``[privacy] keep_hits``, the networks mail was sent from after a day.
+
+Counts stay in their rows, and links redirect for ever, since their destinations are in the links.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from ledger.access import Ledger
+from ledger.changes import change
+from ledger.faults import LedgerFault
+from ledger.records_writing import forget_networks, milliseconds
+
+log = logging.getLogger("mailglass.ledger")
+CHUNK = 2000  # of one transaction: hits that come meanwhile wait for it
+EVERY = timedelta(hours=1)
+FIRST_AFTER_SECONDS = 20.0  # not while everything starts
+
+PURGE = text("DELETE FROM hit WHERE seq IN (SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk)")
+
+
+@change
+def purge_chunk(connection: Connection, before: datetime, chunk: int) -> int:
+    return int(connection.execute(PURGE, {"before": milliseconds(before), "chunk": chunk}).rowcount)
+
+
+@change
+def empty_networks(connection: Connection, before: datetime) -> int:
+    return forget_networks(connection, before)
+
+
+async def purge(ledger: Ledger, keep: timedelta | None = None) -> int:
+    """Deletes hits older than ``keep`` (the setting's, when None); how many. Raises LedgerUnavailable."""
+    before = ledger.clock() - (keep if keep is not None else ledger.settings.privacy.keep_hits)
+    purged = 0
+    while gone := await ledger.write(purge_chunk, before, CHUNK):
+        purged += gone
+    return purged
+
+
+async def tidy(ledger: Ledger) -> int:
+    """Everything whose time is up; how many hits were purged. Raises LedgerUnavailable."""
+    await ledger.write(empty_networks, ledger.clock() - ledger.settings.hits.own_address)
+    return await purge(ledger)
+
+
+async def keep_tidy(ledger: Ledger) -> None:
+    """Runs until it is cancelled."""
+    await asyncio.sleep(FIRST_AFTER_SECONDS)
+    while True:
+        try:
+            purged = await tidy(ledger)
+            if purged:
+                log.info("hits whose time was up are purged: %d", purged)
+        except LedgerFault as fault:
+            log.warning("the ledger could not be tidied: %s", fault)
+        await asyncio.sleep(EVERY.total_seconds())

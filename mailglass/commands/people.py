@@ -1,0 +1,250 @@
+"""``mailglass consent …``, ``erase``, ``subject-export``: what recipients said, and what they may ask for."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+from ledger.consent_events import ConsentPurpose
+from ledger.consents import ALL_PURPOSES, Consents
+from ledger.keys import KeyFolderFault, load_people_key
+from ledger.queries.consents import PersonRow, list_people, verify
+from ledger.queries.subjects import subject
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.reading import changing, reading, run_to_end
+from mailglass.commands.subject_page import subject_page
+from mailglass.commands.tables import print_json, print_rows
+from mailglass.failures import ConfigurationAtFault, Failed
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who may be tracked, with proof.")
+Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
+Purposes = Annotated[
+    list[ConsentPurpose] | None, typer.Option("--purpose", help="opens or links; both when it is not given")
+]
+NEEDED_COLUMNS = ("address", "method", "evidence")
+
+
+def people_key(settings: Settings) -> bytes:
+    """Raises ConfigurationAtFault when the key folder cannot be used."""
+    try:
+        return load_people_key(settings.keys_dir)
+    except KeyFolderFault as fault:
+        raise ConfigurationAtFault(str(fault)) from None
+
+
+@asynccontextmanager
+async def consents_of(settings: Settings) -> AsyncIterator[Consents]:
+    async with changing(settings) as ledger:
+        required = settings.privacy.consent == "required"
+        yield Consents(ledger, people_key(settings), required, settings.privacy.consent_valid)
+
+
+@app.command("add")
+def add(
+    address: Address,
+    evidence: Annotated[str, typer.Option("--evidence", help="where the proof lies")],
+    purpose: Purposes = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Record a consent that was given elsewhere; it counts at once."""
+    _need_address(address)
+
+    async def work() -> None:
+        async with consents_of(settings_from_file(config)) as consents:
+            await consents.add(address, purpose or ALL_PURPOSES, evidence, actor=_operator())
+
+    try:
+        run_to_end(work())
+    except ValueError as error:
+        raise Failed(str(error)) from None
+    typer.echo(f"Recorded: {', '.join(purpose or ALL_PURPOSES)}.")
+
+
+@app.command("withdraw")
+def withdraw(
+    address: Address,
+    purpose: Purposes = None,
+    how: Annotated[str, typer.Option("--how", help="by which way it came: reply, phone, letter")] = "command",
+    sender: Annotated[str, typer.Option("--sender", help="only from this sender's mail")] = "",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Withdraw: effective at once, also for mail already delivered."""
+    _need_address(address)
+
+    async def work() -> int:
+        async with consents_of(settings_from_file(config)) as consents:
+            return await consents.withdraw(address, purpose or ALL_PURPOSES, sender, how, _operator())
+
+    copies = run_to_end(work())
+    typer.echo(f"Withdrawn. Nothing more is recorded for {copies} delivered {'copy' if copies == 1 else 'copies'}.")
+
+
+@app.command("list")
+def show(
+    search: Annotated[str, typer.Option("--search", help="part of the address")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000)] = 1000,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show people and where they stand."""
+    settings = settings_from_file(config)
+
+    async def work() -> list[dict[str, object]]:
+        async with reading(settings) as reader, reader.read() as connection:
+            valid = settings.privacy.consent_valid
+            people = await list_people(connection, datetime.now(UTC), valid, limit=limit, search=search)
+        return [_shown(one) for one in people]
+
+    print_rows(run_to_end(work()), ("address", "opens", "links", "last_event_at"), as_json)
+
+
+@app.command("import")
+def import_csv(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: address, method, evidence[, purposes]")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing."""
+    rows = _rows_of(file)
+
+    async def work() -> tuple[int, int]:
+        proven = 0
+        async with consents_of(settings_from_file(config)) as consents:
+            for address, purposes, method, evidence in rows:
+                if method and evidence:
+                    await consents.add(address, purposes, f"{method}: {evidence}", _operator(), "import")
+                    proven += 1
+                else:
+                    await consents.add_unproven(address, purposes, _operator())
+        return proven, len(rows) - proven
+
+    proven, unproven = run_to_end(work())
+    typer.echo(f"{proven} consents with proof, {unproven} without: these count as asked.")
+
+
+@app.command("verify")
+def verify_lists(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check that nobody changed the lists of consents and of what was done."""
+    settings = settings_from_file(config)
+
+    async def work() -> dict[str, int | None]:
+        async with reading(settings) as reader, reader.read() as connection:
+            return await verify(connection)
+
+    found = run_to_end(work())
+    rows = [{"list": name, "whole": row is None, "first_broken_row": row} for name, row in found.items()]
+    print_rows(rows, ("list", "whole", "first_broken_row"), as_json)
+    if any(row is not None for row in found.values()):
+        raise Failed("somebody changed the lists")
+
+
+def erase(
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Erase what was recorded about a person. Links in their mail work on; they are not tracked again."""
+    _need_address(address)
+    settings = settings_from_file(config)
+    if not yes and not typer.confirm(f"Erase all that was recorded about {address}? It cannot be undone."):
+        raise Failed("nothing was erased")
+
+    async def work() -> tuple[int, int]:
+        async with consents_of(settings) as consents:
+            erased = await consents.erase(address, _operator())
+        return erased.messages, erased.hits
+
+    messages, hits = run_to_end(work())
+    typer.echo(f"Erased: the address from {messages} messages, and {hits} hits.")
+
+
+def subject_export(
+    address: Address,
+    html: Annotated[Path | None, typer.Option("--html", help="write a page for reading to this file too")] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Print all that is kept about a person as JSON."""
+    _need_address(address)
+    settings = settings_from_file(config)
+
+    async def work() -> dict[str, object]:
+        async with consents_of(settings) as consents:
+            key = consents.key_of(address)
+            async with consents.ledger.read() as connection:
+                found = await subject(connection, key, address)
+            await consents.note(_operator(), "subject-export", key.hex(), len(found.messages))
+        return {
+            "address": found.address,
+            "exported_at": datetime.now(UTC),
+            "kept_for": str(settings.privacy.keep_hits),
+            "messages": [asdict(one) for one in found.messages],
+            "consents": [asdict(one) for one in found.consents],
+            "texts": found.texts,
+        }
+
+    exported = run_to_end(work())
+    if html is not None:
+        html.write_text(subject_page(exported), encoding="utf-8")
+    print_json(exported)
+
+
+def restrict(
+    address: Address,
+    lift: Annotated[bool, typer.Option("--lift", help="end the restriction")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Restrict processing: what is there stays, nothing is added while it lasts."""
+    _need_address(address)
+
+    async def work() -> None:
+        async with consents_of(settings_from_file(config)) as consents:
+            await consents.restrict(address, not lift, _operator())
+
+    run_to_end(work())
+    typer.echo("The restriction was lifted." if lift else "Restricted: nothing more is recorded.")
+
+
+def _shown(one: PersonRow) -> dict[str, object]:
+    standings = {purpose.value: standing.value for purpose, standing in one.standings.items()}
+    return {"address": one.address, "last_event_at": one.last_event_at, **standings}
+
+
+def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            reader = csv.DictReader(opened)
+            missing = [name for name in NEEDED_COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise Failed(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(NEEDED_COLUMNS)}")
+            return [_row_of(file, number, row) for number, row in enumerate(reader, 2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise Failed(f"{file} cannot be read: {fault}") from None
+
+
+def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[ConsentPurpose], str, str]:
+    address = (row["address"] or "").strip()
+    if "@" not in address:
+        raise Failed(f'{file}, line {number}: "{address}" is no address; nothing was imported')
+    words = (row.get("purposes") or "opens links").replace(",", " ").split()
+    try:
+        purposes = [ConsentPurpose(word.lower()) for word in words]
+    except ValueError:
+        raise Failed(f"{file}, line {number}: purposes are opens and links; nothing was imported") from None
+    return address, purposes, (row["method"] or "").strip(), (row["evidence"] or "").strip()
+
+
+def _need_address(text: str) -> None:
+    if "@" not in text.strip("@"):
+        raise Failed(f'"{text}" is no address')
+
+
+def _operator() -> str:
+    return f"command:{getpass.getuser()}"

@@ -1,0 +1,55 @@
+"""What ``run`` prints when it is ready: where everything is, and what to type next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from config.settings import Listener, Settings
+
+
+def url(address: tuple[str, int]) -> str:
+    """An address as a browser on this machine reaches it."""
+    host, port = address
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - nothing is bound
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+
+
+def greeting(
+    settings: Settings,
+    listeners: Sequence[tuple[str, int]],
+    pixel_server: tuple[str, int] | None,
+    dashboard: tuple[str, int] | None,
+    first_account_path: str | None,
+    command: str,
+) -> str:
+    lines = ["mailglass is ready.", ""]
+    for listener, (host, port) in zip(settings.listener, listeners, strict=False):
+        lines.append(f"  mail clients    {host or '*'}:{port}  ({_kind(settings, listener)})")
+    if pixel_server:
+        lines.append(f"  tracking        {settings.tracking.public_url}  (answered at {url(pixel_server)})")
+    if dashboard:
+        lines.append(f"  log in at       {url(dashboard)}/")
+        if first_account_path:
+            lines.append(f"  first account   {url(dashboard)}{first_account_path}  (works once)")
+    if listeners:
+        lines += ["", "Send a first tracked message:", f"  {command} send-test --to you@example.com"]
+        if settings.sandboxed:
+            lines.append(f"It is not sent but filed in {settings.outbox_dir}; open it on the page under Outbox.")
+    return "\n".join([*lines, "", "Ctrl-C stops."])
+
+
+def _kind(settings: Settings, listener: Listener) -> str:
+    upstream = settings.upstream[listener.upstream]
+    where = "sandbox: nothing leaves this machine" if upstream.sandbox else f"to {upstream.host}:{upstream.port}"
+    security = {"none": "no encryption", "starttls": "STARTTLS", "tls": "TLS"}[listener.security]
+    default = "" if listener.default == "none" else f", tracks {listener.default} by default"
+    return f"{security}, {where}{default}"
+
+
+def command_for(typed: str, config: Path, folder: Path) -> str:
+    """How to call mailglass again: as it was called, shorter when it lies below the current folder."""
+    path = Path(typed)
+    if path.is_absolute() and path.is_relative_to(folder):
+        typed = str(path.relative_to(folder))
+    return typed if config == Path("relay.toml") else f"{typed} --config {config}"

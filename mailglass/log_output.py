@@ -1,0 +1,49 @@
+"""Where the log goes and how a line looks: text for people, JSON for collectors. What is logged is said elsewhere.
+
+Only loggers named ``mailglass…`` are written. Libraries log commands and passwords as they go by, so theirs stay
+quiet whatever the level is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from config.settings import Log
+
+
+def send_log_to_stderr(log: Log) -> None:
+    """Sets up logging for a process that serves."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines() if log.format == "json" else _TextLines())
+    ours = logging.getLogger("mailglass")
+    ours.handlers = [handler]
+    ours.propagate = False
+    ours.setLevel(log.level.upper())
+    logging.getLogger().handlers = [logging.NullHandler()]
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_moment(record)} {record.levelname.lower():<7} {record.name.removeprefix('mailglass.')}: "
+        line += record.getMessage().replace("\n", " ").replace("\r", " ")
+        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "at": _moment(record),
+            "level": record.levelname.lower(),
+            "part": record.name.removeprefix("mailglass."),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)

@@ -1,0 +1,42 @@
+"""Joins the dashboard: the application, its layers and its routes. Knows no page from within."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from config.settings import Settings
+from ledger.access import Ledger
+from ledger.accounts import Passwords
+from ledger.outbox import Outbox
+from pixel_server.dashboard import edge, live, static
+from pixel_server.dashboard.api import hits, messages
+from pixel_server.dashboard.keys import DESK, Desk, Rates
+from pixel_server.dashboard.pages import access, letters, message_page
+from pixel_server.dashboard.pages import messages as messages_page
+
+LARGEST_FORM = 64 * 1024  # a note or a settings form; nothing else is ever sent here
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build(
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    passwords: Passwords | None = None,
+    rates: Rates | None = None,
+) -> web.Application:
+    """The dashboard as an application of its own, for a socket of its own. The ledger stays the caller's."""
+    app = web.Application(middlewares=[edge.edge, edge.identify], client_max_size=LARGEST_FORM)
+    app[DESK] = Desk(settings, ledger, clock, Outbox(settings.outbox_dir), passwords or Passwords(), rates or Rates())
+    app.on_response_prepare.append(edge.add_headers)
+    for module in (access, messages_page, message_page, letters, messages, hits, live, static):
+        app.add_routes(module.ROUTES)
+    live.follow(app)
+    return app

@@ -1,0 +1,136 @@
+"""Server-sent events: hits and changes as they are committed, from where the reader last was.
+
+What was missed (Last-Event-ID, or ``after`` in the address) comes first, from the ledger; then what happens. A reader
+is told only of mail they may see. Pages work without any of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from ledger.faults import LedgerUnavailable
+from ledger.message_id import parse_message_id
+from ledger.queries.activity import newest_hit_id
+from ledger.queries.hits import HitFilter, list_hits
+from ledger.queries.messages import HIGHEST_LIMIT, message_detail
+from ledger.recording import LedgerEvent
+from pixel_server.dashboard import sessions
+from pixel_server.dashboard.api.forms import hit_form
+from pixel_server.dashboard.bearer import READ, bearer_reader, demand
+from pixel_server.dashboard.keys import DESK, Desk, Reader
+
+ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
+RETRY_MILLISECONDS = 2000
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("STREAMS", set)
+
+
+def follow(app: web.Application) -> None:
+    """Ends open streams when the application stops; they would hold it up for ever."""
+    app[STREAMS] = set()
+
+    async def end_streams(stopping: web.Application) -> None:
+        for task in stopping[STREAMS]:
+            task.cancel()
+
+    app.on_shutdown.append(end_streams)
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    reader, desk = demand(request, READ), request.app[DESK]
+    events = desk.ledger.subscribe()  # before the look at what was missed, so that nothing falls between
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    await response.prepare(request)
+    task = asyncio.current_task()
+    assert task is not None
+    request.app[STREAMS].add(task)
+    last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+    telling = _Telling(desk, reader, response)
+    try:
+        await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
+        await telling.begin(last)
+        await _tell_on(request, telling, events)
+    except (ConnectionError, asyncio.CancelledError):
+        pass  # the reader left, or we stop
+    finally:
+        request.app[STREAMS].discard(task)
+    return response
+
+
+async def _tell_on(request: web.Request, telling: _Telling, events: AsyncIterator[LedgerEvent]) -> None:
+    coming = asyncio.ensure_future(anext(events))
+    try:
+        while True:
+            done, _ = await asyncio.wait((coming,), timeout=ALIVE_SECONDS)
+            if done:
+                event = coming.result()
+                coming = asyncio.ensure_future(anext(events))
+                await telling.tell(event)
+            elif not await _still_welcome(request):
+                return
+            else:
+                await telling.response.write(b": still here\n\n")
+    finally:
+        coming.cancel()
+
+
+async def _still_welcome(request: web.Request) -> bool:
+    """Whether the session or token that opened the stream lives."""
+    try:
+        bearer = await bearer_reader(request)
+        return (bearer or await sessions.reader_of(request, request.app[DESK].clock())) is not None
+    except web.HTTPUnauthorized:
+        return False
+    except LedgerUnavailable:
+        return True
+
+
+class _Telling:
+    """One reader's stream, and the last hit they heard of."""
+
+    def __init__(self, desk: Desk, reader: Reader, response: web.StreamResponse) -> None:
+        self._desk, self._reader, self.response = desk, reader, response
+        self._last = "0"
+
+    async def begin(self, last: str) -> None:
+        if last and last.isascii() and last.isalnum() and len(last) <= 26:
+            self._last = last
+            await self._tell_newer()
+        else:
+            async with self._desk.ledger.read() as connection:
+                self._last = await newest_hit_id(connection)
+
+    async def tell(self, event: LedgerEvent) -> None:
+        match event.what:
+            case "hit":
+                await self._tell_newer()
+            case _:
+                if await self._may_see(event.message):
+                    await self._write(event.what, {"id": event.message, "hit": event.hit or None})
+
+    async def _tell_newer(self) -> None:
+        async with self._desk.ledger.read() as connection:
+            wanted = HitFilter(after=self._last)
+            newer = await list_hits(connection, self._reader.viewer, wanted, None, HIGHEST_LIMIT)
+        for hit in reversed(newer.items):
+            await self._write("hit", hit_form(hit) | {"subject": hit.subject, "address": hit.address}, hit.id)
+            self._last = hit.id
+
+    async def _may_see(self, message: str) -> bool:
+        message_id = parse_message_id(message)
+        if message_id is None:
+            return self._reader.account.admin
+        async with self._desk.ledger.read() as connection:
+            return await message_detail(connection, self._reader.viewer, message_id) is not None
+
+    async def _write(self, kind: str, value: dict[str, Any], event_id: str = "") -> None:
+        lines = [f"id: {event_id}"] if event_id else []
+        lines += [f"event: {kind}", f"data: {json.dumps(value)}"]
+        await self.response.write(("\n".join(lines) + "\n\n").encode())
+
+
+ROUTES = (web.get("/api/v1/events", stream),)

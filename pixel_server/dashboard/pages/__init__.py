@@ -1,0 +1,1 @@
+"""The pages: each module asks the ledger, makes a value and hands it to a template."""

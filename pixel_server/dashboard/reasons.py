@@ -1,0 +1,58 @@
+"""The contract's words for states, confidence and reasons, in sentences for the page. Pure.
+
+The command line has longer ones (``mailglass explain``); the pages cannot ask it, since they never import the relay.
+"""
+
+from __future__ import annotations
+
+from ledger.records import LinkReason, Reason
+from pixel_server.dashboard.marking import N_
+
+_MESSAGE: dict[Reason, str] = {
+    Reason.NOT_REQUESTED: N_("Tracking was not asked for"),
+    Reason.NOTHING_TO_TRACK: N_("Nothing in it could be tracked"),
+    Reason.NO_HTML: N_("Plain text: there is no HTML to track in"),
+    Reason.SIGNED: N_("Signed: any change would break the signature"),
+    Reason.ENCRYPTED: N_("Encrypted: nobody but its reader can look inside"),
+    Reason.DKIM_SIGNED: N_("It carries a DKIM signature that a change would break"),
+    Reason.MALFORMED: N_("Its structure is damaged, so nothing was touched"),
+    Reason.CHARSET: N_("Its characters could not be read with certainty"),
+    Reason.TOO_LARGE: N_("Too large to be looked into"),
+    Reason.TOO_COMPLEX: N_("Too complex to be changed safely"),
+    Reason.TIMEOUT: N_("Looking into it took too long, so it went out as it was"),
+    Reason.NO_CONSENT: N_("The recipient has not consented"),
+    Reason.EXCLUDED_RECIPIENT: N_("A recipient is excluded from tracking"),
+    Reason.SEVERAL_RECIPIENTS: N_("Several recipients, where each needs a copy of their own"),
+    Reason.LEDGER_UNAVAILABLE: N_("The ledger did not answer, so it went out untracked"),
+    Reason.INTERNAL: N_("A fault of ours; the original went out"),
+}
+_LINK: dict[LinkReason, str] = {
+    LinkReason.SCHEME: N_("not a web address"),
+    LinkReason.RELATIVE: N_("a place inside the mail"),
+    LinkReason.OWN: N_("an address of ours"),
+    LinkReason.UNSUBSCRIBE: N_("for unsubscribing: never tracked"),
+    LinkReason.TEXT_IS_URL: N_("its text is an address: mail programs would warn"),
+    LinkReason.OPTED_OUT: N_("marked as not to be tracked"),
+    LinkReason.EXCLUDED_DOMAIN: N_("its domain is excluded"),
+    LinkReason.SECRET: N_("it carries a secret, such as a login"),
+    LinkReason.QUOTED: N_("in quoted text of an earlier mail"),
+    LinkReason.TOO_LONG: N_("its line would become too long"),
+    LinkReason.INVALID: N_("not a valid address"),
+}
+STATE_WORDS = {
+    "sent": N_("sent"),
+    "refused": N_("refused"),
+    "in-doubt": N_("in doubt"),
+    "queued": N_("queued"),
+    "partly": N_("partly sent"),
+}
+CONFIDENCE_WORDS = {"certain": N_("certain"), "probable": N_("probable")}
+
+
+def reason_words(reason: str | None) -> str:
+    """The sentence for a message's reason, still to be translated; empty without one."""
+    return _MESSAGE[Reason(reason)] if reason else ""
+
+
+def link_reason_words(reason: str | None) -> str:
+    return _LINK[LinkReason(reason)] if reason else ""

@@ -1,0 +1,166 @@
+"""The public server: hits by the short way, everything else through aiohttp, on one socket.
+
+Paths: pixels, links, recipients' pages, robots.txt, healthz; nothing of the dashboard. No cookie, no access log, no
+name of server or version. What only looks like one of our URLs is a plain 404.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import time
+from asyncio import Protocol
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+
+from config.settings import Settings, host_and_port
+from ledger.access import Ledger
+from ledger.tokens import KeyRing
+from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
+from pixel_server.public.hits import Asked, HitDesk
+from pixel_server.public.ingest import Ingest
+from pixel_server.public.judge import Judge
+from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
+from pixel_server.public.recipient_page import RecipientPage
+from pixel_server.public.signs.loading import load_signs
+
+log = logging.getLogger("mailglass.public")
+LARGEST_BODY = 16 * 1024
+SWEEP_SECONDS = 2.5
+BACKLOG = 1024
+PATIENCE_AT_END_SECONDS = 5.0
+
+
+class PlainRequest(web.BaseRequest):
+    """A request whose answers do not say what answers."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+
+
+class PublicServer:
+    """One process's share of the public port. ``ring`` gives the present keys."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
+        self._settings = settings
+        judge = Judge(settings, load_signs(settings.hits.networks_file), secrets.token_bytes(32))
+        self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: judge.due(time.time()))
+        self._desk = HitDesk(settings, ledger, ring, judge, self.ingest)
+        self._page = RecipientPage(settings, ledger, ring)
+        self._lean: set[LeanProtocol] = set()
+        self._web: web.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, reuse_port: bool = False, bind: str | None = None) -> None:
+        """Listens on [pixel_server] bind. Raises OSError when it cannot."""
+        self._web = web.Server(
+            self._handle, request_factory=_make_request, access_log=None, keepalive_timeout=IDLE_SECONDS,
+            lingering_time=1.0,
+        )  # fmt: skip
+        await self.ingest.start()
+        host, port = host_and_port(bind or self._settings.pixel_server.bind)
+        server = await asyncio.get_running_loop().create_server(
+            self._make_lean, host or None, port, backlog=BACKLOG, reuse_port=reuse_port or None
+        )
+        self._servers.append(server)
+        self._sweeper = asyncio.create_task(self._sweep(), name="public sweeper")
+
+    @property
+    def port(self) -> int:
+        address: tuple[Any, ...] = self._servers[0].sockets[0].getsockname()
+        return int(address[1])
+
+    async def close(self) -> None:
+        """Takes no new request, answers those that wait, then stops."""
+        for server in self._servers:
+            server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._lean):
+            connection.finish()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_AT_END_SECONDS):
+                await self._desk.close()
+                await self.ingest.close()
+        if self._web is not None:
+            await self._web.shutdown(PATIENCE_AT_END_SECONDS)
+
+    def health(self) -> dict[str, str]:
+        """What /healthz says: "ok", or "alarm" and where. Redirects and pixels work either way."""
+        alarm = self.ingest.alarm
+        return {"status": "ok"} if alarm is None else {"status": "alarm", "alarm": alarm}
+
+    def _make_lean(self) -> Protocol:
+        return LeanProtocol(self._desk, self._make_other, self._lean)
+
+    def _make_other(self) -> Protocol:
+        assert self._web is not None
+        return self._web()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = time.monotonic()
+            for connection in list(self._lean):
+                connection.close_if_idle(now)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            answer = await self._answer(request)
+        except Exception:
+            log.exception("a request could not be answered")
+            answer = NOT_FOUND
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    async def _answer(self, request: web.BaseRequest) -> Answer:
+        if request.content_length is not None and request.content_length > LARGEST_BODY:
+            return TOO_LARGE
+        asked = Asked(request.method, _path_of(request), _lines_of(request), request.remote or "")
+        plain = asked.path.partition("?")[0]
+        own = self._desk.parse(asked.path)
+        if own is None and plain in ("/healthz", "/robots.txt"):
+            return self._about(plain) if asked.method in ("GET", "HEAD") else NOT_ALLOWED
+        if own is None:
+            return NOT_FOUND
+        if own.purpose.value == "p":
+            return await self._page.answer(request, own.token)
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._desk.take(asked, lambda answer: None if answered.done() else answered.set_result(answer))
+        return await answered
+
+    def _about(self, path: str) -> Answer:
+        return ROBOTS if path == "/robots.txt" else text_answer(200, json.dumps(self.health()) + "\n")
+
+
+def _make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: Any,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> PlainRequest:
+    return PlainRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
+    )
+
+
+def _path_of(request: web.BaseRequest) -> str:
+    """The raw target; of the absolute form (RFC 9112 section 3.2.2) what follows the authority."""
+    target = request.raw_path
+    if target[:7].lower() == "http://" or target[:8].lower() == "https://":
+        rest = target.split("://", 1)[1]
+        slash = rest.find("/")
+        return rest[slash:] if slash >= 0 else "/"
+    return target
+
+
+def _lines_of(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)

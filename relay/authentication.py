@@ -1,0 +1,160 @@
+"""Logging in: passed through to the upstream line by line, or checked against the relay's own users.
+
+Passing through knows no mechanism; it carries lines until the upstream has decided, so every mechanism works that is
+not bound to the TLS connection. A user's name is read from the exchange for the record; a password is never kept,
+never logged, and forgotten with the line it stood in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+from relay import logbook
+from relay.capabilities import OWN_MECHANISMS
+from relay.command_lines import AUTH_OCTETS
+from relay.replies import Refusal, Reply, compose, for_refusal
+
+if TYPE_CHECKING:
+    from relay.session import Session
+
+_CANCEL = b"*"
+_SUCCEEDED = compose(235, "2.7.0", "Authentication successful")
+
+
+def refusal_of(session: Session, line: bytes) -> Refusal | None:
+    """Why this AUTH command is not looked at."""
+    if session.around.is_exposed and not session.client.is_encrypted:
+        return Refusal.AUTH_NEEDS_TLS
+    if not session.hello or session.link is None:
+        return Refusal.HELLO_FIRST
+    if session.is_logged_in:
+        return Refusal.AUTH_DONE
+    if session.transaction.is_begun:
+        return Refusal.AUTH_IN_MAIL
+    words = line.split()
+    if len(words) < 2:
+        return Refusal.BAD_ARGUMENT
+    offered = OWN_MECHANISMS if session.around.accounts is not None else session.link.capabilities.mechanisms
+    if not offered:
+        return Refusal.COMMAND_NOT_KEPT
+    return None if words[1].upper() in {name.upper() for name in offered} else Refusal.AUTH_UNKNOWN
+
+
+async def log_in(session: Session, line: bytes) -> None:
+    """The whole exchange, from the AUTH command to its verdict."""
+    logins, address = session.around.logins, session.client.address
+    if logins.is_locked(address):
+        session.refuse_session(Refusal.AUTH_LOCKED)
+        return
+    verdict, login = await (_own_login(session, line) if session.around.accounts else _passed_through(session, line))
+    if verdict.code == 235:
+        session.is_logged_in, session.login = True, login
+        logins.succeeded(address)
+        session.answer(verdict)
+    elif verdict.code in (535, 534, 530, 454):
+        logbook.login_failed(session.id)
+        session.failed_logins += 1
+        await asyncio.sleep(logins.failed(address))
+        if session.failed_logins >= logins.attempts:
+            session.client.write(verdict.raw)
+            session.refuse_session(Refusal.AUTH_LOCKED)
+        else:
+            session.answer(verdict)
+    else:
+        session.answer(verdict)
+
+
+async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
+    link = session.link
+    if link is None:
+        raise ConnectionResetError
+    words = line.split()
+    name = _NameReader(words[1].upper())
+    if len(words) > 2:
+        name.see(words[2])
+    reply = await link.ask(line)
+    while reply.code == 334:
+        session.client.write(reply.raw)
+        answer = await session.next_line()
+        if len(answer) + 2 > AUTH_OCTETS:
+            await link.ask(_CANCEL)
+            return for_refusal(Refusal.COMMAND_TOO_LONG), ""
+        name.see(answer)
+        reply = await link.ask(answer)
+    return reply, name.login
+
+
+async def _own_login(session: Session, line: bytes) -> tuple[Reply, str]:
+    """PLAIN (RFC 4616) and LOGIN against the relay's own users."""
+    accounts = session.around.accounts
+    words = line.split()
+    plain = words[1].upper() == b"PLAIN"
+    credentials = await (_plain(session, words[2:]) if plain else _login(session, words[2:]))
+    if credentials is None or accounts is None:
+        return for_refusal(Refusal.AUTH_CANCELLED), ""
+    login, password = credentials
+    if await accounts.verify(login, password):
+        return _SUCCEEDED, login
+    return for_refusal(Refusal.AUTH_WRONG), ""
+
+
+async def _plain(session: Session, initial: list[bytes]) -> tuple[str, str] | None:
+    raw = _decoded(initial[0]) if initial else await _ask(session, b"")
+    fields = raw.split(b"\0") if raw is not None else []
+    if len(fields) != 3 or not fields[1]:
+        return None
+    return _text(fields[1]), _text(fields[2])
+
+
+async def _login(session: Session, initial: list[bytes]) -> tuple[str, str] | None:
+    name = _decoded(initial[0]) if initial else await _ask(session, b"VXNlcm5hbWU6")
+    password = await _ask(session, b"UGFzc3dvcmQ6") if name is not None else None
+    return (_text(name), _text(password)) if name and password is not None else None
+
+
+async def _ask(session: Session, challenge: bytes) -> bytes | None:
+    session.client.write(b"334 " + challenge + b"\r\n")
+    answer = await session.next_line()
+    return None if answer == _CANCEL or len(answer) + 2 > AUTH_OCTETS else _decoded(answer)
+
+
+def _decoded(text: bytes) -> bytes | None:
+    if text == b"=":  # RFC 4954 section 4: an initial response that is empty
+        return b""
+    try:
+        return b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class _NameReader:
+    """Finds the user's name in a client's answers, and remembers nothing else of them."""
+
+    def __init__(self, mechanism: bytes) -> None:
+        self._mechanism = mechanism
+        self._answers = 0
+        self.login = ""
+
+    def see(self, answer: bytes) -> None:
+        self._answers += 1
+        raw = _decoded(answer)
+        if raw is None or self.login or self._answers > 1:
+            return
+        if self._mechanism == b"PLAIN":
+            fields = raw.split(b"\0")
+            self.login = _text(fields[1]) if len(fields) == 3 else ""
+        elif self._mechanism == b"LOGIN":
+            self.login = _text(raw)
+        elif self._mechanism == b"CRAM-MD5":
+            self.login = _text(raw.rpartition(b" ")[0])
+        else:  # XOAUTH2: "user=…\x01"; OAUTHBEARER: "n,a=…,"; SCRAM: "n,,n=…,"
+            match = re.search(rb"(?:^|[,\x01])(?:user|a|n)=([^,\x01]+)", raw)
+            self.login = _text(match[1]) if match else ""

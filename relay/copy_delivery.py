@@ -1,0 +1,155 @@
+"""Delivers the due copies of one spooled message over one upstream session, and makes each outcome durable.
+
+Decides what an outcome means for a copy: settled, or waiting until when. Every outcome is in the journal, fsynced,
+before the next copy begins; so a process that dies repeats at most the copy that was under way. The ledger hears of
+it too, but nothing waits for the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, assert_never
+
+from ledger.message_id import MessageId
+from ledger.records import State
+from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
+from relay.ports import Conversation
+from relay.retry import RetrySchedule
+from relay.spool import Spool
+from relay.spool_files import SpoolFault, as_spool_fault
+from relay.spool_states import CopyState, Event, EventKind, after
+from relay.spooled_message import SpooledMessage
+
+log = logging.getLogger("mailglass.spool")
+
+IN_DOUBT_WORDS = "outcome unknown: the connection was lost while the copy was being sent"
+NOT_SENT_WORDS = "the connection was lost before the copy was sent"
+
+
+class CopyRecords(Protocol):
+    """Where it is put on record what became of a copy."""
+
+    async def settle_copy(
+        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    ) -> None:
+        """Committed when it returns. Raises OSError when the ledger is not to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDelivery:
+    """``hold_doubtful``: copies in doubt wait for somebody to decide instead of being sent again."""
+
+    spool: Spool
+    records: CopyRecords
+    schedule: RetrySchedule
+    clock: Callable[[], datetime]
+    hold_doubtful: bool = False
+
+    async def deliver(
+        self, message: SpooledMessage, numbers: Iterable[int], session: Conversation
+    ) -> dict[int, Outcome]:
+        """Try these copies in order, as many as the session lasts for; the outcomes by number, in that order.
+
+        Raises SpoolFault when an outcome could not be made durable; the standing in memory is right all the same.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for number in numbers:
+            if message.standing.copies[number].state is not CopyState.WAITING:  # dropped meanwhile
+                continue
+            outcomes[number] = await self.deliver_one(message, number, session)
+            if loses_session(outcomes[number]):
+                break
+        return outcomes
+
+    async def deliver_one(self, message: SpooledMessage, number: int, session: Conversation) -> Outcome:
+        """Try one copy. Raises SpoolFault as ``deliver`` does."""
+        copy = message.copies[number]
+        content = await asyncio.to_thread(self._content, message, number)
+        try:
+            await self._note(message, Event(EventKind.UNDER_WAY, self.clock(), number), sync=self.hold_doubtful)
+        except SpoolFault:  # nothing was sent: it waits as before
+            message.standing = after(message.standing, Event(EventKind.RELEASED, self.clock(), number))
+            raise
+        outcome = await deliver_copy(session, message.header.mail, copy.planned.rcpt, content)
+        await self._note(message, *self._events(message, number, outcome))
+        await self.tell_ledger(message, number)
+        return outcome
+
+    def _content(self, message: SpooledMessage, number: int) -> bytes:
+        try:
+            return b"".join(self.spool.content(message, number))
+        except OSError as error:
+            raise as_spool_fault(error) from error
+        except ValueError as error:
+            raise SpoolFault(errno.EIO, str(error)) from error
+
+    async def _note(self, message: SpooledMessage, *events: Event, sync: bool = True) -> None:
+        await asyncio.to_thread(self.spool.record, message, *events, sync=sync)
+
+    def _events(self, message: SpooledMessage, number: int, outcome: Outcome) -> list[Event]:
+        now = self.clock()
+        match outcome:
+            case Accepted(reply):
+                accepted = Event(EventKind.DELIVERED, now, number, reply.text)
+                # One write for both: a message is ours from the instant the upstream has its first copy.
+                return [accepted] if message.standing.ours else [Event(EventKind.OURS, now), accepted]
+            case Refused(reply) if outcome.for_good:
+                return [Event(EventKind.REFUSED, now, number, reply.text)]
+            case Refused(reply):
+                return [self._deferred(message, number, now, reply.text)]
+            case NotSent():
+                return [self._deferred(message, number, now, NOT_SENT_WORDS)]
+            case Doubtful():
+                if self.hold_doubtful:
+                    return [Event(EventKind.IN_DOUBT, now, number, IN_DOUBT_WORDS)]
+                return [self._deferred(message, number, now, IN_DOUBT_WORDS)]
+            case _ as never:
+                assert_never(never)
+
+    def _deferred(self, message: SpooledMessage, number: int, now: datetime, reply: str) -> Event:
+        tries = message.standing.copies[number].tries
+        chance = random.random()  # noqa: S311 - spreads retries; no secret
+        next_try = self.schedule.next_try(message.header.spooled_at, now, tries, chance)
+        if next_try is None:
+            return Event(EventKind.EXPIRED, now, number, reply)
+        return Event(EventKind.DEFERRED, now, number, reply, next_try)
+
+    async def tell_ledger(self, message: SpooledMessage, number: int) -> None:
+        """Put a copy's standing on record; a ledger that cannot be had is told again when the message is done."""
+        if message.header.notification:
+            return
+        standing = message.standing.copies[number]
+        accepted_at = standing.since if standing.state is CopyState.DELIVERED else None
+        try:
+            await self.records.settle_copy(
+                message.header.id, number, standing.state.in_ledger, standing.reply, accepted_at
+            )
+        except OSError:
+            message.unsettled.add(number)
+            log.warning("copy not put on record: message=%s copy=%d", message.header.id, number)
+        else:
+            message.unsettled.discard(number)
+
+
+def loses_session(outcome: Outcome) -> bool:
+    """Whether the session is gone after this outcome."""
+    match outcome:
+        case Accepted():
+            return False
+        case Refused():
+            return outcome.ends_session
+        case NotSent() | Doubtful():
+            return True
+        case _ as never:
+            assert_never(never)
+
+
+def session_lost(outcomes: dict[int, Outcome]) -> bool:
+    """Whether the session is gone after these outcomes, of which only the last can have lost it."""
+    return any(map(loses_session, outcomes.values()))

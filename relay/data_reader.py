@@ -1,0 +1,112 @@
+"""Finds the end of a message in DATA. Pure. SMTP smuggling stops here.
+
+The message ends at CR LF "." CR LF and at nothing else (RFC 5321 section 4.1.1.4). A bare CR, a bare LF or a NUL
+anywhere before that is a refusal, because servers disagree on what it means, and who disagrees can be made to see
+two messages where we see one. Content is handed on with its dot-stuffing as it came, so what is streamed is exact by
+construction; `unstuffed` and `stuffed` are for messages that are held.
+
+Works on whole chunks, never on lines or single octets. What may be the beginning of an end (or of a CR LF) is held
+back until the next chunk; never more than two octets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.replies import Refusal
+
+END = b".\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one chunk gave: content (still dot-stuffed, without the end mark); once ended, the octets after it."""
+
+    content: bytes
+    ended: bool = False
+    rest: bytes = b""
+
+
+class DataReader:
+    """``refusal`` is set as soon as the message cannot be accepted; from then on no content comes back.
+
+    After a bare CR or LF nothing can be trusted, not even where the message ends: the connection has to be closed.
+    The other refusals are said when the message has ended.
+    """
+
+    def __init__(self, size_limit: int, line_limit: int) -> None:
+        self.size_limit = size_limit
+        self.line_limit = line_limit
+        self.refusal: Refusal | None = None
+        self.octets = 0
+        self._kept = b""  # the beginning of something: CR, ".", "." CR
+        self._at_line_start = True
+        self._line_octets = 0
+
+    @property
+    def is_desynchronised(self) -> bool:
+        return self.refusal is Refusal.BARE_LINE_END
+
+    def feed(self, chunk: bytes) -> Taken:
+        data = self._kept + chunk if self._kept else chunk
+        if self._at_line_start and data.startswith(END):
+            return self._finish(data, 0)
+        end = data.find(b"\r\n.\r\n")
+        if end != -1:
+            return self._finish(data, end + 2)
+        self._kept = self._beginning_of_end(data)
+        content = data[: -len(self._kept)] if self._kept else data
+        if content:
+            self._look_at(content)
+            self._at_line_start = content.endswith(b"\r\n")
+        return Taken(b"" if self.refusal else content)
+
+    def _finish(self, data: bytes, length: int) -> Taken:
+        content = data[:length]
+        self._kept = b""
+        self._look_at(content)
+        return Taken(b"" if self.refusal else content, True, data[length + len(END) :])
+
+    def _beginning_of_end(self, data: bytes) -> bytes:
+        for tail in (b".\r", b"."):
+            if data.endswith(b"\r\n" + tail) or (self._at_line_start and data == tail):
+                return tail
+        return b"\r" if data.endswith(b"\r") else b""
+
+    def _look_at(self, content: bytes) -> None:
+        """Content never begins or ends inside a CR LF, so counting is as good as looking at each octet."""
+        self.octets += len(content)
+        pairs = content.count(b"\r\n")
+        if content.count(b"\n") != pairs or content.count(b"\r") != pairs:
+            self.refusal = Refusal.BARE_LINE_END  # outranks every other: the end itself is in doubt
+        elif self.refusal is None and b"\0" in content:
+            self.refusal = Refusal.NUL
+        self._measure(content)
+
+    def _measure(self, content: bytes) -> None:
+        first = content.find(b"\n")
+        if first == -1:
+            self._line_octets += len(content)
+            longest = self._line_octets
+        else:
+            longest = self._line_octets + first - 1
+            if len(content) - first > self.line_limit:
+                longest = max(longest, *(len(line) - 1 for line in content[first + 1 :].split(b"\n")))
+            self._line_octets = len(content) - content.rfind(b"\n") - 1
+        if self.refusal is None and longest > self.line_limit:
+            self.refusal = Refusal.LINE_TOO_LONG
+        if self.refusal in (None, Refusal.LINE_TOO_LONG) and self.octets > self.size_limit:
+            self.refusal = Refusal.TOO_LARGE
+
+
+def unstuffed(content: bytes) -> bytes:
+    """The message behind dot-stuffed content (RFC 5321 section 4.5.2): one leading dot of a line is taken away."""
+    if content.startswith(b"."):
+        content = content[1:]
+    return content.replace(b"\r\n.", b"\r\n")
+
+
+def stuffed(message: bytes) -> bytes:
+    """The message as it goes over the wire in DATA, without the end mark."""
+    message = message.replace(b"\r\n.", b"\r\n..")
+    return b"." + message if message.startswith(b".") else message

@@ -1,0 +1,55 @@
+"""A deadline that is moved often and passes seldom: moving it costs an addition, not a timer.
+
+By the loop's monotonic clock, so that a change of the wall clock neither fires nor stalls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Deadline:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_passed: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_passed = on_passed
+        self._at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0
+
+    def set(self, seconds: float) -> None:
+        """The deadline is so many seconds from now, whatever it was before."""
+        self._move_to(self._loop.time() + seconds)
+
+    def extend(self, seconds: float, at_most: float) -> None:
+        """Later by so many seconds, but not later than ``at_most`` seconds from now."""
+        now = self._loop.time()
+        self._move_to(min((self._at or now) + seconds, now + at_most))
+
+    def clear(self) -> None:
+        self._at = None
+
+    def cancel(self) -> None:
+        """Clears for good."""
+        self._at = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _move_to(self, at: float) -> None:
+        self._at = at
+        if self._timer is None or at < self._fires_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._fires_at = at
+            self._timer = self._loop.call_at(at, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._at is None:
+            return
+        if self._loop.time() < self._at:
+            self._move_to(self._at)
+            return
+        self._at = None
+        self._on_passed()

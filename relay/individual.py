@@ -1,0 +1,293 @@
+"""One copy per recipient while the client waits: spool, record, deliver, answer.
+
+The order is the promise. All copies are durable before the first leaves. Until the upstream has accepted one, the
+message is the client's: when nobody takes it the client hears the refusal and nothing is kept. With the first 250 it
+is ours, and the client hears 250, whatever becomes of the others; those are settled by the spool's runner, or, when
+only the client's own login may send them, within the client's session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from ledger.message_id import MessageId
+from ledger.records import MessageRecord
+from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
+from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
+from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
+from relay.failpoints import failpoint
+from relay.ports import Conversation, Envelope, Records
+from relay.replies import Fault, RelayFault, Reply, annotated, compose
+from relay.rewriting.plan import Wanted
+from relay.spool import Render
+from relay.spool_conclusion import Conclusion
+from relay.spool_files import SpoolFault, SpoolFull
+from relay.spool_records import Credentials, SpoolHeader
+from relay.spool_states import CopyState, Event, EventKind
+from relay.spooled_message import SpooledMessage
+
+log = logging.getLogger("mailglass.spool")
+
+# After the first 250 the client's answer waits this long for the other copies, so that it can say how many went out.
+# Clients wait minutes for the final reply; the longer the wait, the likelier one leaves without having heard it.
+GRACE_SECONDS = 5.0
+# The contract: a message waits at most so long for the ledger, then goes out untracked.
+LEDGER_SECONDS = 2.0
+
+
+class Ledger(Records, CopyRecords, Protocol):
+    """Records of messages and of their copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCopies:
+    """One analysis for many copies. ``plain`` is the message less its control headers; ``render`` gives the tracked
+    bytes of a copy by its number, or is None when the message is not tracked. ``record`` is what is put on record,
+    without its copies."""
+
+    plain: bytes
+    render: Render | None
+    record: MessageRecord
+    note: str  # what was done, for the reply: "opens, 3 of 5 links"
+
+
+class Preparer(Protocol):
+    async def prepare(self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies:
+        """Never fails because of the message: doubt gives copies that are not tracked."""
+
+    async def may_be_tracked(self, addresses: Sequence[str]) -> Sequence[bool]:
+        """For each recipient, whether consent and settings allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndividualDelivery:
+    """``upstream`` is the settings' name of it; ``has_account``: the relay logs in there with an account of its own."""
+
+    upstream: str
+    has_account: bool
+    delivery: CopyDelivery
+    conclusion: Conclusion
+    ledger: Ledger
+    preparer: Preparer
+    clock: Callable[[], datetime]
+    wake_runner: Callable[[], None]
+    on_ledger_failure: str = "send-untracked"
+
+    async def submit(
+        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, conversation: Conversation
+    ) -> Reply:
+        """The client's final reply. Raises RelayFault, having kept nothing, when the message stays the client's."""
+        digest = digest_of(envelope, raw)
+        known = self.delivery.spool.find_unanswered(digest)
+        if known is not None:
+            return self._earlier_reply(known)
+        await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
+        prepared = await self.preparer.prepare(message_id, envelope, raw, wanted)
+        message = await self._keep(message_id, envelope, prepared, digest)
+        message.claimed = True
+        try:
+            return await self._deliver(message, conversation, prepared.note)
+        finally:
+            message.claimed = False
+            self.wake_runner()
+
+    def _credentials(self, envelope: Envelope) -> Credentials:
+        if self.has_account:
+            return Credentials.ACCOUNT
+        return Credentials.CLIENT if envelope.login else Credentials.NONE
+
+    async def _keep(
+        self, message_id: MessageId, envelope: Envelope, prepared: PreparedCopies, digest: str
+    ) -> SpooledMessage:
+        """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
+        copies = await self._plan(envelope, prepared)
+        header = SpoolHeader(
+            id=message_id,
+            spooled_at=self.clock(),
+            upstream=self.upstream,
+            mail=envelope.mail,
+            sender=envelope.sender,
+            login=envelope.login,
+            credentials=self._credentials(envelope),
+            header_id=prepared.record.header_id,
+            digest=digest,
+        )
+        message = await self._spool(header, prepared.plain, copies, prepared.render)
+        failpoint("individual.before-ledger")
+        try:
+            await self._register(prepared.record, copies)
+        except OSError as error:
+            await asyncio.to_thread(self.delivery.spool.remove, message)
+            if self.on_ledger_failure == "refuse":
+                raise RelayFault(Fault.LEDGER) from error
+            log.warning("ledger unavailable, copies go untracked: message=%s", message_id)
+            untracked = tuple(replace(copy, tracked=False) for copy in copies)
+            message = await self._spool(header, prepared.plain, untracked, None)
+        failpoint("individual.after-ledger")
+        return message
+
+    async def _plan(self, envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:
+        allowed = await self.preparer.may_be_tracked(envelope.recipients)
+        recipients = [
+            Recipient(one.rcpt, one.address, may) for one, may in zip(envelope.addressees, allowed, strict=True)
+        ]
+        return plan_copies(recipients, prepared.render is not None)
+
+    async def _spool(
+        self, header: SpoolHeader, plain: bytes, copies: tuple[PlannedCopy, ...], render: Render | None
+    ) -> SpooledMessage:
+        spool = self.delivery.spool
+        try:
+            return await asyncio.to_thread(spool.write, header, plain, copies, render)
+        except SpoolFault as fault:
+            raise as_relay_fault(fault) from fault
+
+    async def _register(self, record: MessageRecord, copies: Sequence[PlannedCopy]) -> None:
+        async with asyncio.timeout(LEDGER_SECONDS):
+            await self.ledger.register(replace(record, individually=True, copies=copy_records(copies)))
+
+    async def _deliver(self, message: SpooledMessage, session: Conversation, note: str) -> Reply:
+        first, outcomes = await self._until_accepted(message, session)
+        if first is None:
+            return await self._hand_back(message, outcomes)
+        failpoint("individual.before-answer")
+        rest = asyncio.create_task(self._deliver_rest(message, session, loses_session(outcomes[-1])))
+        await asyncio.wait([rest], timeout=GRACE_SECONDS)
+        reply = annotated(first, f"mailglass {message.header.id}: {note}, {counted(message)}")
+        if session.answer(reply):
+            await asyncio.to_thread(self._note_answered, message)
+        failpoint("individual.after-answer")
+        await rest
+        return reply
+
+    async def _until_accepted(
+        self, message: SpooledMessage, session: Conversation
+    ) -> tuple[Reply | None, list[Outcome]]:
+        """Tries copies until the upstream takes one: its reply, and all outcomes so far."""
+        outcomes: list[Outcome] = []
+        for number in message.copies:
+            try:
+                outcome = await self.delivery.deliver_one(message, number, session)
+            except SpoolFault as fault:
+                # Not durable, so not ours: the client keeps it, and at most the copy under way comes twice.
+                await self.conclusion.leave_to_client(message, "the disk failed")
+                raise as_relay_fault(fault) from fault
+            outcomes.append(outcome)
+            if isinstance(outcome, Accepted):
+                return outcome.reply, outcomes
+            if loses_session(outcome):
+                break
+        return None, outcomes
+
+    async def _hand_back(self, message: SpooledMessage, outcomes: Sequence[Outcome]) -> Reply:
+        """Nobody took it: the spool forgets the message, and the client hears why."""
+        await self.conclusion.leave_to_client(message, "not sent: the copies before it were refused")
+        return reply_for(outcomes)
+
+    async def _deliver_rest(self, message: SpooledMessage, session: Conversation, lost: bool) -> None:
+        """The other copies over the same session: as many as the grace lets, or all when only it may send them."""
+        try:
+            if self._needs_session(message):
+                await self._finish_in_session(message, session, lost)
+            elif not lost:
+                await self._use_grace(message, session)
+        except SpoolFault as fault:
+            log.error("the spool cannot be written: errno=%s message=%s", fault.errno, message.header.id)
+
+    async def _use_grace(self, message: SpooledMessage, session: Conversation) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + GRACE_SECONDS
+        for number in message.standing.due(self.clock()):
+            if loop.time() > end or loses_session(await self.delivery.deliver_one(message, number, session)):
+                return
+
+    async def _finish_in_session(self, message: SpooledMessage, session: Conversation, lost: bool) -> None:
+        """Two rounds, since some refusals pass within seconds; then what is left is reported, by the same session."""
+        for _ in range(2):
+            waiting = message.standing.with_state(CopyState.WAITING)
+            if waiting and not lost:
+                outcomes = await self.delivery.deliver(message, waiting, session)
+                lost = session_lost(outcomes)
+        await self.conclusion.give_up(message)
+        await self.conclusion.conclude(message)
+        if not lost:
+            await self.deliver_waiting(message.header.login, session)
+
+    async def deliver_waiting(self, login: str, session: Conversation) -> None:
+        """Send what the spool holds for this login's own sessions: reports that found no session in their time.
+
+        ``session`` must be that login's: nobody's mail goes over another's session.
+        """
+        now = self.clock()
+        for message in list(self.delivery.spool.messages.values()):
+            header = message.header
+            mine = (header.upstream, header.login, header.credentials) == (self.upstream, login, Credentials.CLIENT)
+            if not mine or not header.notification or message.claimed:
+                continue
+            message.claimed = True
+            try:
+                outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
+                await self.conclusion.conclude(message)
+            finally:
+                message.claimed = False
+            if session_lost(outcomes):
+                return
+
+    @staticmethod
+    def _needs_session(message: SpooledMessage) -> bool:
+        return message.header.credentials is Credentials.CLIENT
+
+    def _note_answered(self, message: SpooledMessage) -> None:
+        try:
+            self.delivery.spool.record(message, Event(EventKind.ANSWERED, self.clock()))
+        except SpoolFault:
+            pass  # at worst an identical message of this client is taken for this one, for a day
+
+    @staticmethod
+    def _earlier_reply(message: SpooledMessage) -> Reply:
+        log.info("identical message not sent again: message=%s", message.header.id)
+        return compose(250, "2.0.0", f"Ok: accepted before [mailglass {message.header.id}: {counted(message)}]")
+
+
+def reply_for(outcomes: Sequence[Outcome]) -> Reply:
+    """What the client hears when nobody took the message: a temporary refusal if there is one, since then trying
+    again may help. Raises RelayFault when the session was lost instead."""
+    last = outcomes[-1]
+    if isinstance(last, Doubtful):
+        raise RelayFault(Fault.IN_DOUBT)
+    if isinstance(last, NotSent):
+        raise last.fault
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    temporary = [refusal.reply for refusal in refusals if not refusal.for_good]
+    return temporary[0] if temporary else refusals[0].reply
+
+
+def counted(message: SpooledMessage) -> str:
+    """ "2 of 3 copies sent, 1 waiting": what is known when the client is answered."""
+    standing, total = message.standing, len(message.copies)
+    words = [f"{len(standing.with_state(CopyState.DELIVERED))} of {total} copies sent"]
+    waiting = len(standing.with_state(CopyState.WAITING, CopyState.UNDER_WAY, CopyState.IN_DOUBT))
+    refused = len(standing.with_state(CopyState.REFUSED, CopyState.EXPIRED))
+    if waiting:
+        words.append(f"{waiting} waiting")
+    if refused:
+        words.append(f"{refused} refused")
+    return ", ".join(words)
+
+
+def digest_of(envelope: Envelope, raw: bytes) -> str:
+    """Tells one submission from another: who sends, to whom, and every octet of it."""
+    digest = hashlib.sha256(repr((envelope.login, envelope.mail, [one.rcpt for one in envelope.addressees])).encode())
+    digest.update(raw)
+    return digest.hexdigest()
+
+
+def as_relay_fault(fault: SpoolFault) -> RelayFault:
+    """452 when there is no room, else 451."""
+    return RelayFault(Fault.DISK if isinstance(fault, SpoolFull) else Fault.INTERNAL, f"spool: errno {fault.errno}")

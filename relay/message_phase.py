@@ -1,0 +1,309 @@
+"""One message, from the 354 to the verdict: what its header block asks for decides whether it streams or is held.
+
+Not asked for: its content goes on chunk by chunk as it came, and waits for nobody but the upstream. Only control
+headers to cut: they are cut, the rest streams. Asked for: the content is held and given to the pipeline. Whatever
+cannot be accepted is read to its end where that can still be told, and refused then; the upstream's connection is
+dropped without a final dot, so nothing of it is delivered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, assert_never
+
+from relay import logbook
+from relay.data_reader import DataReader, Taken, stuffed, unstuffed
+from relay.failpoints import failpoint
+from relay.held import Held, HoldingFull
+from relay.limits import network_of
+from relay.outlet import Outlet
+from relay.pipeline import Delivery
+from relay.ports import Envelope
+from relay.replies import Fault, Refusal, Reply, for_refusal
+from relay.resends import digest_of
+from relay.rewriting.plan import Wanted
+from relay.upstream import UpstreamLink
+
+if TYPE_CHECKING:
+    from relay.session import Session
+
+LONGEST_HEADER = 1024 * 1024  # a longer header block is not looked at: the message goes on untracked
+MOST_RECEIVED = 50
+SLACK = 16 * 1024 * 1024  # read beyond the size limit before the connection is cut
+LOWEST_RATE = 500.0  # octets a second, as Postfix's smtpd_min_data_rate
+
+
+class _How(Enum):
+    HEADER = auto()  # not decided yet
+    STREAM = auto()
+    HOLD = auto()
+    DISCARD = auto()
+
+
+class MessagePhase:
+    def __init__(self, session: Session, link: UpstreamLink, is_open: bool) -> None:
+        limits = session.around.limits
+        self._session = session
+        self._link = link
+        self._reader = DataReader(limits.message_size, limits.line_length)
+        self.outlet = Outlet(link, is_open, limits.upstream_final.total_seconds(), session.client.hold_back)
+        self.is_reading = True
+        self._how = _How.HEADER
+        self._head = b""
+        self._verdict: Reply | None = None  # known before the client has finished
+        self._held: Held | None = None
+        self._wanted = Wanted()
+        self.header = b""  # unstuffed
+        self._idle_seconds = limits.client_idle.total_seconds()
+        transaction = session.transaction
+        self._digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
+
+    # From the client
+
+    def received(self, data: bytes) -> None:
+        self._session.client.deadline.extend(len(data) / LOWEST_RATE, self._idle_seconds)
+        taken = self._reader.feed(data)
+        if self._reader.refusal is not None:
+            self._refuse(self._reader.refusal, taken)
+            return
+        if taken.ended:
+            self._stop_reading(taken)
+        if taken.content:
+            self._digest.update(taken.content)
+        if taken.content or taken.ended:
+            self._pass(taken.content, taken.ended)
+
+    def _stop_reading(self, taken: Taken) -> None:
+        self.is_reading = False
+        self._session.client.deadline.clear()
+        if taken.rest:
+            self._session.lines.add(taken.rest)
+
+    def _refuse(self, refusal: Refusal, taken: Taken) -> None:
+        self._drop()
+        self._how = _How.DISCARD
+        if self._reader.is_desynchronised or self._reader.octets > self._reader.size_limit + SLACK:
+            self.is_reading = False
+            self._session.phase = None
+            self._session.refuse_session(refusal)
+        elif taken.ended:
+            self._stop_reading(taken)
+            logbook.client_refused(self._session.id, refusal)
+            self._conclude(for_refusal(refusal))
+
+    def _pass(self, content: bytes, ended: bool) -> None:
+        if self._how is _How.HEADER:
+            self._head = self._head + content if self._head else content
+            end = _end_of_header(self._head)
+            if end < 0 and not ended and len(self._head) < LONGEST_HEADER:
+                return
+            content, self._head = self._decide(self._head, end, ended), b""
+        match self._how:
+            case _How.STREAM if ended:
+                self._finish_stream(content)
+            case _How.STREAM:
+                self.outlet.write(content)
+            case _How.HOLD:
+                self._hold(content, ended)
+            case _How.DISCARD:
+                if ended and self._verdict is not None:
+                    self._conclude(self._verdict)
+            case _How.HEADER:
+                raise AssertionError("the header has just been decided upon")
+            case _ as never:
+                assert_never(never)
+
+    def _decide(self, content: bytes, end: int, ended: bool) -> bytes:
+        """Sets how the message goes on; gives what is to go on of what was read so far."""
+        self._how = _How.STREAM
+        if end < 0:
+            if not ended:
+                return content
+            end = len(content)
+        head = content[:end]
+        lowered = head.lower()
+        if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
+            self._settle_early(for_refusal(Refusal.LOOP))
+            return b""
+        pipeline = self._session.around.pipeline
+        if not pipeline.may_concern(lowered):
+            if pipeline.records_untracked:
+                self.header = unstuffed(head)
+            return content
+        self.header = unstuffed(head)
+        self._wanted = pipeline.decide(self.header)
+        if self._wanted.asked:
+            self._how = _How.HOLD
+            self._held = Held(self._session.around.holding, pipeline.temporary)
+            return content
+        if not self._wanted.header_edits:
+            return content
+        return stuffed(pipeline.with_header_edits(self.header, self._wanted)) + content[end:]
+
+    def _hold(self, content: bytes, ended: bool) -> None:
+        held = self._held
+        if held is None:
+            return
+        try:
+            held.write(content)
+        except HoldingFull:
+            self._settle_early(self._session.incident(Fault.BUSY))
+        except OSError as error:
+            self._settle_early(self._session.incident(Fault.DISK, error.strerror or ""))
+        if self._how is _How.DISCARD:
+            if ended and self._verdict is not None:
+                self._conclude(self._verdict)
+        elif ended:
+            self._session.run(self._deliver_held(held))
+
+    # To the upstream
+
+    def _finish_stream(self, content: bytes) -> None:
+        known = self._session.around.resends.take(self._digest.digest())
+        if known is not None:
+            self._answer_resend(known)
+        elif self._session.around.pipeline.records_untracked:
+            self._session.run(self._deliver_recorded(content))
+        else:
+            failpoint("relay.before-dot")
+            self.outlet.finish(content, self._streamed)
+            failpoint("relay.after-dot")
+
+    def _answer_resend(self, known: Reply) -> None:
+        logbook.resend_answered(self._session.id)
+        self._drop()
+        self._conclude(known)
+
+    def _streamed(self, reply: Reply) -> None:
+        failpoint("relay.after-reply")
+        if reply.fault is not None and self.outlet.is_finished:
+            self._session.run(self._doubt())
+        else:
+            self._conclude(reply)
+
+    async def _doubt(self) -> None:
+        """Nobody knows whether the upstream has the message; that goes on record before the client hears it."""
+        await self._session.around.pipeline.record_doubt(self._envelope(), self.header)
+        failpoint("relay.in-doubt-recorded")
+        self._conclude(self._session.incident(Fault.IN_DOUBT))
+
+    async def _deliver_recorded(self, content: bytes) -> None:
+        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header)
+        await delivery.register()
+        reply = await self._send(content)
+        await self._answer_delivery(delivery, reply)
+
+    async def _deliver_held(self, held: Held) -> None:
+        known = self._session.around.resends.take(self._digest.digest())
+        if known is not None:
+            self._answer_resend(known)
+            return
+        raw = unstuffed(held.read())
+        held.discard()
+        pipeline = self._session.around.pipeline
+        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible=not self.outlet.is_open)
+        failpoint("relay.registered")
+        if delivery.refusal is not None:
+            self.fail(self._session.incident(delivery.refusal))
+            return
+        await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+
+    async def _send(self, content: bytes) -> Reply:
+        verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        failpoint("relay.before-dot")
+        self.outlet.finish(content, lambda reply: None if verdict.done() else verdict.set_result(reply))
+        failpoint("relay.after-dot")
+        return await verdict
+
+    async def _answer_delivery(self, delivery: Delivery, reply: Reply) -> None:
+        failpoint("relay.after-reply")
+        if reply.fault is not None and self.outlet.is_finished:
+            reply = self._session.incident(Fault.IN_DOUBT)
+            await delivery.in_doubt(reply)
+            failpoint("relay.in-doubt-recorded")
+            self._conclude(reply)
+            return
+        self._conclude(delivery.answer(reply))
+        failpoint("relay.after-answer")
+        await delivery.settle(reply)
+        failpoint("relay.settled")
+
+    def _envelope(self) -> Envelope:
+        session = self._session
+        network = network_of(session.client.address)
+        return session.transaction.envelope(session.login, session.around.listener, network)
+
+    # The end
+
+    def _conclude(self, reply: Reply) -> None:
+        """Gives the verdict to the client; with the client gone, keeps it for when the message comes again."""
+        session = self._session
+        self._discard()
+        session.message_concluded(reply, self._digest.digest())
+
+    def fail(self, reply: Reply) -> None:
+        """Our own work failed. Before the dot nothing was delivered; after it nobody knows."""
+        if self.outlet.is_finished:
+            reply = self._session.incident(Fault.IN_DOUBT)
+        self._drop()
+        self._conclude(reply)
+
+    def give_up(self) -> None:
+        """The client is too slow, or gone, or we are being stopped: before the dot, nothing is delivered."""
+        self._drop()
+        self._discard()
+        self.is_reading = False
+        self._session.phase = None
+
+    def cut(self) -> None:
+        """The relay is being stopped and waits no longer."""
+        if self.outlet.is_finished:
+            self._session.run(self._doubt())
+        else:
+            self._drop()
+            self._conclude(self._session.incident(Fault.CUT_SHORT))
+
+    def client_vanished(self) -> None:
+        if self.is_reading:
+            self.give_up()
+
+    def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
+        """The upstream has left in the middle of the content: the client hears so when it has finished."""
+        refused = said is not None and 400 <= said.code <= 599
+        if self.is_reading:
+            self._settle_early(said if said is not None and refused else self._session.incident(fault))
+
+    def _settle_early(self, verdict: Reply) -> None:
+        self._drop()
+        self._discard()
+        self._how = _How.DISCARD
+        self._verdict = verdict
+
+    def _drop(self) -> None:
+        """No final dot for this message, so no delivery: the upstream's connection goes."""
+        self._link.abandon()
+        for why in ("upstream", "opening"):
+            self._session.client.hold_back(why, False)
+
+    def _discard(self) -> None:
+        if self._held is not None:
+            self._held.discard()
+            self._held = None
+
+    def upstream_full(self, is_full: bool) -> None:
+        """Waiting for the upstream is not the client's slowness."""
+        if not self.is_reading:
+            return
+        if is_full:
+            self._session.client.deadline.clear()
+        else:
+            self._session.client.deadline.set(self._idle_seconds)
+
+
+def _end_of_header(content: bytes) -> int:
+    """Where the body begins, after the blank line; -1 when there is none yet."""
+    if content.startswith(b"\r\n"):
+        return 2
+    end = content.find(b"\r\n\r\n")
+    return end + 4 if end >= 0 else -1

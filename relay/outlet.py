@@ -1,0 +1,82 @@
+"""The upstream's DATA for one message: open already, or opened when the first content is to go.
+
+With one recipient the client's DATA went up at once and its 354 came from the upstream. With several the relay gave
+the 354 itself, so that the header block can be read before the upstream is in DATA: it may ask for one copy each. What
+the upstream says to the late DATA then comes back as the message's final reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from relay.replies import Reply
+from relay.upstream import OnReply, UpstreamLink
+
+END_MARK = b".\r\n"
+
+
+class _State(Enum):
+    CLOSED = auto()
+    OPENING = auto()
+    OPEN = auto()
+    REFUSED = auto()
+
+
+class Outlet:
+    def __init__(
+        self, link: UpstreamLink, is_open: bool, final_seconds: float, hold_back: Callable[[str, bool], None]
+    ) -> None:
+        self._link = link
+        self._state = _State.OPEN if is_open else _State.CLOSED
+        self._final_seconds = final_seconds
+        self._hold_back = hold_back
+        self._pending: list[bytes] = []
+        self._refusal: Reply | None = None
+        self._on_final: OnReply | None = None
+        self.is_finished = False  # the final dot was sent: from here on nobody but the upstream knows
+
+    @property
+    def is_open(self) -> bool:
+        return self._state is _State.OPEN
+
+    def write(self, content: bytes) -> None:
+        """Sends stuffed content."""
+        if self._state is _State.OPEN:
+            self._link.write(content)
+        elif self._state is not _State.REFUSED:
+            self._pending.append(content)
+            self._open()
+
+    def finish(self, content: bytes, on_final: OnReply) -> None:
+        """Sends the last content and the final dot; ``on_final`` gets the verdict."""
+        if self._state is _State.OPEN:
+            self.is_finished = self._link.is_open
+            self._link.send(content + END_MARK, on_final, self._final_seconds)
+        elif self._refusal is not None:
+            on_final(self._refusal)
+        else:
+            self._on_final = on_final
+            self._pending.append(content)
+            self._open()
+
+    def _open(self) -> None:
+        if self._state is _State.CLOSED:
+            self._state = _State.OPENING
+            self._hold_back("opening", True)
+            self._link.send(b"DATA\r\n", self._opened)
+
+    def _opened(self, reply: Reply) -> None:
+        self._hold_back("opening", False)
+        pending, self._pending = b"".join(self._pending), []
+        if reply.code == 354:
+            self._state = _State.OPEN
+            if self._on_final is not None:
+                self.finish(pending, self._on_final)
+            else:
+                self._link.write(pending)
+            return
+        self._state = _State.REFUSED
+        self._refusal = reply
+        if self._on_final is not None:
+            self._on_final(reply)

@@ -1,0 +1,255 @@
+"""The life of one held message, as coroutines that read like a paragraph: rewrite, record, send, settle.
+
+Tracking never endangers mail: whatever fails in deciding, rewriting or recording, the original goes out (less its
+control headers) with a named reason. Only when the settings say so does a ledger that cannot be had refuse a message,
+with 4yz. A tracked message is on record before its first octet leaves, so no link in a delivered mail is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ledger.message_id import MessageId
+from ledger.records import MessageRecord, Reason, State
+from ledger.urls import TrackingUrls
+from relay import logbook
+from relay.header_facts import header_facts
+from relay.ports import Consents, Envelope, Records
+from relay.replies import Fault, Reply, annotated
+from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
+
+LEDGER_SECONDS = 2.0  # the contract: a message waits at most so long for the ledger
+
+
+class Rewriter(Protocol):
+    async def rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
+        """Never fails, and is done in time: doubt, timeout and bugs are ``Unchanged``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingRules:
+    """What the installation says about every message, whatever its headers ask for."""
+
+    plan_for: Callable[[Wanted], Plan]
+    until: Callable[[str, datetime], datetime | None]  # the end of recording, from X-Track-Until
+    control_headers: tuple[bytes, ...] = (b"x-track",)  # in lower case; a header without any of them asks for nothing
+    always_decide: bool = False  # a default, a dialect or a subject tag may ask without a control header
+    records_untracked: bool = False
+    refuse_without_ledger: bool = False
+    identity: str = "individual"  # individual | aggregate | off
+    never_recipients: tuple[str, ...] = ()
+
+
+class Pipeline:
+    def __init__(
+        self,
+        rules: TrackingRules,
+        decide: Callable[[bytes], Wanted],
+        rewriter: Rewriter,
+        records: Records,
+        consents: Consents,
+        urls: Callable[[MessageId], TrackingUrls],
+        mint_id: Callable[[], MessageId],
+        clock: Callable[[], datetime],
+        temporary: Path,
+    ) -> None:
+        self._rules = rules
+        self._decide = decide
+        self._rewriter = rewriter
+        self._records = records
+        self._consents = consents
+        self._urls = urls
+        self._mint_id = mint_id
+        self._clock = clock
+        self.temporary = temporary
+        self.records_untracked = rules.records_untracked
+
+    def may_concern(self, lowered_header: bytes) -> bool:
+        """False when nothing in the header block can ask for anything: then nobody has to look closer."""
+        rules = self._rules
+        return rules.always_decide or any(name in lowered_header for name in rules.control_headers)
+
+    def decide(self, header: bytes) -> Wanted:
+        """What is asked for; nothing when that cannot be told."""
+        try:
+            return self._decide(header)
+        except Exception as error:
+            logbook.rewriting_failed("-", type(error).__name__)
+            return Wanted()
+
+    def with_header_edits(self, header: bytes, wanted: Wanted) -> bytes:
+        return spliced(header, wanted.header_edits)
+
+    async def begin(self, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool) -> Delivery:
+        """Rewrites and records; what comes back is to be sent, or says why the client must try again."""
+        message_id = self._mint_id()
+        outcome = await self._rewritten(message_id, envelope, raw, wanted, is_divisible)
+        record = self._record(message_id, envelope, raw, wanted, outcome)
+        delivery = Delivery(
+            self, message_id, record, _content(raw, wanted, outcome), _note(message_id, wanted, outcome)
+        )
+        if await delivery.register():
+            return delivery
+        if self._rules.refuse_without_ledger:
+            delivery.refusal = Fault.LEDGER
+            return delivery
+        unavailable = Unchanged(Reason.LEDGER_UNAVAILABLE, notes=outcome.notes)
+        return Delivery(
+            self, message_id, None, _content(raw, wanted, unavailable), _note(message_id, wanted, unavailable)
+        )
+
+    def begin_untracked(self, envelope: Envelope, header: bytes) -> Delivery:
+        """A message that nobody asked to track, for an installation that lists those too."""
+        message_id = self._mint_id()
+        record = self._record(message_id, envelope, header, Wanted(), Unchanged(Reason.NOT_REQUESTED))
+        return Delivery(self, message_id, record, b"", "")
+
+    async def record_doubt(self, envelope: Envelope, header: bytes) -> None:
+        """A message without opt-in is in doubt: that it was is kept, and from whom; not to whom."""
+        message_id = self._mint_id()
+        logbook.message_in_doubt(str(message_id), "-")
+        record = self._record(message_id, envelope, header, Wanted(), Unchanged(Reason.NOT_REQUESTED))
+        await self.put_on_record(replace(record, recipients=(), subject="", state=State.IN_DOUBT))
+
+    async def _rewritten(
+        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool
+    ) -> Tracked | Unchanged:
+        plan = self._rules.plan_for(wanted)
+        reason = await self._reason_against(plan, envelope, wanted, is_divisible)
+        if reason is not None:
+            return Unchanged(reason, notes=wanted.notes)
+        if len(raw) > plan.max_bytes:
+            return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
+        return await self._rewriter.rewrite(raw, plan, self._urls(message_id))
+
+    async def _reason_against(
+        self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool
+    ) -> Reason | None:
+        if self._rules.identity == "off" or not (plan.opens or plan.html_links or plan.text_links):
+            return Reason.NOT_REQUESTED
+        if any(is_excluded(address, self._rules.never_recipients) for address in envelope.recipients):
+            return Reason.EXCLUDED_RECIPIENT
+        if wanted.individually and len(envelope.recipients) > 1:
+            return Reason.SEVERAL_RECIPIENTS  # one copy each needs the spool; half of it would be a lie
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                return await self._consents.refusal(envelope.recipients)
+        except OSError:
+            return Reason.LEDGER_UNAVAILABLE
+
+    def _record(
+        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged
+    ) -> MessageRecord:
+        now = self._clock()
+        facts = header_facts(raw)
+        tracked = isinstance(outcome, Tracked)
+        return MessageRecord(
+            id=message_id,
+            submitted_at=now,
+            sender=envelope.sender,
+            recipients=envelope.recipients,
+            login=envelope.login,
+            listener=envelope.listener,
+            subject=facts.subject,
+            header_id=facts.message_id,
+            opens=isinstance(outcome, Tracked) and outcome.opens,
+            links=tracked and any(link.tracked for link in outcome.link_list),
+            individually=wanted.individually and tracked,
+            reason=None if isinstance(outcome, Tracked) else outcome.reason,
+            tags=wanted.tags,
+            meta=wanted.meta,
+            notes=tuple(dict.fromkeys((*wanted.notes, *outcome.notes))),
+            notify=wanted.notify,
+            record_until=self._rules.until(wanted.until, now) if wanted.until else None,
+            client_network=envelope.client_network,
+            link_list=outcome.link_list,
+        )
+
+    async def put_on_record(self, record: MessageRecord) -> bool:
+        """Whether the ledger has it; it is given two seconds."""
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                await self._records.register(record)
+        except Exception as error:  # a broken ledger must never stop mail, however it breaks
+            logbook.ledger_failed(str(record.id), f"register {type(error).__name__}")
+            return False
+        return True
+
+    async def store_verdict(self, message_id: MessageId, state: State, reply: Reply) -> None:
+        accepted_at = self._clock() if state is State.SENT else None
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                await self._records.settle(message_id, state, reply.text, accepted_at)
+        except Exception as error:
+            logbook.ledger_failed(str(message_id), f"settle {type(error).__name__}")
+
+
+class Delivery:
+    """One recorded message on its way; ``refusal`` is set when it must not be sent."""
+
+    def __init__(
+        self, pipeline: Pipeline, message_id: MessageId, record: MessageRecord | None, content: bytes, note: str
+    ) -> None:
+        self._pipeline = pipeline
+        self._record = record
+        self.message_id = message_id
+        self.content = content
+        self.note = note
+        self.refusal: Fault | None = None
+
+    async def register(self) -> bool:
+        if self._record is None or await self._pipeline.put_on_record(self._record):
+            return True
+        self._record = None
+        return False
+
+    def answer(self, reply: Reply) -> Reply:
+        """The upstream's verdict as the client is to hear it: with what was done, if something was asked."""
+        logbook.message_handled(str(self.message_id), self.note or "untracked", reply.code)
+        return annotated(reply, self.note) if self.note and reply.is_positive else reply
+
+    async def settle(self, reply: Reply) -> None:
+        if self._record is not None:
+            state = State.SENT if reply.is_positive else State.REFUSED
+            await self._pipeline.store_verdict(self.message_id, state, reply)
+
+    async def in_doubt(self, reply: Reply) -> None:
+        logbook.message_in_doubt(str(self.message_id), "-")
+        if self._record is not None:
+            await self._pipeline.store_verdict(self.message_id, State.IN_DOUBT, reply)
+
+
+def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
+    """The bytes with the edits made; they ascend and do not overlap."""
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [raw[position : edit.start], edit.new]
+        position = edit.end
+    return b"".join((*pieces, raw[position:]))
+
+
+def is_excluded(address: str, never: Sequence[str]) -> bool:
+    """Whether an address is one of these, or in one of these ``@domains``."""
+    lowered = address.lower()
+    return any(lowered == one.lower() or (one.startswith("@") and lowered.endswith(one.lower())) for one in never)
+
+
+def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged) -> bytes:
+    return outcome.raw if isinstance(outcome, Tracked) else spliced(raw, wanted.header_edits)
+
+
+def _note(message_id: MessageId, wanted: Wanted, outcome: Tracked | Unchanged) -> str:
+    """What stands in brackets at the end of the client's 250."""
+    odd = "".join(f"; {note}" for note in dict.fromkeys((*wanted.notes, *outcome.notes)))
+    if isinstance(outcome, Unchanged):
+        return f"mailglass: not tracked, {outcome.reason}{odd}"
+    done = ["opens"] if outcome.opens else []
+    tracked = sum(link.tracked for link in outcome.link_list)
+    if wanted.html_links or wanted.text_links:
+        done.append(f"{tracked} of {len(outcome.link_list)} links")
+    return f"mailglass {message_id}: {', '.join(done)}{odd}"

@@ -1,0 +1,484 @@
+"""One client's commands to one upstream's replies, and back.
+
+Decides only what the relay itself must know: who may speak, what is never passed on, where a message begins. All
+else goes to the upstream as it is, and its replies come back as they are, in the order of the commands. The parts
+that take their time are elsewhere: hello.py (connecting), authentication.py, intake.py (a message), pipeline.py.
+
+A session has one upstream link at most and never shares it: no mail of one client runs over another's login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from relay import authentication, hello, logbook
+from relay.command_lines import CommandLines, declared_size, is_too_long, path_of, verb_of
+from relay.deadline import Deadline
+from relay.dialing import is_own_end
+from relay.message_phase import MessagePhase
+from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
+from relay.surroundings import Surroundings
+from relay.transaction import Transaction
+from relay.upstream import UpstreamLink
+
+MOST_ERRORS = 20
+MOST_WAITING = 64 * 1024
+LEAVE_SECONDS = 5.0
+# Commands of extensions that are never offered: their effects would go past the relay or speak in its name.
+_NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
+
+
+class Client(Protocol):
+    """The connection as the session sees it."""
+
+    deadline: Deadline
+    is_encrypted: bool
+    peer: object
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def is_lost(self) -> bool: ...
+    def write(self, raw: bytes) -> None: ...
+    def cork(self) -> None: ...
+    def uncork(self) -> None: ...
+    def hold_back(self, why: str, is_on: bool) -> None: ...
+    def close(self, while_sending: bool = False) -> None: ...
+    async def start_tls(self) -> bool: ...
+
+
+class Session:
+    def __init__(self, client: Client, around: Surroundings) -> None:
+        self.client = client
+        self.around = around
+        self.id = around.next_session_id()
+        self.lines = CommandLines()
+        self.link: UpstreamLink | None = None
+        self.hello = b""  # the client's last accepted EHLO or HELO line
+        self.login = ""
+        self.is_logged_in = False
+        self.transaction = Transaction()
+        self.phase: MessagePhase | None = None
+        self.messages = 0
+        self.failed_logins = 0
+        self.is_over = False
+        self._is_busy = False  # something is under way: further commands wait
+        self._is_at_eof = False
+        self._errors = 0
+        self._faults = 0
+        self._job: asyncio.Task[None] | None = None
+        self._line_wanted: asyncio.Future[bytes] | None = None
+        self._unheard: tuple[bytes, Reply] | None = None  # the last verdict, until the client shows that it goes on
+
+    # What the connection tells
+
+    def begin(self, is_admitted: bool) -> None:
+        self.around.sessions.add(self)
+        if not is_admitted:
+            self.refuse_session(Refusal.TOO_MANY_CONNECTIONS)
+        elif self.around.is_stopping:
+            self.finish_with(self.incident(Fault.STOPPING))
+        else:
+            self.client.write(compose(220, "", f"{self.around.hostname} ESMTP mailglass").raw)
+            self._await_command()
+
+    def received(self, data: bytes) -> None:
+        self._unheard = None
+        if self.phase is not None and self.phase.is_reading and not len(self.lines):
+            self.phase.received(data)
+            return
+        self.lines.add(data)
+        self.advance()
+        if len(self.lines) > MOST_WAITING:
+            self.client.hold_back("waiting", True)
+
+    def half_closed(self) -> bool:
+        """The client will say no more; whether it can still hear us, and something is owed to it."""
+        self._is_at_eof = True
+        if self.phase is not None and self.phase.is_reading:
+            return False
+        self.advance()
+        return not self.is_over and self._is_owing
+
+    def vanished(self, error: Exception | None) -> None:
+        self.is_over = True
+        if error is not None and self._unheard is not None:  # the reset may have thrown our reply away
+            self.around.resends.remember(*self._unheard)
+        if self._line_wanted is not None and not self._line_wanted.done():
+            self._line_wanted.set_exception(ConnectionResetError())
+        if self.phase is not None:
+            self.phase.client_vanished()
+        elif self.link is not None and self._job is None:
+            self.link.leave()
+        logbook.session_ended(self.id, self.messages)
+        self._retire()
+
+    def _retire(self) -> None:
+        """Gone from the list of sessions when the client is, and no verdict is awaited any more."""
+        if self.client.is_lost and self.phase is None and self._job is None:
+            self.around.sessions.retire(self)
+
+    def stop(self) -> None:
+        if not (self._is_owing or self.transaction.is_begun or self.is_over):
+            self.finish_with(self.incident(Fault.STOPPING))
+
+    def cut(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        if self.phase is not None:
+            self.phase.cut()
+        if not self.is_over:
+            self.finish_with(self.incident(Fault.STOPPING))
+
+    def fell_silent(self) -> None:
+        if self.phase is not None and self.phase.is_reading:
+            self.phase.give_up()
+            self.refuse_session(Refusal.SLOW_DATA)
+        else:
+            self.refuse_session(Refusal.IDLE)
+
+    # Commands
+
+    def advance(self) -> None:
+        """Works on what the client has sent, as far as that can be done before something else happens."""
+        while not self.is_over and not self._must_wait:
+            line = self.lines.next()
+            if line is None:
+                break
+            self._take(line)
+        if len(self.lines) <= MOST_WAITING:
+            self.client.hold_back("waiting", False)
+        if self._is_at_eof and not self.is_over and not self._is_owing:
+            self.finish()
+
+    @property
+    def _must_wait(self) -> bool:
+        if self._line_wanted is not None:
+            return False
+        if self._is_busy:
+            return True
+        # Without PIPELINING the upstream gets the next command when it has answered the last (RFC 2920 section 3).
+        link = self.link
+        return link is not None and link.is_awaiting and not link.capabilities.pipelining
+
+    @property
+    def _is_owing(self) -> bool:
+        return self._is_busy or (self.link is not None and self.link.is_awaiting)
+
+    def _await_command(self) -> None:
+        self.client.deadline.set(self.around.limits.client_idle.total_seconds())
+
+    def _take(self, line: bytes | Refusal) -> None:
+        self._await_command()
+        if isinstance(line, Refusal):
+            self.refuse_session(line)
+        elif self._line_wanted is not None:
+            wanted, self._line_wanted = self._line_wanted, None
+            wanted.set_result(line)
+        else:
+            self._execute(line)
+
+    def _execute(self, line: bytes) -> None:
+        verb = verb_of(line)
+        if is_too_long(verb, line):
+            self.refuse(Refusal.COMMAND_TOO_LONG)
+            return
+        act = _COMMANDS.get(verb)
+        if act is not None:
+            act(self, line)
+        elif verb == b"BDAT":
+            self.refuse_session(Refusal.COMMAND_NOT_KEPT)  # its octets follow and are no commands
+        else:
+            self.refuse(Refusal.COMMAND_NOT_KEPT if verb in _NOT_KEPT else Refusal.UNKNOWN_COMMAND)
+
+    def _hello(self, line: bytes) -> None:
+        if not line.partition(b" ")[2].strip():
+            self.refuse(Refusal.BAD_ARGUMENT)
+        elif is_own_end(self.client.peer):
+            self.refuse_session(Refusal.LOOP)
+        else:
+            self.run(hello.say(self, line))
+
+    def _starttls(self, line: bytes) -> None:
+        if self.around.certificate is None or self.around.is_implicit_tls:
+            self.refuse(Refusal.NO_TLS)
+        elif self.client.is_encrypted:
+            self.refuse(Refusal.TLS_ACTIVE)
+        elif line.partition(b" ")[2]:
+            self.refuse(Refusal.BAD_ARGUMENT)
+        elif len(self.lines):
+            self.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
+        else:
+            self.run(hello.encrypt(self))
+
+    def _auth(self, line: bytes) -> None:
+        refusal = authentication.refusal_of(self, line)
+        if refusal is not None:
+            self.refuse(refusal)
+        else:
+            self.run(authentication.log_in(self, line))
+
+    def _mail(self, line: bytes) -> None:
+        if not self._may_speak():
+            return
+        if self.around.is_stopping:
+            self.finish_with(self.incident(Fault.STOPPING))
+            return
+        link = self.link
+        if link is None or not link.is_open:
+            self.run(hello.again(self, line))
+            return
+        if b"SIZE" in line.upper():
+            size = declared_size(path_of(line))
+            if isinstance(size, Refusal):
+                self.refuse(size)
+                return
+            if size is not None and size > self.around.limits.message_size:
+                self.refuse(Refusal.TOO_LARGE)
+                return
+        self.transaction.mail_sent(line)
+        self.pass_on(line, lambda reply: self.transaction.mail_answered(line, reply))
+
+    def _rcpt(self, line: bytes) -> None:
+        if not self._may_speak():
+            return
+        if self.transaction.recipients >= self.around.limits.recipients:
+            self.refuse(Refusal.TOO_MANY_RECIPIENTS, counts=False)
+            return
+        self.transaction.recipient_sent()
+        self.pass_on(line, lambda reply: self.transaction.recipient_answered(line, reply))
+
+    def _data(self, line: bytes) -> None:
+        link = self.link
+        if not self._may_speak() or link is None:
+            return
+        self._is_busy = True
+        if self.transaction.may_be_several and link.is_open:
+            link.in_turn(lambda: self._begin_data(line, link))
+        else:
+            self._begin_data(line, link)
+
+    def _begin_data(self, line: bytes, link: UpstreamLink) -> None:
+        if len(self.transaction.accepted) > 1:
+            self._data_answered(compose(354, "", "End data with <CR><LF>.<CR><LF>"), is_open=False)
+        else:
+            link.send(line + b"\r\n", self._data_answered)
+
+    def _data_answered(self, reply: Reply, is_open: bool = True) -> None:
+        self._is_busy = False
+        if reply.code != 354 or self.link is None:
+            self.answer(reply)
+            if len(self.lines):  # the client did not wait, and now its message would be read as commands
+                self.refuse_session(Refusal.TALKS_BEFORE_354)
+            return
+        self.client.write(reply.raw)
+        self._is_busy = True
+        self.phase = MessagePhase(self, self.link, is_open)
+        rest = self.lines.take_rest()
+        if rest:
+            self.phase.received(rest)
+
+    def _passed_on(self, line: bytes) -> None:
+        if self._may_speak():
+            self.pass_on(line)
+
+    def _reset(self, line: bytes) -> None:
+        if self.link is None or not self.link.is_open:
+            self.transaction = Transaction()
+            self.say(compose(250, "2.0.0", "OK"))
+        else:
+            self.pass_on(line, lambda _: self.transaction.reset())
+
+    def _noop(self, line: bytes) -> None:
+        if self.link is None or not self.link.is_open:
+            self.say(compose(250, "2.0.0", "OK"))
+        else:
+            self.pass_on(line)
+
+    def _quit(self, line: bytes) -> None:
+        self._is_busy = True
+        if self.link is None or not self.link.is_open:
+            self.finish_with(compose(221, "2.0.0", "Bye"))
+        else:
+            self.link.send(line + b"\r\n", self._quit_answered, LEAVE_SECONDS)
+
+    def _quit_answered(self, reply: Reply) -> None:
+        self.finish_with(compose(221, "2.0.0", "Bye") if reply.fault else reply)
+
+    def _may_speak(self) -> bool:
+        refusal = None
+        if self.around.is_exposed and not self.client.is_encrypted:
+            refusal = Refusal.TLS_FIRST
+        elif not self.hello:
+            refusal = Refusal.HELLO_FIRST if not self.around.must_log_in else Refusal.AUTH_FIRST
+        elif self.around.must_log_in and not self.is_logged_in:
+            refusal = Refusal.AUTH_FIRST
+        if refusal is not None:
+            self.refuse(refusal)
+        return refusal is None
+
+    # What is said, and what is passed on
+
+    def pass_on(self, line: bytes, note: Callable[[Reply], None] | None = None) -> None:
+        """Sends the client's line up; its reply goes down when it comes, after ``note`` has seen it."""
+
+        def answered(reply: Reply) -> None:
+            if note is not None:
+                note(reply)
+            self.answer(reply)
+
+        if self.link is not None:
+            self.link.send(line + b"\r\n", answered)
+
+    def answer(self, reply: Reply) -> None:
+        """Gives the client a reply of the upstream. After 421 nothing can follow (RFC 5321 section 3.8)."""
+        if reply.code == 421:
+            self.finish_with(reply)
+        else:
+            self.client.write(reply.raw)
+
+    def say(self, reply: Reply) -> None:
+        """A reply of our own, in its turn behind those the upstream still owes."""
+        if self.link is not None and self.link.is_awaiting:
+            self.link.in_turn(lambda: self.answer(reply))
+        else:
+            self.answer(reply)
+
+    def refuse(self, refusal: Refusal, counts: bool = True) -> None:
+        self._errors += counts
+        if self._errors > MOST_ERRORS:
+            self.refuse_session(Refusal.TOO_MANY_ERRORS)
+        else:
+            self.say(for_refusal(refusal))
+
+    def refuse_session(self, refusal: Refusal) -> None:
+        logbook.session_refused(self.id, refusal)
+        self.finish_with(for_refusal(refusal))
+
+    def finish_with(self, reply: Reply) -> None:
+        if not self.is_over:
+            self.client.write(reply.raw)
+        self.finish(while_sending=reply.code != 221)
+
+    def finish(self, while_sending: bool = False) -> None:
+        self.is_over = True
+        if self.link is not None:
+            self.link.leave()
+        self.client.close(while_sending)
+
+    def incident(self, fault: Fault, detail: str = "") -> Reply:
+        self._faults += 1
+        incident = f"{self.id}.{self._faults}"
+        logbook.fault(incident, self.id, fault, detail)
+        return for_fault(fault, incident)
+
+    # What takes its time
+
+    def run(self, job: Coroutine[object, object, None]) -> None:
+        """Lets a job have the session; further commands wait until it is done."""
+        self._is_busy = True
+        self._job = asyncio.get_running_loop().create_task(self._guarded(job))
+
+    async def _guarded(self, job: Coroutine[object, object, None]) -> None:
+        try:
+            await job
+        except RelayFault as fault:
+            self.fail(self.incident(fault.fault, str(fault)))
+        except ConnectionResetError:
+            pass  # the client is gone
+        except Exception as error:
+            self._faults += 1
+            logbook.unexpected(f"{self.id}.{self._faults}", self.id, error)
+            self.fail(for_fault(Fault.INTERNAL, f"{self.id}.{self._faults}"))
+        finally:
+            self._job = None
+            self.release()
+
+    def fail(self, reply: Reply) -> None:
+        """A job could not do its work: its message, if there is one, is not sent."""
+        if self.phase is not None:
+            self.phase.fail(reply)
+        else:
+            self.say(reply)
+
+    def release(self) -> None:
+        """Goes on with what the client sent meanwhile."""
+        if self.phase is not None:
+            return
+        self._is_busy = False
+        if self.is_over:
+            if self.link is not None:
+                self.link.leave()
+            self._retire()
+            return
+        if self.around.is_stopping and not self.transaction.is_begun:
+            self.finish_with(self.incident(Fault.STOPPING))
+            return
+        self._await_command()
+        self.advance()
+
+    async def next_line(self) -> bytes:
+        """The client's next line, whatever it is, for a login. Raises ConnectionResetError."""
+        self._line_wanted = asyncio.get_running_loop().create_future()
+        wanted = self._line_wanted
+        self.advance()
+        return await wanted
+
+    def message_concluded(self, reply: Reply, digest: bytes) -> None:
+        """A message has its verdict: tells the client, or keeps it for when a client that is gone comes again."""
+        self.phase = None
+        self.transaction.reset()
+        self.messages += 1
+        logbook.message_passed(self.id, reply.code)
+        if self.is_over:
+            if reply.is_positive:
+                self.around.resends.remember(digest, reply)
+        else:
+            self._unheard = (digest, reply) if reply.is_positive else None
+            self.answer(reply)
+        if self._job is None:
+            self.release()
+
+    # What the upstream link tells
+
+    def upstream_answered(self, several: bool, begin: bool) -> None:
+        if begin:
+            if several:
+                self.client.cork()
+            return
+        if several:
+            self.client.uncork()
+        if not self._is_busy and (len(self.lines) or self._is_at_eof):
+            self.advance()
+
+    def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
+        if self.phase is not None:
+            self.phase.upstream_lost(fault, said)
+        elif self.is_logged_in and self.around.accounts is None and not self.is_over:
+            # No password is kept, so nobody could log in again: the client has to.
+            self.finish_with(said if said is not None and said.code == 421 else _GONE)
+
+    def upstream_full(self, is_full: bool) -> None:
+        self.client.hold_back("upstream", is_full)
+        if self.phase is not None:
+            self.phase.upstream_full(is_full)
+
+
+_GONE = compose(421, "4.4.2", "The mail server has closed the connection")
+_COMMANDS: dict[bytes, Callable[[Session, bytes], None]] = {
+    b"EHLO": Session._hello,
+    b"HELO": Session._hello,
+    b"STARTTLS": Session._starttls,
+    b"AUTH": Session._auth,
+    b"MAIL": Session._mail,
+    b"RCPT": Session._rcpt,
+    b"DATA": Session._data,
+    b"RSET": Session._reset,
+    b"NOOP": Session._noop,
+    b"VRFY": Session._passed_on,
+    b"EXPN": Session._passed_on,
+    b"HELP": Session._passed_on,
+    b"QUIT": Session._quit,
+}

@@ -1,0 +1,103 @@
+"""How a spooled message comes to its end: copies given up, the sender told, the ledger told, the files removed.
+
+Also fulfils what an administrator asks. Sends nothing itself. Raises SpoolFault where the disk fails; then the work
+is taken up again in the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from relay.copy_delivery import IN_DOUBT_WORDS, CopyDelivery
+from relay.spool_files import SpoolFault
+from relay.spool_notices import Notices, unreported
+from relay.spool_records import Credentials
+from relay.spool_requests import Request, Wish
+from relay.spool_states import CopyState, Event, EventKind, after
+from relay.spooled_message import SpooledMessage
+
+log = logging.getLogger("mailglass.spool")
+
+NO_LOGIN_WORDS = "not sent: the client's session has ended, and its login is not kept"
+DROPPED_WORDS = "dropped by an administrator"
+STOPPED_WORDS = "mailglass stopped before any copy was accepted; the client was told nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    delivery: CopyDelivery
+    notices: Notices
+
+    async def give_up(self, message: SpooledMessage) -> None:
+        """End the copies that are too old, or that nobody but a client long gone could send."""
+        header, now = message.header, self.delivery.clock()
+        standing = message.standing
+        if now >= self.delivery.schedule.expires_at(header.spooled_at):
+            numbers = standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
+            events = [Event(EventKind.EXPIRED, now, number) for number in numbers]
+        elif header.credentials is Credentials.CLIENT and not header.notification:
+            numbers = standing.with_state(CopyState.WAITING)
+            events = [
+                Event(EventKind.EXPIRED, now, number, standing.copies[number].reply or NO_LOGIN_WORDS)
+                for number in numbers
+            ]
+        else:
+            return
+        await self._note(message, events)
+
+    async def conclude(self, message: SpooledMessage) -> SpooledMessage | None:
+        """Report what failed for good and, when nothing waits any more, forget the message.
+
+        The notification that was spooled for it, if any.
+        """
+        notice = None
+        if unreported(message):
+            notice = await asyncio.to_thread(self.notices.report, message)
+        if not message.standing.is_final:
+            return notice
+        if message.header.notification and message.standing.with_state(CopyState.REFUSED, CopyState.EXPIRED):
+            log.warning("status notification not delivered: message=%s", message.header.id)
+        for number in sorted(message.unsettled):
+            await self.delivery.tell_ledger(message, number)
+        if not message.unsettled:
+            await asyncio.to_thread(self.delivery.spool.remove, message)
+            log.info("spooled message done: message=%s copies=%d", message.header.id, len(message.copies))
+        return notice
+
+    async def leave_to_client(self, message: SpooledMessage, words: str) -> None:
+        """Forget a message that nobody heard 250 for: its client has it, and will send it again or not.
+
+        A copy that was under way, or in doubt, stays so on record; the others are refused, for their last reply or
+        else for ``words``. Never raises: what is left on the disk is removed at the next start.
+        """
+        now = self.delivery.clock()
+        for number, copy in sorted(message.standing.copies.items()):
+            in_doubt = copy.state is CopyState.UNDER_WAY or copy.reply == IN_DOUBT_WORDS
+            kind = EventKind.IN_DOUBT if in_doubt else EventKind.REFUSED
+            message.standing = after(message.standing, Event(kind, now, number, copy.reply or words))
+            await self.delivery.tell_ledger(message, number)
+        try:
+            await asyncio.to_thread(self.delivery.spool.remove, message)
+        except SpoolFault as fault:
+            log.error("the spool cannot be written: errno=%s message=%s", fault.errno, message.header.id)
+
+    async def fulfil(self, request: Request) -> None:
+        """Try again now, or drop, one waiting copy or all of them; a request that fits nothing changes nothing."""
+        message = self.delivery.spool.messages.get(str(request.message))
+        if message is None:
+            return
+        numbers = message.standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
+        kind = EventKind.RELEASED if request.wish is Wish.RETRY else EventKind.DROPPED
+        words = "" if request.wish is Wish.RETRY else DROPPED_WORDS
+        chosen = [number for number in numbers if request.number in (0, number)]
+        await self._note(message, [Event(kind, self.delivery.clock(), number, words) for number in chosen])
+        log.info("spool %s: message=%s copies=%d", request.wish, request.message, len(chosen))
+
+    async def _note(self, message: SpooledMessage, events: list[Event]) -> None:
+        if not events:
+            return
+        await asyncio.to_thread(self.delivery.spool.record, message, *events)
+        for event in events:
+            await self.delivery.tell_ledger(message, event.number)

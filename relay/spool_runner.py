@@ -1,0 +1,152 @@
+"""The background task of the spool: retries what is due, reports what failed, forgets what is done.
+
+One session per upstream at a time, used for as many copies as the upstream likes. Copies that only their client's
+own login may send are not tried here: they are settled by a report, and the report waits for the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from relay.copy_delivery import CopyDelivery, loses_session, session_lost
+from relay.delivery import Accepted, Outcome, Refused
+from relay.failpoints import failpoint
+from relay.ports import Conversation
+from relay.replies import UpstreamFault, UpstreamRefusal
+from relay.spool_conclusion import STOPPED_WORDS, Conclusion
+from relay.spool_files import SpoolFault
+from relay.spool_records import Credentials
+from relay.spool_requests import take_requests
+from relay.spool_start import Found, load_spool
+from relay.spool_states import Event, EventKind
+from relay.spooled_message import SpooledMessage
+
+log = logging.getLogger("mailglass.spool")
+
+# How soon an administrator's request is seen, and how finely retries are timed.
+LOOK_SECONDS = 2.0
+
+OpenSession = Callable[[str], AbstractAsyncContextManager[Conversation]]
+
+
+@dataclass(slots=True)
+class SpoolRunner:
+    """``open_session`` opens one with the named upstream; entering it raises UpstreamFault or UpstreamRefusal."""
+
+    delivery: CopyDelivery
+    conclusion: Conclusion
+    open_session: OpenSession
+    look_seconds: float = LOOK_SECONDS
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self) -> Found:
+        """Load what an earlier process left. Call once, before anything is delivered. Raises SpoolFault."""
+        found = await asyncio.to_thread(load_spool, self.delivery.spool, self.delivery.hold_doubtful)
+        for message in found.waiting:
+            message.unsettled.update(message.copies)
+        for message in found.unaccepted:
+            await self.conclusion.leave_to_client(message, STOPPED_WORDS)
+            log.warning("message left to its client, who never heard 250: message=%s", message.header.id)
+        log.info("spool opened: waiting=%d set_aside=%d", len(found.waiting), len(found.set_aside))
+        return found
+
+    async def run(self) -> None:
+        """Until cancelled. When the disk fails, that is logged and the work taken up again later."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.run_once()
+            except SpoolFault as fault:
+                log.error("the spool cannot be written: errno=%s", fault.errno)
+            try:
+                async with asyncio.timeout(self.look_seconds):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    def wake(self) -> None:
+        """Something new is there."""
+        self._woken.set()
+
+    async def run_once(self) -> None:
+        """Everything that is due now. Raises SpoolFault."""
+        for request in await asyncio.to_thread(take_requests, self.delivery.spool.folder):
+            await self.conclusion.fulfil(request)
+        for message in self._unclaimed():
+            await self.conclusion.give_up(message)
+        for upstream in sorted({message.header.upstream for message in self._due()}):
+            await self._deliver_due(upstream)
+        for message in self._unclaimed():
+            await self.conclusion.conclude(message)
+
+    def _unclaimed(self) -> list[SpooledMessage]:
+        return [message for message in self.delivery.spool.messages.values() if not message.claimed]
+
+    def _due(self) -> list[SpooledMessage]:
+        now = self.delivery.clock()
+        return [
+            message
+            for message in self._unclaimed()
+            if message.header.credentials is not Credentials.CLIENT and message.standing.due(now)
+        ]
+
+    async def _deliver_due(self, upstream: str) -> None:
+        """Sessions one after the other while each of them gets something delivered."""
+        progress = True
+        while progress and (messages := [one for one in self._due() if one.header.upstream == upstream]):
+            failpoint("runner.before-session")
+            try:
+                async with self.open_session(upstream) as session:
+                    progress = await self._deliver_over(session, messages)
+            except UpstreamRefusal as refusal:
+                await self._put_off(messages, refusal.reply.text)
+            except UpstreamFault as fault:
+                await self._put_off(messages, f"the mail server could not be reached ({fault.fault})")
+
+    async def _deliver_over(self, session: Conversation, messages: list[SpooledMessage]) -> bool:
+        """Whether the session was lost after it had got something delivered: then another one is worth it."""
+        delivered = False
+        for message in messages:
+            outcomes = await self._deliver_message(session, message)
+            delivered = delivered or any(isinstance(outcome, Accepted) for outcome in outcomes.values())
+            if session_lost(outcomes):
+                if delivered:
+                    await self._release(message, outcomes)
+                return delivered
+        return False
+
+    async def _deliver_message(self, session: Conversation, message: SpooledMessage) -> dict[int, Outcome]:
+        """The outcomes; none when the disk failed for this message, which must not keep the others."""
+        message.claimed = True
+        try:
+            return await self.delivery.deliver(message, message.standing.due(self.delivery.clock()), session)
+        except SpoolFault as fault:
+            log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
+            return {}
+        finally:
+            message.claimed = False
+
+    async def _release(self, message: SpooledMessage, outcomes: dict[int, Outcome]) -> None:
+        """A copy that met a 421 was one too many for its session, not unwelcome: the next session may have it."""
+        too_many = [number for number, outcome in outcomes.items() if isinstance(outcome, Refused)][-1:]
+        now = self.delivery.clock()
+        events = [Event(EventKind.RELEASED, now, number) for number in too_many if loses_session(outcomes[number])]
+        await asyncio.to_thread(self.delivery.spool.record, message, *events)
+
+    async def _put_off(self, messages: list[SpooledMessage], why: str) -> None:
+        """No session could be had: every due copy counts that as a try."""
+        now = self.delivery.clock()
+        for message in messages:
+            events = []
+            for number in message.standing.due(now):
+                tries = message.standing.copies[number].tries + 1
+                chance = random.random()  # noqa: S311 - spreads retries; no secret
+                next_try = self.delivery.schedule.next_try(message.header.spooled_at, now, tries, chance)
+                if next_try is not None:  # else it is given up in the next round
+                    events.append(Event(EventKind.DEFERRED, now, number, why, next_try, tries=tries))
+            await asyncio.to_thread(self.delivery.spool.record, message, *events)

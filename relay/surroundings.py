@@ -1,0 +1,69 @@
+"""What one client session needs of the process around it, gathered once per listener by the wiring."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from config.settings import Limits
+from relay.dialing import Destination
+from relay.limits import Doorkeeper, Holding, LoginGuard
+from relay.pipeline import Pipeline
+from relay.ports import Accounts
+from relay.resends import Resends
+from relay.tls import ServerCertificate
+
+
+class RunningSession(Protocol):
+    def stop(self) -> None:
+        """Ends when nothing is under way; else after the message that is."""
+
+    def cut(self) -> None:
+        """Ends now: a message whose final dot was not sent is not delivered, any other is in doubt."""
+
+
+class RunningSessions(set[RunningSession]):
+    """Those that have a client, or a verdict to wait for."""
+
+    _empty: asyncio.Future[None] | None = None
+
+    def retire(self, session: RunningSession) -> None:
+        self.discard(session)
+        if not self and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def until_empty(self) -> None:
+        if self:
+            self._empty = asyncio.get_running_loop().create_future()
+            await self._empty
+
+
+@dataclass(slots=True)
+class Surroundings:
+    listener: str  # its name, on records and in the log
+    hostname: str
+    destination: Callable[[], Destination]  # the sandbox knows its port only when it runs
+    limits: Limits
+    doorkeeper: Doorkeeper
+    logins: LoginGuard
+    holding: Holding
+    resends: Resends
+    pipeline: Pipeline
+    certificate: ServerCertificate | None = None
+    is_implicit_tls: bool = False
+    is_exposed: bool = False  # listens beyond loopback: nothing goes without TLS and a login
+    accounts: Accounts | None = None  # login = "account": users of our own
+    session_prefix: str = ""
+    is_stopping: bool = False
+    sessions: RunningSessions = field(default_factory=RunningSessions)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def next_session_id(self) -> str:
+        return f"{self.session_prefix}{next(self._numbers)}"
+
+    @property
+    def must_log_in(self) -> bool:
+        return self.is_exposed or self.accounts is not None

@@ -1,0 +1,173 @@
+"""One open session with the upstream: bytes out, replies in, each given to whoever asked for it, in order.
+
+Knows nothing of the client. Every command is sent with a callback; exactly one reply comes back to it: the upstream's
+own, or, when the upstream is lost, slow or talks nonsense, one of ours that carries a fault. A late answer can thus
+never be taken for the answer to the next command: after a fault the connection is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from relay.capabilities import Capabilities
+from relay.deadline import Deadline
+from relay.replies import Fault, Reply, UpstreamFault
+from relay.reply_reader import Nonsense, ReplyReader
+
+OnReply = Callable[[Reply], None]
+
+
+class UpstreamOwner(Protocol):
+    """Who is told what happens beside the replies."""
+
+    def upstream_answered(self, several: bool, begin: bool) -> None:
+        """Before and after a batch of replies is handed out."""
+
+    def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
+        """The connection is gone while no reply was awaited; ``said`` is what the upstream said uninvited."""
+
+    def upstream_full(self, is_full: bool) -> None:
+        """Stop sending; go on sending."""
+
+    def incident(self, fault: Fault) -> Reply:
+        """Our own reply for a fault."""
+
+
+class UpstreamLink(asyncio.Protocol):
+    def __init__(self, transport: asyncio.Transport, owner: UpstreamOwner, reply_seconds: float) -> None:
+        self.capabilities = Capabilities()
+        self.reply_seconds = reply_seconds
+        self._transport = transport
+        self._owner = owner
+        self._reader = ReplyReader()
+        # Seconds None: no command of ours to the upstream, but a reply of the relay that has to keep its turn.
+        self._awaiting: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
+        self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
+        self._is_open = True
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    @property
+    def is_awaiting(self) -> bool:
+        return bool(self._awaiting)
+
+    def send(self, data: bytes, on_reply: OnReply, seconds: float | None = None) -> None:
+        """Sends one command (or the end of a message) that has one reply."""
+        self._awaiting.append((on_reply, seconds or self.reply_seconds))
+        if not self._is_open:
+            self._fail_pending(Fault.UPSTREAM_GONE)
+            return
+        self._deadline.set(seconds or self.reply_seconds)
+        self._transport.write(data)
+
+    def in_turn(self, act: Callable[[], None]) -> None:
+        """Does something when all replies awaited so far are in; at once when there are none."""
+        if self._awaiting:
+            self._awaiting.append((act, None))
+        else:
+            act()
+
+    async def ask(self, line: bytes, seconds: float | None = None) -> Reply:
+        """Sends one command line (without CR LF). Raises UpstreamFault when no answer of the upstream's comes."""
+        return await self.ask_raw(line + b"\r\n", seconds)
+
+    async def ask_raw(self, data: bytes, seconds: float | None = None) -> Reply:
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.send(data, lambda reply: None if answer.done() else answer.set_result(reply), seconds)
+        reply = await answer
+        if reply.fault is not None:
+            raise UpstreamFault(reply.fault)
+        return reply
+
+    def write(self, data: bytes) -> None:
+        """Sends what has no reply of its own: the content of a message."""
+        if self._is_open:
+            self._transport.write(data)
+
+    def leave(self) -> None:
+        """Says QUIT and closes; nothing is awaited any more."""
+        if self._is_open:
+            self._transport.write(b"QUIT\r\n")
+            self._is_open = False
+            self._awaiting.clear()
+            self._deadline.cancel()
+            self._transport.close()
+
+    def abandon(self) -> None:
+        """Drops the connection at once: a message whose final dot was not sent is not delivered (RFC 5321, 4.1.1.4)."""
+        self._is_open = False
+        self._awaiting.clear()
+        self._deadline.cancel()
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_open:
+            return
+        try:
+            replies = self._reader.feed(data)
+        except Nonsense:
+            self._lose(Fault.UPSTREAM_NONSENSE)
+            return
+        several = len(replies) > 1
+        self._owner.upstream_answered(several, begin=True)
+        for reply in replies:
+            if not self._awaiting:
+                self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
+                break
+            self._hand_out(reply)
+        self._owner.upstream_answered(several, begin=False)
+
+    def _hand_out(self, reply: Reply) -> None:
+        on_reply, _ = self._awaiting.popleft()
+        on_reply(reply)  # type: ignore[call-arg]
+        while self._awaiting and self._awaiting[0][1] is None:
+            self._awaiting.popleft()[0]()  # type: ignore[call-arg]
+        if self._awaiting:
+            self._deadline.set(self._awaiting[0][1] or self.reply_seconds)
+        else:
+            self._deadline.clear()
+
+    def eof_received(self) -> bool:
+        self._lose(Fault.UPSTREAM_GONE)
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lose(Fault.UPSTREAM_GONE)
+
+    def pause_writing(self) -> None:
+        self._deadline.set(self.reply_seconds)
+        self._owner.upstream_full(True)
+
+    def resume_writing(self) -> None:
+        if not self._awaiting:
+            self._deadline.clear()
+        self._owner.upstream_full(False)
+
+    def _too_slow(self) -> None:
+        self._lose(Fault.UPSTREAM_SLOW)
+
+    def _lose(self, fault: Fault, said: Reply | None = None) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._deadline.cancel()
+        self._transport.abort()
+        if self._awaiting:
+            self._owner.upstream_answered(True, begin=True)
+            self._fail_pending(fault)
+            self._owner.upstream_answered(True, begin=False)
+        else:
+            self._owner.upstream_lost(fault, said)
+
+    def _fail_pending(self, fault: Fault) -> None:
+        while self._awaiting:
+            callback, seconds = self._awaiting.popleft()
+            if seconds is None:
+                callback()  # type: ignore[call-arg]
+            else:
+                callback(self._owner.incident(fault))  # type: ignore[call-arg]

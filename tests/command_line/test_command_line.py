@@ -1,0 +1,216 @@
+"""What people type and what they see: exit statuses, plain lines instead of tracebacks, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from mailglass.app import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
+PRESENT = [name for name, (target, _) in COMMANDS.items() if find_spec(target.partition(":")[0])]
+
+
+@dataclass
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mailglass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Runs the command line in an installation of its own."""
+    (tmp_path / "relay.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: str = "") -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mailglass", *arguments])
+        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def test_help_names_every_command(mailglass: Callable[..., Outcome]) -> None:
+    shown = mailglass("--help")
+    assert shown.status == 0
+    assert [name for name in PRESENT if f"  {name} " not in shown.out] == []
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_every_command_explains_itself(mailglass: Callable[..., Outcome], name: str) -> None:
+    shown = mailglass(name, "--help")
+    assert shown.status == 0
+    assert "Usage:" in shown.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("nonsense",), id="no such command"),
+        pytest.param(("messages", "--nonsense"), id="no such option"),
+        pytest.param(("stop",), id="an argument is missing"),
+        pytest.param(("messages", "--limit", "many"), id="no number"),
+        pytest.param((), id="nothing asked"),
+    ],
+)
+def test_wrong_use_ends_with_status_2(mailglass: Callable[..., Outcome], arguments: tuple[str, ...]) -> None:
+    shown = mailglass(*arguments)
+    assert shown.status == 2
+    assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("command", [("check",), ("messages",), ("keys", "list"), ("user", "list")])
+def test_a_configuration_at_fault_ends_any_command_with_status_78(
+    mailglass: Callable[..., Outcome], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "relay.toml").write_text('[trackin]\nx = 1\n[limits]\nconnections = "many"\n')
+    shown = mailglass(*command)
+    assert shown.status == 78
+    assert "relay.toml has 2 faults:" in shown.err
+    assert "trackin: unknown section; did you mean tracking?" in shown.err
+    assert 'limits.connections: "many" must be a whole number' in shown.err
+
+
+def test_a_missing_configuration_is_at_fault_too(mailglass: Callable[..., Outcome]) -> None:
+    shown = mailglass("check", "--config", "elsewhere.toml")
+    assert shown.status == 78
+    assert "elsewhere.toml: No such file or directory" in shown.err
+
+
+def test_check_tells_programs_every_fault(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('[log]\nlevel = "loud"\n')
+    shown = mailglass("check", "--json")
+    assert shown.status == 78
+    assert [fault["where"] for fault in json.loads(shown.out)["faults"]] == ["log.level"]
+
+
+def test_check_is_content_with_an_empty_file(mailglass: Callable[..., Outcome]) -> None:
+    assert mailglass("check") == Outcome(0, "relay.toml is fine.\n", "")
+
+
+def test_check_online_says_which_part_of_the_world_is_missing(
+    mailglass: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "relay.toml").write_text(
+        '[tracking]\npublic_url = "http://127.0.0.1:1"\n[upstream.default]\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    shown = mailglass("check", "--online", "--json")
+    found = {finding["what"]: finding["fine"] for finding in json.loads(shown.out)["findings"]}
+    assert found == {"keys": True, "ledger": True, "pixel": False, "upstream default": False}
+    assert shown.status == 1
+
+
+def test_keys_that_others_may_read_are_a_fault_of_configuration(
+    mailglass: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    assert mailglass("keys", "list").status == 0
+    (tmp_path / "var" / "keys" / "1.key").chmod(0o644)
+    for command in (("keys", "list"), ("keys", "rotate"), ("check",)):
+        shown = mailglass(*command)
+        assert shown.status == 78
+        assert "chmod 0600" in shown.err
+
+
+def test_a_rotated_key_signs_and_the_old_one_stays(mailglass: Callable[..., Outcome]) -> None:
+    assert "Key 2 signs from now on" in mailglass("keys", "rotate").out
+    keys = json.loads(mailglass("keys", "list", "--json").out)
+    assert [(key["id"], key["signs"]) for key in keys] == [(1, False), (2, True)]
+
+
+def test_an_account_is_added_listed_given_another_password_and_removed(mailglass: Callable[..., Outcome]) -> None:
+    added = mailglass("user", "add", "ann", "--admin", "--address", "Ann@example.com", "--password-stdin", stdin="s3\n")
+    assert added.status == 0
+    assert "s3" not in added.out
+    (account,) = json.loads(mailglass("user", "list", "--json").out)
+    assert (account["name"], account["admin"], account["addresses"]) == ("ann", True, ["ann@example.com"])
+    assert mailglass("user", "passwd", "ann", "--password-stdin", stdin="other\n").status == 0
+    assert mailglass("user", "remove", "ann").status == 0
+    assert json.loads(mailglass("user", "list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "told"),
+    [
+        pytest.param(("user", "add", "ann", "--password-stdin"), "s\n", "already", id="the name is taken"),
+        pytest.param(("user", "add", "bob", "--password-stdin"), "\n", "empty", id="no password"),
+        pytest.param(("user", "add", "b\tb", "--password-stdin"), "s\n", "control", id="a name nobody can type"),
+        pytest.param(("user", "passwd", "bob", "--password-stdin"), "s\n", "no account bob", id="no such account"),
+        pytest.param(("user", "remove", "bob"), "", "no account bob", id="nothing to remove"),
+        pytest.param(("token", "create", "--user", "bob"), "", "no account bob", id="a token for nobody"),
+        pytest.param(("token", "revoke", "7"), "", "no token 7", id="no such token"),
+        pytest.param(("stop", "01ARZ3NDEKTSV4RRFFQ69G5FAV"), "", "knows no message", id="no such message"),
+        pytest.param(("stop", "everything"), "", "no message id", id="not an id at all"),
+        pytest.param(("export", "--since", "yesterday"), "", "no time", id="not a time"),
+    ],
+)
+def test_what_cannot_be_done_is_one_plain_line_and_status_1(
+    mailglass: Callable[..., Outcome], arguments: tuple[str, ...], stdin: str, told: str
+) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    shown = mailglass(*arguments, stdin=stdin)
+    assert shown.status == 1
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_token_is_printed_once_and_can_be_revoked(mailglass: Callable[..., Outcome]) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    token = mailglass("token", "create", "--user", "ann", "--label", "backup").out.strip()
+    listed = mailglass("token", "list", "--json").out
+    assert len(token) > 40
+    assert token not in listed
+    (row,) = json.loads(listed)
+    assert (row["label"], row["revoked_at"]) == ("backup", None)
+    assert mailglass("token", "revoke", str(row["id"])).status == 0
+    assert json.loads(mailglass("token", "list", "--json").out)[0]["revoked_at"] is not None
+
+
+def test_lists_of_an_empty_ledger_are_empty_lists(mailglass: Callable[..., Outcome]) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    for command in (("messages", "--json"), ("hits", "--json"), ("export", "--format", "json")):
+        assert json.loads(mailglass(*command).out) == []
+    assert mailglass("export").out.startswith("id,at,kind,class,")
+
+
+def test_send_test_says_that_nothing_listens(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('[[listener]]\nbind = "127.0.0.1:1"\n')
+    shown = mailglass("send-test", "--to", "ann@example.com")
+    assert shown.status == 1
+    assert "nothing listens at 127.0.0.1:1" in shown.err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("rewrite", "--help"), ("keys", "list")])
+def test_the_quick_commands_start_without_web_server_and_database(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text("")
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'aiohttp', 'sqlalchemy', 'aiosmtpd'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        "from mailglass.app import main\n"
+        f"sys.argv = ['mailglass', *{arguments!r}]\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert ended.stderr.splitlines()[-1] == "[]", ended.stderr

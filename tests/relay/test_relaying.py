@@ -1,0 +1,62 @@
+"""The relay between a client and an upstream that behaves: what comes through, and how it comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.relay.running_relay import RunningRelay
+from tests.relay.upstream_servers import Behaves
+
+PLAIN = b"Subject: x\r\n\r\nHello\r\n"
+ASKING = b"Subject: x\r\nX-Track: all\r\n\r\n<p>Hello</p>\r\n"
+
+
+async def test_a_message_without_opt_in_arrives_with_the_same_octets(relay: RunningRelay, upstream: Behaves) -> None:
+    client = await relay.session()
+    reply = await client.submit(b"Subject: x\r\n\r\n..dot\r\n\xff\xfe\r\n" + b"y" * 5000 + b"\r\n")
+    assert reply == b"250 2.0.0 Ok: queued as 4F1\r\n"
+    (delivered,) = upstream.delivered
+    assert delivered.content == b"Subject: x\r\n\r\n..dot\r\n\xff\xfe\r\n" + b"y" * 5000 + b"\r\n"
+    assert delivered.mail == b"MAIL FROM:<a@example.com>"
+    assert delivered.recipients == [b"RCPT TO:<b@example.net>"]
+
+
+async def test_an_opted_in_message_is_rewritten_recorded_and_says_so(relay: RunningRelay, upstream: Behaves) -> None:
+    client = await relay.session()
+    reply = await client.submit(ASKING)
+    record = relay.records.only
+    assert reply == f"250 2.0.0 Ok: queued as 4F1 [mailglass {record.id}: opens, 1 of 1 links]\r\n".encode()
+    assert upstream.delivered[0].content == b"Subject: x\r\n\r\n<p>Hello</p>\r\n<tracked>\r\n"
+    assert (record.subject, record.opens, record.links, record.recipients) == ("x", True, True, ("b@example.net",))
+
+
+async def test_control_headers_that_ask_for_nothing_are_cut_and_the_rest_streams(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    client = await relay.session()
+    assert await client.submit(b"X-Track: none\r\nSubject: x\r\n\r\nHello\r\n") == b"250 2.0.0 Ok: queued as 4F1\r\n"
+    assert upstream.delivered[0].content == b"Subject: x\r\n\r\nHello\r\n"
+    assert not relay.records.kept
+
+
+@pytest.mark.parametrize("content", [PLAIN, ASKING], ids=["streamed", "held"])
+async def test_several_recipients_and_several_messages_in_one_session(
+    relay: RunningRelay, upstream: Behaves, content: bytes
+) -> None:
+    client = await relay.session()
+    assert (await client.submit(content, b"b@example.net", b"c@example.net")).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert (await client.submit(PLAIN)).startswith(b"250 2.0.0 Ok: queued as 4F2\r\n")
+    assert await client.ask(b"QUIT") == b"221 2.0.0 Upstream says bye\r\n"
+    assert [len(one.recipients) for one in upstream.delivered] == [2, 1]
+
+
+async def test_a_pipelined_batch_is_answered_in_order(relay: RunningRelay, upstream: Behaves) -> None:
+    client = await relay.session()
+    await client.send(
+        b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nNONSENSE\r\nRCPT TO:<c@example.net>\r\nDATA\r\n"
+    )
+    codes = [(await client.reply())[:3] for _ in range(5)]
+    assert codes == [b"250", b"250", b"500", b"250", b"354"]
+    await client.send(PLAIN + b".\r\nNOOP\r\n")
+    assert (await client.reply()).startswith(b"250 2.0.0 Ok: queued")
+    assert (await client.reply()) == b"250 2.0.0 Upstream idles\r\n"

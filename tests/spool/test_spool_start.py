@@ -1,0 +1,174 @@
+"""What a spool makes of its folder at start: damage is set aside, the rest is delivered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.spool import Spool
+from relay.spool_start import Found, load_spool
+from relay.spool_states import CopyState, Event, EventKind
+from tests.spool.messages import AT, ID, PLAIN, copies, header, other_id, put, rendered
+
+OURS = (Event(EventKind.OURS, AT), Event(EventKind.DELIVERED, AT, 1, "250 Ok"))
+
+
+def reopened(folder: Path, hold_doubtful: bool = False) -> tuple[Spool, Found]:
+    spool = Spool(folder)
+    return spool, load_spool(spool, hold_doubtful)
+
+
+def accepted_message(folder: Path) -> Path:
+    """A message whose first copy was accepted, on disk, with nobody holding the spool."""
+    spool = put(folder)
+    message = spool.messages[str(ID)]
+    spool.record(message, *OURS)
+    spool.close()
+    return message.path
+
+
+def test_a_message_nobody_had_accepted_is_left_to_its_client(tmp_path: Path) -> None:
+    put(tmp_path).close()
+    spool, found = reopened(tmp_path)
+    assert [message.header.id for message in found.unaccepted] == [ID]
+    assert spool.messages == {}
+    assert set(os.listdir(tmp_path)) == {"lock"}
+
+
+def test_a_message_with_an_accepted_copy_waits_for_its_others(tmp_path: Path) -> None:
+    accepted_message(tmp_path)
+    spool, _ = reopened(tmp_path)
+    assert spool.messages[str(ID)].standing.due(AT) == [2, 3]
+
+
+@pytest.mark.parametrize(("hold", "state"), [(False, CopyState.WAITING), (True, CopyState.IN_DOUBT)])
+def test_a_copy_that_was_under_way_is_sent_again_or_held_as_configured(
+    tmp_path: Path, hold: bool, state: CopyState
+) -> None:
+    spool = put(tmp_path)
+    message = spool.messages[str(ID)]
+    spool.record(message, *OURS, Event(EventKind.UNDER_WAY, AT, 2))
+    spool.close()
+    again, _ = reopened(tmp_path, hold)
+    assert again.messages[str(ID)].standing.copies[2].state is state
+
+
+def test_every_truncation_of_a_message_file_is_set_aside_while_others_are_delivered(tmp_path: Path) -> None:
+    whole = accepted_message(tmp_path / "model")
+    raw = whole.read_bytes()
+    journal = whole.with_suffix(".log").read_bytes()
+    assert 1500 < len(raw) < 6000
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    good = other_id(0)
+    spool = Spool(folder)
+    spool.record(spool.write(header(good), PLAIN, copies(2), rendered), *OURS)
+    spool.close()
+    for length in range(len(raw)):
+        name = f"{other_id(length + 1)}.mail"
+        # The id in the name is that of the header, so that nothing but the truncation is wrong.
+        (folder / f"{ID}.mail").write_bytes(raw[:length])
+        (folder / f"{ID}.log").write_bytes(journal)
+        again, found = reopened(folder)
+        assert found.set_aside == [f"{ID}.mail", f"{ID}.log"], name
+        assert list(again.messages) == [str(good)]
+        again.close()
+        for left in (folder / "quarantine").iterdir():
+            left.unlink()
+
+
+def test_every_flipped_octet_of_a_message_file_is_noticed(tmp_path: Path) -> None:
+    path = accepted_message(tmp_path)
+    raw = path.read_bytes()
+    for place in range(0, len(raw), 7):
+        damaged = bytearray(raw)
+        damaged[place] ^= 0x20
+        path.write_bytes(damaged)
+        spool, found = reopened(tmp_path)
+        spool.close()
+        assert f"{ID}.mail" in found.set_aside, place
+        os.rename(tmp_path / "quarantine" / f"{ID}.mail", path)
+        os.rename(tmp_path / "quarantine" / f"{ID}.log", path.with_suffix(".log"))
+
+
+def test_no_truncation_of_a_journal_loses_a_copy(tmp_path: Path) -> None:
+    path = accepted_message(tmp_path)
+    journal = path.with_suffix(".log")
+    raw = journal.read_bytes()
+    for length in range(len(raw)):
+        journal.write_bytes(raw[:length])
+        spool, found = reopened(tmp_path)
+        spool.close()
+        if found.waiting:
+            assert {2, 3} <= set(found.waiting[0].standing.due(AT))
+        elif found.set_aside:
+            for name in found.set_aside:
+                os.rename(tmp_path / "quarantine" / name, tmp_path / name)
+        else:  # cut exactly before the first event: as if nothing had been accepted
+            assert found.unaccepted
+            accepted_message(tmp_path)
+            raw_again = journal.read_bytes()
+            assert len(raw_again) == len(raw)
+
+
+FOREIGN = [
+    ("notes.txt", b"hello", "no name of ours"),
+    ("0.mail", b"", "no id in its name"),
+    (f"{other_id(5)}.mail", b"", "empty: a file system that lost its data after the rename"),
+    (f"{other_id(6)}.mail", b"From nobody\n", "an mbox that strayed in"),
+    (f"{other_id(7)}.log", b"", "a journal that is no journal"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "why"), FOREIGN)
+def test_foreign_files_are_set_aside_and_named_in_the_log(
+    tmp_path: Path, name: str, content: bytes, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    accepted_message(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    spool, found = reopened(tmp_path)
+    assert found.set_aside == [name], why
+    assert (tmp_path / "quarantine" / name).read_bytes() == content
+    assert list(spool.messages) == [str(ID)]
+    assert name in caplog.text
+
+
+def test_a_message_without_its_journal_is_set_aside(tmp_path: Path) -> None:
+    accepted_message(tmp_path).with_suffix(".log").unlink()
+    _, found = reopened(tmp_path)
+    assert found.set_aside == [f"{ID}.mail"]
+
+
+def test_a_file_with_another_messages_name_is_set_aside(tmp_path: Path) -> None:
+    path = accepted_message(tmp_path)
+    os.rename(path, tmp_path / f"{other_id(9)}.mail")
+    os.rename(path.with_suffix(".log"), tmp_path / f"{other_id(9)}.log")
+    _, found = reopened(tmp_path)
+    assert found.set_aside == [f"{other_id(9)}.mail", f"{other_id(9)}.log"]
+
+
+def test_octets_behind_the_end_are_damage(tmp_path: Path) -> None:
+    path = accepted_message(tmp_path)
+    path.write_bytes(path.read_bytes() + b"x")
+    _, found = reopened(tmp_path)
+    assert f"{ID}.mail" in found.set_aside
+
+
+def test_unfinished_files_and_journals_of_finished_messages_are_removed(tmp_path: Path) -> None:
+    path = accepted_message(tmp_path)
+    journal = path.with_suffix(".log").read_bytes()
+    path.unlink()
+    (tmp_path / f".{other_id(3)}.mail.new").write_bytes(b"half a")
+    assert journal
+    _, found = reopened(tmp_path)
+    assert found.set_aside == []
+    assert set(os.listdir(tmp_path)) == {"lock"}
+
+
+def test_two_files_of_one_name_can_both_be_set_aside(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        (tmp_path / "stray").write_bytes(content)
+        reopened(tmp_path)[0].close()
+    assert {path.read_bytes() for path in (tmp_path / "quarantine").iterdir()} == {b"one", b"two"}

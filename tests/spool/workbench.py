@@ -1,0 +1,137 @@
+"""The spool's parts joined to one scripted upstream, with real files, real sockets and a clock set by the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ledger.message_id import MessageId
+from ledger.records import MessageRecord, State
+from relay.copy_delivery import CopyDelivery
+from relay.dialing import Destination
+from relay.individual import IndividualDelivery, PreparedCopies
+from relay.ports import Addressee, Conversation, Envelope
+from relay.replies import Reply
+from relay.retry import RetrySchedule
+from relay.rewriting.plan import Wanted
+from relay.spool import Spool
+from relay.spool_conclusion import Conclusion
+from relay.spool_notices import Notices
+from relay.spool_runner import SpoolRunner
+from relay.spool_session import spool_session
+from tests.spool.messages import AT, ID, PLAIN, rendered
+from tests.spool.scripted_upstream import ScriptedUpstream
+
+RECIPIENTS = ("r1@example.net", "r2@example.net", "r3@example.net")
+
+
+@dataclass
+class Clock:
+    now: datetime = AT
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, span: timedelta) -> None:
+        self.now += span
+
+
+@dataclass
+class Book:
+    """A ledger in memory: what it was told last. ``is_gone``: it cannot be had."""
+
+    records: dict[str, MessageRecord] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    replies: dict[int, str] = field(default_factory=dict)
+    is_gone: bool = False
+
+    async def register(self, record: MessageRecord) -> None:
+        if self.is_gone:
+            raise OSError("the ledger is gone")
+        self.records[str(record.id)] = record
+
+    async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
+        raise AssertionError("a message of individual copies is settled by its copies")
+
+    async def settle_copy(
+        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    ) -> None:
+        if self.is_gone:
+            raise OSError("the ledger is gone")
+        self.states[number] = state
+        self.replies[number] = reply
+
+
+@dataclass
+class SamePreparation:
+    """Every message is rendered as the tests' message is."""
+
+    untracked: frozenset[str] = frozenset()
+
+    async def prepare(self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies:
+        record = MessageRecord(message_id, AT, envelope.sender, envelope.recipients, header_id="<plans@example.org>")
+        return PreparedCopies(PLAIN, rendered, record, "opens, 1 of 1 links")
+
+    async def may_be_tracked(self, addresses: Sequence[str]) -> Sequence[bool]:
+        return [address not in self.untracked for address in addresses]
+
+
+@dataclass
+class Workbench:
+    upstream: ScriptedUpstream
+    spool: Spool
+    clock: Clock
+    book: Book
+    runner: SpoolRunner
+    individual: IndividualDelivery
+    answers: list[Reply] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def client_session(self) -> AsyncIterator[Conversation]:
+        """An upstream session that belongs to a client, who is there to be answered."""
+        async with self.runner.open_session("default") as session:
+            session.answer = lambda reply: self.answers.append(reply) or True  # type: ignore[method-assign,func-returns-value]
+            yield session
+
+    async def submit(
+        self, session: Conversation, recipients: Sequence[str] = RECIPIENTS, login: str = "", message_id: MessageId = ID
+    ) -> Reply:
+        return await self.individual.submit(message_id, envelope(recipients, login), PLAIN, Wanted(), session)
+
+    def folder(self) -> list[str]:
+        return sorted(path.name for path in self.spool.folder.iterdir() if path.name != "lock")
+
+    async def later(self, span: timedelta) -> None:
+        self.clock.pass_by(span)
+        await self.runner.run_once()
+
+
+def envelope(recipients: Sequence[str], login: str = "", mail: bytes = b"MAIL FROM:<ann@example.org>") -> Envelope:
+    addressees = tuple(Addressee(f"RCPT TO:<{address}>".encode(), address) for address in recipients)
+    return Envelope(mail, "ann@example.org", addressees, login, "listener", "")
+
+
+def workbench(
+    folder: Path, upstream: ScriptedUpstream, *, has_account: bool = False, hold_doubtful: bool = False
+) -> Workbench:
+    spool, clock, book = Spool(folder), Clock(), Book()
+    schedule = RetrySchedule(timedelta(minutes=5), timedelta(days=2))
+    delivery = CopyDelivery(spool, book, schedule, clock, hold_doubtful)
+    conclusion = Conclusion(delivery, Notices(spool, clock, "relay.example.org", lambda name: "mx.example.net"))
+
+    def open_session(name: str):  # type: ignore[no-untyped-def]
+        destination = Destination("127.0.0.1", upstream.port, "none", None, 5, 5)
+        return spool_session(lambda: destination, "relay.example.org", 5)
+
+    runner = SpoolRunner(delivery, conclusion, open_session, look_seconds=0.05)
+    individual = IndividualDelivery(
+        "default", has_account, delivery, conclusion, book, SamePreparation(), clock, runner.wake
+    )
+    return Workbench(upstream, spool, clock, book, runner, individual)
+
+
+def with_preparation(bench: Workbench, preparation: SamePreparation) -> Workbench:
+    return replace(bench, individual=replace(bench.individual, preparer=preparation))
