@@ -50,7 +50,7 @@ class MessagePhase:
         self.outlet = Outlet(link, is_open, limits.upstream_final.total_seconds(), session.client.hold_back)
         self.is_reading = True
         self._how = _How.HEADER
-        self._head = b""
+        self._head = bytearray()
         self._verdict: Reply | None = None  # known before the client has finished
         self._held: Held | None = None
         self._wanted = Wanted()
@@ -94,11 +94,13 @@ class MessagePhase:
 
     def _pass(self, content: bytes, ended: bool) -> None:
         if self._how is _How.HEADER:
-            self._head = self._head + content if self._head else content
-            end = _end_of_header(self._head)
+            searched = max(0, len(self._head) - 3)
+            self._head += content
+            end = _end_of_header(self._head, searched)
             if end < 0 and not ended and len(self._head) < LONGEST_HEADER:
                 return
-            content, self._head = self._decide(self._head, end, ended), b""
+            content = self._decide(bytes(self._head), end, ended)
+            self._head.clear()
         match self._how:
             case _How.STREAM if ended:
                 self._finish_stream(content)
@@ -117,10 +119,10 @@ class MessagePhase:
     def _decide(self, content: bytes, end: int, ended: bool) -> bytes:
         """Sets how the message goes on; gives what is to go on of what was read so far."""
         self._how = _How.STREAM
-        if end < 0:
-            if not ended:
-                return content
+        if end < 0 and ended:
             end = len(content)
+        if not 0 <= end <= LONGEST_HEADER:
+            return content
         head = content[:end]
         lowered = head.lower()
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
@@ -301,9 +303,9 @@ class MessagePhase:
             self._session.client.deadline.set(self._idle_seconds)
 
 
-def _end_of_header(content: bytes) -> int:
-    """Where the body begins, after the blank line; -1 when there is none yet."""
+def _end_of_header(content: bytes | bytearray, start: int) -> int:
+    """Where the body begins, after the blank line; -1 when there is none at or after ``start``."""
     if content.startswith(b"\r\n"):
         return 2
-    end = content.find(b"\r\n\r\n")
+    end = content.find(b"\r\n\r\n", start)
     return end + 4 if end >= 0 else -1
