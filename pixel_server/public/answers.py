@@ -15,8 +15,9 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 _TEXT = "text/plain; charset=utf-8"
-# The destination was checked when the link was made; what is no plain ASCII http(s) URL never becomes a header.
-_LOCATION = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+# The destination was checked when the link was made (it may hold blanks, as written in the mail); what is no http(s)
+# URL in printable ASCII never becomes a header.
+_LOCATION = re.compile(r"https?://[ -~]+", re.ASCII | re.IGNORECASE)
 _PHRASES = {200: "OK", 302: "Found", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
 
 
