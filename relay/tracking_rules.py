@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from config.settings import Listener, Settings
 from config.units import parse_duration
 from relay.pipeline import TrackingRules
+from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Wanted
 
 
@@ -21,6 +23,13 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         identity=tracking.identity,
         never_recipients=tracking.never_recipients,
     )
+
+
+def decider(settings: Settings, listener: Listener) -> Callable[[bytes], Wanted]:
+    """From a header block to what is wanted on this listener, under the installation's ceiling."""
+    tracking = settings.tracking
+    policy = OptInPolicy(listener.default, tracking.dialects, tracking.subject_tag)
+    return lambda header: under_ceiling(decide(header, policy), tracking.identity)
 
 
 def plan_for(settings: Settings, wanted: Wanted) -> Plan:
