@@ -20,6 +20,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         always_decide=listener.default != "none" or bool(tracking.subject_tag) or bool(tracking.dialects),
         records_untracked=tracking.record_untracked,
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",
+        max_octets=tracking.max_size,
         identity=tracking.identity,
         never_recipients=tracking.never_recipients,
     )
