@@ -19,6 +19,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         records_untracked=tracking.record_untracked,
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",
         identity=tracking.identity,
+        aggregate_minimum=tracking.aggregate_minimum,
         never_recipients=tracking.never_recipients,
     )
 
