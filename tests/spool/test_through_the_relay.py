@@ -33,12 +33,12 @@ class CopyKeeping(MemoryRecords):
 
     copies: dict[int, tuple[State, str]] = field(default_factory=dict)
 
-    async def settle_copy(
-        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    async def settle(  # type: ignore[override]
+        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int | None = None
     ) -> None:
-        await self._trouble()
-        self.copies[number] = state, reply
-        self.settled.set()
+        await super().settle(message, state, reply, accepted_at)
+        if copy is not None:
+            self.copies[copy] = state, reply
 
 
 @dataclass
