@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
 from relay import logbook
+from relay.client_conversation import ClientConversation
 from relay.data_reader import DataReader, Taken, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
@@ -20,7 +21,7 @@ from relay.limits import network_of
 from relay.outlet import Outlet
 from relay.pipeline import Delivery
 from relay.ports import Envelope
-from relay.replies import Fault, Refusal, Reply, for_refusal
+from relay.replies import Fault, Refusal, RelayFault, Reply, for_refusal
 from relay.resends import digest_of
 from relay.rewriting.plan import Wanted
 from relay.upstream import UpstreamLink
@@ -204,12 +205,32 @@ class MessagePhase:
         raw = unstuffed(held.read())
         held.discard()
         pipeline = self._session.around.pipeline
-        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible=not self.outlet.is_open)
+        is_divisible = self._session.around.copies is not None and not self.outlet.is_open
+        if is_divisible and await self._delivered_apart(raw):
+            return
+        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible)
         failpoint("relay.registered")
         if delivery.refusal is not None:
             self.fail(self._session.incident(delivery.refusal))
             return
         await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+
+    async def _delivered_apart(self, raw: bytes) -> bool:
+        """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
+        copies, envelope = self._session.around.copies, self._envelope()
+        if copies is None or not self._wanted.individually or len(envelope.addressees) < 2:
+            return False
+        prepared = await self._session.around.pipeline.divide(envelope, raw, self._wanted)
+        if prepared is None:
+            return False
+        conversation = ClientConversation(self._session, self._link, self._conclude)
+        try:
+            reply = await copies.submit(envelope, raw, prepared, conversation)
+        except RelayFault as fault:
+            reply = self._session.incident(fault.fault, str(fault))
+        if not conversation.is_answered:
+            self._conclude(reply)
+        return True
 
     async def _send(self, content: bytes) -> Reply:
         verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
