@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.consent_schema import silence
 from ledger.message_id import MessageId
 from ledger.recording import UNKNOWN, RecordingState
+from ledger.records import State
 from ledger.schema import copy, link, message, session
 
 # A sender's networks are looked for among this many of their latest messages.
@@ -38,6 +39,8 @@ async def recording(
                 message.c.login,
                 message.c.sender,
                 func.coalesce(copy_accepted, message.c.accepted_at).label("accepted_at"),
+                message.c.submitted_at,
+                message.c.state,
                 message.c.stopped_at,
                 message.c.record_until,
                 links.label("tracked_links"),
@@ -49,7 +52,10 @@ async def recording(
     networks = await _own_networks(connection, row.login, row.sender, now, own_window)
     withdrawn = select(silence.c.kind).where(silence.c.message_seq == row.seq, silence.c.copy == copy_number)
     silent = frozenset((await connection.execute(withdrawn)).scalars())
-    return RecordingState(True, row.accepted_at, row.stopped_at, row.record_until, row.tracked_links, networks, silent)
+    awaited = row.submitted_at if row.accepted_at is None and row.state == State.QUEUED.value else None
+    return RecordingState(
+        True, row.accepted_at, awaited, row.stopped_at, row.record_until, row.tracked_links, networks, silent
+    )
 
 
 async def _own_networks(

@@ -200,8 +200,8 @@ class Ingest:
         if not self._journal.is_empty:
             await self._in_thread(self._journal.rotate)
         for path in await self._in_thread(left_behind, self._folder):
-            values = iter(await self._in_thread(list, read_journal(path)))
-            while chunk := list(islice(values, REPLAY_CHUNK)):
+            values = read_journal(path)
+            while chunk := await self._in_thread(lambda values=values: list(islice(values, REPLAY_CHUNK))):
                 hits = [value for value in chunk if isinstance(value, Hit)]
                 self.counters.replayed += await self._ledger.add_hits(hits, again=True)
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])

@@ -6,6 +6,7 @@ the token in the path is all it needs. No cookie, no script.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -20,10 +21,11 @@ from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
 from ledger.recipients import RecipientView, erase_for_recipient, recipient_view, silence_for_recipient
 from ledger.tokens import KeyRing, Purpose, Target, verify
-from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, TOO_LARGE, Answer
+from pixel_server.public.answers import BAD_REQUEST, NOT_ALLOWED, NOT_FOUND, TOO_LARGE, Answer
 from pixel_server.public.recipient_words import WORDS, Words
 
 log = logging.getLogger("mailglass.public")
+BODY_SECONDS = 15.0  # for two words; a connection that gives them one by one is not kept open
 Outcome = Literal["", "stopped", "erased", "failed"]
 
 _STYLE = """
@@ -68,9 +70,12 @@ class RecipientPage:
         outcome: Outcome = ""
         if request.method == "POST":
             try:
-                wish = (await request.post()).get("do")
-            except (web.HTTPRequestEntityTooLarge, ValueError):
+                async with asyncio.timeout(BODY_SECONDS):
+                    wish = (await request.post()).get("do")
+            except web.HTTPRequestEntityTooLarge:
                 return TOO_LARGE
+            except (TimeoutError, ValueError, LookupError):  # LookupError: a charset that is none
+                return BAD_REQUEST
             outcome = await self._act(target, wish)
         words = WORDS[_language(request)]
         page = _page(words, await self._view(target), outcome, self._settings.privacy.keep_hits.days)
