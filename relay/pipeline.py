@@ -20,8 +20,10 @@ from ledger.urls import TrackingUrls
 from relay import logbook
 from relay.header_facts import header_facts
 from relay.ports import Consents, Envelope, Records
+from relay.prepared_copies import PreparedCopies
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
+from relay.rewriting.rewrite import prepare, render
 
 LEDGER_SECONDS = 2.0  # the contract: a message waits at most so long for the ledger
 
@@ -103,6 +105,42 @@ class Pipeline:
             self, message_id, None, _content(raw, wanted, unavailable), _note(message_id, wanted, unavailable)
         )
 
+    async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
+        """What one copy for each recipient is made of. None when the message is to go out in one piece: nobody may
+        be tracked apart, or nothing can be tracked; ``begin`` then says why."""
+        plan = self._rules.plan_for(wanted)
+        allowed = await self._allowed(envelope) if self._rules.identity == "individual" else ()
+        if not any(allowed):
+            return None
+        message_id = self._mint_id()
+        urls = self._urls(message_id)
+        outcome = await self._rewriter.rewrite(raw, plan, urls)
+        if isinstance(outcome, Unchanged):
+            return None
+        copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        if isinstance(copies, Unchanged):
+            return None
+        return PreparedCopies(
+            message_id,
+            _content(raw, wanted, Unchanged(Reason.NO_CONSENT)),
+            lambda number: render(copies, urls, number).raw,
+            allowed,
+            self._record(message_id, envelope, raw, wanted, outcome),
+            _note(message_id, wanted, outcome),
+        )
+
+    async def _allowed(self, envelope: Envelope) -> tuple[bool, ...]:
+        """For each recipient, whether settings and consent allow tracking; nobody when that cannot be told."""
+        never = self._rules.never_recipients
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                return tuple([
+                    not is_excluded(address, never) and await self._consents.refusal((address,)) is None
+                    for address in envelope.recipients
+                ])  # fmt: skip
+        except OSError:
+            return ()
+
     def begin_untracked(self, envelope: Envelope, header: bytes) -> Delivery:
         """A message that nobody asked to track, for an installation that lists those too."""
         message_id = self._mint_id()
@@ -134,7 +172,7 @@ class Pipeline:
             return Reason.NOT_REQUESTED
         if any(is_excluded(address, self._rules.never_recipients) for address in envelope.recipients):
             return Reason.EXCLUDED_RECIPIENT
-        if wanted.individually and len(envelope.recipients) > 1:
+        if wanted.individually and len(envelope.recipients) > 1 and not is_divisible:
             return Reason.SEVERAL_RECIPIENTS  # one copy each needs the spool; half of it would be a lie
         try:
             async with asyncio.timeout(LEDGER_SECONDS):

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, Reason, State
+from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
-from relay.rewriting.plan import Wanted
 
 
 class Records(Protocol):
@@ -78,7 +78,7 @@ class Copies(Protocol):
     """Takes a message apart into one copy per recipient (``X-Track-Individually``)."""
 
     async def submit(
-        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, conversation: Conversation
+        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
     ) -> Reply:
         """All copies are durable before the first leaves; the reply is the client's final one."""
 

@@ -11,13 +11,14 @@ times size. Knows no SMTP and no ledger. Its methods block: callers run them in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from relay.copies import PlannedCopy
 from relay.failpoints import failpoint
 from relay.patches import difference, patched
+from relay.prepared_copies import Render
 from relay.spool_files import RecordWriter, SpoolFault, as_spool_fault, failpoint_or_abandon, read_slice
 from relay.spool_journal import append, create_journal, replace_journal
 from relay.spool_lock import SpoolLock
@@ -36,8 +37,6 @@ from relay.spooled_message import (
 
 # A client that has not heard our answer tries again within hours; after a day the same bytes are another sending.
 REMEMBERED = timedelta(hours=24)
-
-Render = Callable[[int], bytes]
 
 
 class Spool:

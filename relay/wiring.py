@@ -16,12 +16,16 @@ from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
 from relay import logbook
 from relay.dialing import Credentials, Destination
+from relay.individual import Ledger
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline, Rewriter
 from relay.ports import Accounts, AllMayBeTracked, Consents, Records
 from relay.resends import Resends
 from relay.rewriting.plan import Wanted
 from relay.server import ListeningPort, Server
+from relay.spool_files import SpoolFault
+from relay.spool_lock import SpoolInUse
+from relay.spool_wiring import Destinations, SpoolSide
 from relay.surroundings import Surroundings
 from relay.tls import CertificateFault, ServerCertificate, server_certificate, upstream_context
 from relay.tracking_rules import tracking_rules
@@ -40,6 +44,7 @@ class Neighbours:
     decide: Callable[[Listener], Callable[[bytes], Wanted]]
     ring: Callable[[], KeyRing]
     consents: Consents = field(default_factory=AllMayBeTracked)
+    copies: Ledger | None = None  # the same ledger, where it can keep copies; None: no message is taken apart
     accounts: Accounts | None = None  # needed where an upstream has login = "account"
     sandbox_port: Callable[[], int] = lambda: 0
 
@@ -52,6 +57,7 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
     holding = Holding(settings.limits.in_flight)
     resends = Resends(time.monotonic)
     destinations = {name: _destination(name, settings, neighbours) for name in settings.upstream}
+    spool = _spool(settings, neighbours, destinations)
     prefix = f"{secrets.token_hex(3)}-"
     ports = []
     for number, listener in enumerate(settings.listener):
@@ -71,11 +77,23 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
             is_implicit_tls=listener.security == "tls",
             is_exposed=not is_loopback(host),
             accounts=_accounts(upstream, listener, neighbours),
+            copies=spool.copies_for(listener.upstream) if spool else None,
             session_prefix=f"{prefix}{number}-" if number else prefix,
         )
         ports.append(ListeningPort(around, host, port))
     _warn_of_loops(settings)
-    return Server(ports)
+    return Server(ports, spool)
+
+
+def _spool(settings: Settings, neighbours: Neighbours, destinations: Destinations) -> SpoolSide | None:
+    if neighbours.copies is None:
+        return None
+    try:
+        return SpoolSide(settings, neighbours.copies, destinations, _own_name())
+    except SpoolInUse as fault:
+        raise ConfigurationFault(f"data_dir: {fault}") from None
+    except SpoolFault as fault:
+        raise ConfigurationFault(f"data_dir: {settings.spool_dir} cannot be used: {fault.strerror}") from None
 
 
 def _temporary_folder(data_dir: Path) -> Path:

@@ -15,8 +15,8 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 _TEXT = "text/plain; charset=utf-8"
-# The destination was checked when the link was made; what is no plain ASCII http(s) URL never becomes a header.
-# A space inside is as people write it in mails, and browsers follow it.
+# The destination was checked when the link was made (it may hold blanks, as written in the mail); what is no http(s)
+# URL in printable ASCII never becomes a header.
 _LOCATION = re.compile(r"https?://[ -~]+", re.ASCII | re.IGNORECASE)
 _PHRASES = {
     200: "OK",
