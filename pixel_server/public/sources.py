@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from pixel_server.public.signs.networks import Address, Network, NetworkTable, parse_address
+from pixel_server.public.signs.networks import Address, Network, NetworkTable, parse_address, span_of
 
 # More proxies than this stand before nobody; what lies further left was made up.
 _HOPS_LIMIT = 100
@@ -21,7 +21,7 @@ _FORWARDED_FOR = re.compile(r'(?:^|;)\s*for=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;
 
 def trusted_networks(networks: Iterable[Network]) -> NetworkTable:
     """The proxies of [pixel_server] trusted_proxies, ready for asking."""
-    return NetworkTable((network, 0) for network in networks)
+    return NetworkTable((span_of(network), 0) for network in networks)
 
 
 def client_address(peer: str, headers: Iterable[tuple[str, str]], trusted: NetworkTable) -> str:
