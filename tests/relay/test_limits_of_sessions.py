@@ -65,7 +65,9 @@ async def test_a_line_over_the_limit_is_refused_after_the_dot(relay: RunningRela
     assert (await client.submit(BODY)).startswith(b"250")
 
 
-async def test_a_message_over_the_size_limit_is_refused_after_the_dot(start_relay: StartRelay, upstream: Behaves) -> None:
+async def test_a_message_over_the_size_limit_is_refused_after_the_dot(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
     """T39, T29: a client that ignores the offered SIZE; a line without end is cut."""
     relay = await start_relay(upstream, limits={"message_size": "100kB"})
     client = await relay.session()

@@ -136,7 +136,9 @@ async def test_a_message_sent_before_354_to_accepted_recipients_is_the_message(
 DOTTED = [b"..\r\n", b"...\r\n", b".x\r\n", b"..\r\nHello\r\n..\r\n", b"a: b\r\n\r\n..\r\n", b"\r\n\r\n..x\r\n"]
 
 
-@pytest.mark.parametrize("head", [b"Subject: x\r\n\r\n", b"Subject: x\r\nX-Track: all\r\n\r\n"], ids=["streamed", "held"])
+@pytest.mark.parametrize(
+    "head", [b"Subject: x\r\n\r\n", b"Subject: x\r\nX-Track: all\r\n\r\n"], ids=["streamed", "held"]
+)
 @pytest.mark.parametrize("body", DOTTED)
 async def test_dots_arrive_as_they_were_meant(relay: RunningRelay, upstream: Behaves, head: bytes, body: bytes) -> None:
     """T30: what the upstream unstuffs is what the client stuffed."""
