@@ -70,7 +70,7 @@ class Site:
 
 @asynccontextmanager
 async def site(folder: Path, *, accepted: bool = True, submitted: timedelta = timedelta(hours=1),
-               network: str = "", extra: str = "") -> AsyncIterator[Site]:  # fmt: skip
+               network: str = "", extra: str = "", links: int = 1) -> AsyncIterator[Site]:  # fmt: skip
     config = folder / "relay.toml"
     config.write_text(
         'data_dir = "var"\n[upstream.default]\nsandbox = true\n[pixel_server]\nbind = "127.0.0.1:0"\n' + extra, "utf-8"
@@ -81,9 +81,10 @@ async def site(folder: Path, *, accepted: bool = True, submitted: timedelta = ti
     await server.start()
     at = datetime.now(UTC) - submitted
     message = mint_message_id(round(at.timestamp() * 1000), os.urandom(10))
-    links = (LinkRecord(1, "https://example.com/1", tracked=True), LinkRecord(2, SPACES, tracked=True))
+    plain = (LinkRecord(number, f"https://example.com/{number}", tracked=True) for number in range(1, links + 1))
+    link_list = (*plain, LinkRecord(links + 1, SPACES, tracked=True))
     await ledger.register(MessageRecord(message, at, "hanna@example.com", ("mia@example.net",), opens=True, links=True,
-                                        link_list=links, client_network=network))  # fmt: skip
+                                        link_list=link_list, client_network=network))  # fmt: skip
     if accepted:
         await ledger.settle(message, State.SENT, "250 2.0.0 Ok", at)
     try:
@@ -269,3 +270,24 @@ def test_a_journal_is_read_line_by_line(tmp_path: Path) -> None:
     values = read_journal(path)
     assert next(values) == MessageId(bytes(16))
     assert list(values) == ["later"]
+
+
+async def test_a_burst_that_went_to_the_journal_is_found_out_when_it_is_replayed(tmp_path: Path) -> None:
+    proxies = 'trusted_proxies = ["127.0.0.0/8"]\n'
+    async with site(tmp_path, extra=proxies, links=3) as here:
+        locked = sqlite3.connect(here.settings.data_dir / "mailglass.db", isolation_level=None)
+        locked.execute("BEGIN IMMEDIATE")
+        for number in (1, 2, 3):
+            await here.get(here.urls.link(number, f"https://example.com/{number}"), "X-Forwarded-For: 203.0.113.9")
+        locked.execute("COMMIT")
+        locked.close()
+        async with asyncio.timeout(20):
+            while len(here.hits()) < 3 or not all(rule == "R16" for _, rule in here.hits()):
+                await asyncio.sleep(0.05)
+
+
+async def test_what_a_burst_changes_is_written_before_the_server_is_gone(tmp_path: Path) -> None:
+    async with site(tmp_path, extra='trusted_proxies = ["127.0.0.0/8"]\n', links=3) as here:
+        for number in (1, 2, 3):
+            await here.get(here.urls.link(number, f"https://example.com/{number}"), "X-Forwarded-For: 203.0.113.9")
+    assert [rule for _, rule in here.hits()] == ["R16"] * 3
