@@ -29,6 +29,7 @@ from pixel_server.public.hits import Asked, HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import Judge
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
+from pixel_server.public.plain_http import PlainServer
 from pixel_server.public.recipient_page import RecipientPage
 from pixel_server.public.signs.loading import load_signs
 
@@ -62,7 +63,7 @@ class PublicServer:
 
     async def start(self, reuse_port: bool = False, bind: str | None = None) -> None:
         """Listens on [pixel_server] bind. Raises OSError when it cannot."""
-        self._web = web.Server(
+        self._web = PlainServer(
             self._handle, request_factory=_make_request, access_log=None, keepalive_timeout=IDLE_SECONDS,
             lingering_time=1.0,
         )  # fmt: skip
