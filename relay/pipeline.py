@@ -43,6 +43,7 @@ class TrackingRules:
     always_decide: bool = False  # a default, a dialect or a subject tag may ask without a control header
     records_untracked: bool = False
     refuse_without_ledger: bool = False
+    max_octets: int = 32 * 10**6  # larger messages are not held to be rewritten
     identity: str = "individual"  # individual | aggregate | off
     never_recipients: tuple[str, ...] = ()
 
@@ -70,6 +71,7 @@ class Pipeline:
         self._clock = clock
         self.temporary = temporary
         self.records_untracked = rules.records_untracked
+        self.max_octets = rules.max_octets
 
     def may_concern(self, lowered_header: bytes) -> bool:
         """False when nothing in the header block can ask for anything: then nobody has to look closer."""
@@ -141,11 +143,13 @@ class Pipeline:
         except OSError:
             return ()
 
-    def begin_untracked(self, envelope: Envelope, header: bytes) -> Delivery:
-        """A message that nobody asked to track, for an installation that lists those too."""
+    def begin_untracked(self, envelope: Envelope, header: bytes, wanted: Wanted, reason: Reason) -> Delivery:
+        """A message that streams: nobody asked to track it, and the installation lists those too, or it is too large
+        to be looked into."""
         message_id = self._mint_id()
-        record = self._record(message_id, envelope, header, Wanted(), Unchanged(Reason.NOT_REQUESTED))
-        return Delivery(self, message_id, record, b"", "")
+        outcome = Unchanged(reason)
+        record = self._record(message_id, envelope, header, wanted, outcome)
+        return Delivery(self, message_id, record, b"", _note(message_id, wanted, outcome) if wanted.asked else "")
 
     async def record_doubt(self, envelope: Envelope, header: bytes) -> None:
         """A message without opt-in is in doubt: that it was is kept, and from whom; not to whom."""

@@ -46,7 +46,8 @@ TEXT_SIGNS = (
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
     r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
-    r"\b(?:manage|update|change|edit)(?: your| my)? (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
+    r"\b(?:manage|update|change|edit)(?: your| my)?"
+    r" (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
     r" (?:preferences|settings|subscriptions?)\b",
     r"^(?:e-?mail|subscription|mailing|communication) preferences$",
     r"^(?:manage|update)(?: your| my)? (?:preferences|subscriptions?)$",

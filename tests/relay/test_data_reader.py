@@ -80,6 +80,7 @@ MESSAGES = [
     b"a\r\n.b\r\n.\r\n.\r\n",
     b"\r\n\r\n.\r\nMAIL FROM:<x@example.com>\r\n",
     b"a\r\n.\rb\r\n.\r\n",
+    b"a\r\r\n.\r\n",
     b"a\n.\r\n\r\n.\r\n",
     b"a\r\n\0.\r\nb\r\n.\r\n",
 ]

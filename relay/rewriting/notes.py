@@ -1,0 +1,28 @@
+"""How what is odd about a request is put into words: short, printable, and safe to log, to store and to show. Pure."""
+
+from __future__ import annotations
+
+_CAPITALS = frozenset(("smtpapi", "msys", "api", "mc", "pm", "mj", "ee"))
+_LONGEST_QUOTE = 40  # enough to recognise one's own typing error
+
+
+def quoted(text: str) -> str:
+    """A value as a note shows it: printable, one line, cut short."""
+    clean = printable(text[:500])
+    short = clean if len(clean) <= _LONGEST_QUOTE else clean[: _LONGEST_QUOTE - 1] + "…"
+    return f'"{short}"'
+
+
+def printable(text: str) -> str:
+    """The text on one line, with a space for whatever cannot be seen."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def header_name(name: str) -> str:
+    """A header's name in the usual capitals: ``X-Track-Opens``, ``X-SMTPAPI``."""
+    return "-".join(word.upper() if word in _CAPITALS else word.capitalize() for word in name.split("-"))
+
+
+def unknown_value(name: str, text: str) -> str:
+    """The note for a value that no rule knows."""
+    return f"{header_name(name)}: unknown value {quoted(text)}"
