@@ -11,13 +11,14 @@ from datetime import datetime
 from config.settings import Listener, Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
+from ledger.consents import consents_for
 from ledger.faults import LedgerUnavailable
 from ledger.keys import LiveKeyRing
 from ledger.message_id import MessageId
 from ledger.queries.accounts import account_named
 from ledger.records import MessageRecord, State
 from ledger.urls import TrackingUrls
-from mailglass.consent_gate import ConsentGate, consents_for
+from mailglass.consent_gate import ConsentGate
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan, Tracked, Unchanged, Wanted
 from relay.rewriting.worker import RewritingWorker
