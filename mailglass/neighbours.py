@@ -31,8 +31,10 @@ REWRITERS = 2
 def relay_neighbours(
     settings: Settings, ledger: Ledger, keys: LiveKeyRing, rewriter: ThreadedRewriter, sandbox_port: Callable[[], int]
 ) -> Neighbours:
+    records = LedgerRecords(ledger)
     return Neighbours(
-        records=LedgerRecords(ledger),
+        records=records,
+        copies=records,
         rewriter=rewriter,
         decide=_decisions(settings),
         ring=keys.current,
@@ -51,8 +53,15 @@ class LedgerRecords:
     async def register(self, record: MessageRecord) -> None:
         await self._ledger.register(record)
 
-    async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
-        await self._ledger.settle(message_id, state, reply, accepted_at)
+    async def settle(
+        self,
+        message_id: MessageId,
+        state: State,
+        reply: str,
+        accepted_at: datetime | None,
+        copy: int | None = None,
+    ) -> None:
+        await self._ledger.settle(message_id, state, reply, accepted_at, copy)
 
 
 class ThreadedRewriter:
