@@ -22,6 +22,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",
         max_octets=tracking.max_size,
         identity=tracking.identity,
+        aggregate_minimum=tracking.aggregate_minimum,
         never_recipients=tracking.never_recipients,
     )
 
