@@ -33,6 +33,7 @@ from pathlib import Path
 from aiohttp import web
 
 from config.settings import PixelServer, Settings
+from ledger.consents import Consents
 from ledger.keys import load_keys
 from ledger.message_id import mint_message_id
 from ledger.records import MessageRecord, State
@@ -158,7 +159,16 @@ def _wait_for(port: int) -> None:
 
 def _wrk(port: int, clients: int, seconds: int, script: Path) -> tuple[float, float]:
     """Requests a second, and the 99th percentile of latency in milliseconds."""
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "--latency",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         print(text, file=sys.stderr)
@@ -244,7 +254,9 @@ def _serve_mailglass(port: int, folder: Path) -> None:
         settings = Settings(data_dir=folder / "data", pixel_server=pixel_server)
         ledger = await open_ledger(settings)
         ring = load_keys(settings.keys_dir)
-        server = PublicServer(settings, ledger, lambda: ring)
+        server = PublicServer(
+            settings, ledger, lambda: ring, Consents(ledger, bytes(32), False, settings.privacy.consent_valid)
+        )
         await server.start()
         await _until_stopped()
         await server.close()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from config.settings import Listener, Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
-from ledger.consents import Consents
 from ledger.faults import LedgerUnavailable
-from ledger.keys import LiveKeyRing, load_people_key
+from ledger.keys import LiveKeyRing
 from ledger.message_id import MessageId
 from ledger.queries.accounts import account_named
-from ledger.records import MessageRecord, Reason, State
+from ledger.records import MessageRecord, State
 from ledger.urls import TrackingUrls
+from mailglass.consent_gate import ConsentGate, consents_for
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan, Tracked, Unchanged, Wanted
 from relay.rewriting.worker import RewritingWorker
@@ -35,16 +35,10 @@ def relay_neighbours(
         rewriter=rewriter,
         decide=_decisions(settings),
         ring=keys.current,
-        consents=_consent_gate(settings, ledger),
+        consents=ConsentGate(consents_for(settings, ledger)),
         accounts=LedgerAccounts(ledger),
         sandbox_port=sandbox_port,
     )
-
-
-def _consent_gate(settings: Settings, ledger: Ledger) -> ConsentGate:
-    privacy = settings.privacy
-    key = load_people_key(settings.keys_dir)
-    return ConsentGate(Consents(ledger, key, privacy.consent == "required", privacy.consent_valid))
 
 
 class LedgerRecords:
@@ -101,19 +95,6 @@ class LedgerAccounts:
         except LedgerUnavailable:
             account = None
         return await self._passwords.verify(account.password_hash if account else None, password)
-
-
-class ConsentGate:
-    """Whether a message may be tracked for all its recipients: those who said no are heard, and where consent is
-    required, those who said nothing too."""
-
-    def __init__(self, consents: Consents) -> None:
-        self._consents = consents
-
-    async def refusal(self, recipients: Sequence[str]) -> Reason | None:
-        """Raises LedgerUnavailable: then nobody can tell, and nothing is tracked."""
-        gates = await self._consents.gates(recipients, sender="")
-        return None if all(gate.opens and gate.links for gate in gates.values()) else Reason.NO_CONSENT
 
 
 def _decisions(settings: Settings) -> Callable[[Listener], Callable[[bytes], Wanted]]:

@@ -19,8 +19,8 @@ from relay.rewriting.plan import Plan, Tracked, Unchanged
 from relay.rewriting.worker import SECONDS, RewritingWorker
 
 WORKERS = 2
-# The worker kills its process at SECONDS and says so; starting one may take half a second more.
-PATIENCE_SECONDS = SECONDS + 1.0
+# A worker kills its process when the time is up and says so; starting one may take half a second more.
+START_SECONDS = 1.0
 
 
 class Worker(Protocol):
@@ -41,14 +41,12 @@ class _Desk:
 
 
 class RewritingPool:
-    def __init__(
-        self, make: Callable[[], Worker] = RewritingWorker, patience_seconds: float = PATIENCE_SECONDS
-    ) -> None:
-        self._make = make
-        self._patience = patience_seconds
+    def __init__(self, seconds: float = SECONDS, make: Callable[[float], Worker] = RewritingWorker) -> None:
+        self._make = lambda: make(seconds)
+        self._patience = seconds + START_SECONDS
         self._free: asyncio.Queue[_Desk] = asyncio.Queue()
         for _ in range(WORKERS):
-            self._free.put_nowait(_Desk(make))
+            self._free.put_nowait(_Desk(self._make))
 
     async def rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
         """Never raises, and is done in time: a timeout or a fault gives ``Unchanged``."""
