@@ -122,7 +122,8 @@ class CopyDelivery:
 
     async def tell_ledger(self, message: SpooledMessage, number: int) -> None:
         """Put a copy's standing on record; a ledger that cannot be had is told again when the message is done."""
-        if message.header.notification:
+        if message.header.notification:  # the ledger knows no such message
+            message.unsettled.discard(number)
             return
         standing = message.standing.copies[number]
         accepted_at = standing.since if standing.state is CopyState.DELIVERED else None

@@ -183,7 +183,7 @@ async def test_who_does_not_read_the_answers_gets_no_more_of_them(tmp_path: Path
 
 
 async def test_a_body_that_comes_drop_by_drop_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixel_server.public.recipient_page.BODY_SECONDS", 0.3)
+    monkeypatch.setattr("pixel_server.public.forms.BODY_SECONDS", 0.3)
     async with site(tmp_path) as here:
         page = here.urls.page().removeprefix(BASE)
         form = "Content-Type: application/x-www-form-urlencoded\r\n"
