@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 
 from ledger.access import Ledger
 from ledger.changes import change, change_of_messages
-from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_track, standing
-from ledger.consent_writing import add_audit, add_events
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_ask, may_track, standing
+from ledger.consent_texts import CONSENT_WORDS, text_shown
+from ledger.consent_writing import add_audit, add_events, add_request, answer_request, remember_text
 from ledger.erasure import Erased, erase_person, silence_copies
+from ledger.message_id import MessageId
 from ledger.people import normalise, person_key
 from ledger.queries.consents import events_of
 from ledger.traces import shed_traces
@@ -32,14 +34,26 @@ class Gate:
     links: bool
 
 
+class TooSoon(Exception):
+    """The person may not be asked (again) yet."""
+
+
 class Consents:
     """``required``: only recipients who confirmed are tracked; otherwise all but those who said no."""
 
-    def __init__(self, ledger: Ledger, site_key: bytes, required: bool, valid_for: timedelta) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        site_key: bytes,
+        required: bool,
+        valid_for: timedelta,
+        pause: timedelta = timedelta(days=182),
+    ) -> None:
         self._ledger = ledger
         self._site_key = site_key
         self._required = required
         self._valid_for = valid_for
+        self._pause = pause
 
     @property
     def ledger(self) -> Ledger:
@@ -80,6 +94,34 @@ class Consents:
         now = self._ledger.clock()
         events = [ConsentEvent(now, Action.ASK, purpose, method="import", actor=actor) for purpose in purposes]
         await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-import")
+
+    async def ask(self, address: str, sender: str, language: str, days: int, request: MessageId, actor: str) -> None:
+        """Notes that a request is being sent under that id. Raises TooSoon when the person was asked, or said no, not
+        long ago, or was erased."""
+        key, now = self.key_of(address), self._ledger.clock()
+        async with self._ledger.read() as connection:
+            events = (await events_of(connection, [key]))[key]
+        if not may_ask(events, now, self._pause):
+            raise TooSoon("this person was asked lately, or said no, or was erased: ask again later, or not at all")
+        words = CONSENT_WORDS[language]
+        await self._ledger.write(
+            add_asking, key, normalise(address), request, now, sender.lower(), language,
+            text_shown(words, sender, days), actor,
+        )  # fmt: skip
+
+    async def answer(self, request: MessageId, granted: Collection[ConsentPurpose], version: str, key: bytes,
+                     language: str) -> None:  # fmt: skip
+        """What somebody chose on the page that only the mail to their address leads to: that makes it confirmed."""
+        now = self._ledger.clock()
+        evidence = {"request": str(request)}
+        events = []
+        for purpose in ALL_PURPOSES:
+            said = (Action.GRANT, Action.CONFIRM) if purpose in granted else (Action.REFUSE,)
+            events += [
+                ConsentEvent(now, action, purpose, "", "page", language, version, evidence, "recipient")
+                for action in said
+            ]
+        await self._ledger.write(add_answer, request, key, now, events)
 
     async def withdraw(
         self,
@@ -125,6 +167,26 @@ class Consents:
     async def note(self, actor: str, action: str, subject: str = "", amount: int = 0) -> None:
         """A line in the audit log alone; ``subject`` never holds an address."""
         await self._ledger.write(add_to_audit, self._ledger.clock(), actor, action, subject, amount)
+
+
+@change
+def add_asking(
+    connection: Connection, key: bytes, address: str, request: MessageId, at: datetime, sender: str, language: str,
+    shown: str, actor: str,
+) -> None:  # fmt: skip
+    version = remember_text(connection, language, shown, at)
+    event = ConsentEvent(at, Action.ASK, None, "", "mail", language, version, {"request": str(request)}, actor)
+    add_events(connection, key, address, [event], language)
+    add_request(connection, request, key, at, sender, language, version)
+    add_audit(connection, at, actor, "consent-ask", key.hex(), 1)
+
+
+@change
+def add_answer(
+    connection: Connection, request: MessageId, key: bytes, at: datetime, events: Sequence[ConsentEvent]
+) -> None:
+    add_events(connection, key, None, events)
+    answer_request(connection, request, at)
 
 
 @change

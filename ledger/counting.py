@@ -47,15 +47,9 @@ class Sums:
         elif place == 4:
             self.first_click, self.last_click = min(self.first_click, at), max(self.last_click, at)
 
-    def parameters(self) -> dict[str, int]:
-        named = {f"n{place}": count for place, count in enumerate(self.counts)}
-        return named | {
-            "first_open": self.first_open,
-            "last_open": self.last_open,
-            "first_click": self.first_click,
-            "last_click": self.last_click,
-            "last_hit": self.last_hit,
-        }
+    def values(self) -> tuple[int, ...]:
+        """Eight counts, then first and last open, first and last click, last hit."""
+        return (*self.counts, self.first_open, self.last_open, self.first_click, self.last_click, self.last_hit)
 
 
 @dataclass(slots=True)

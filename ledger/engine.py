@@ -26,6 +26,7 @@ from config.settings import Settings
 BUSY_MILLISECONDS = 200
 READING_BUSY_MILLISECONDS = 2000
 READING_CONNECTIONS = 4
+CHECKPOINT_PAGES = 8000  # 32 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ def sqlite_writing_engine(place: Place) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if place.full_sync else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys = ON")
+        # A page that many hits touch is copied back once for all of them; the log is cut again after a flood.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * 4096}")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         return connection
 

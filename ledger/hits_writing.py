@@ -6,25 +6,25 @@ same transaction, so a hit is counted exactly when it is stored. Runs inside the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Connection, bindparam, text
+from sqlalchemy import Connection, bindparam, text
 
 from ledger.book import Book, KnownMessage, ViewKey
 from ledger.consent import recording_ends
 from ledger.counting import COLUMN_OF, Tally
 from ledger.records import Hit
+from ledger.row_source import execute_rows
 
-INSERT_HIT = text(
-    """
-    INSERT INTO hit (seq, id, at, kind, message_seq, copy, link, method, class, confidence, rule, user_agent, ip,
-                     repeats, counted, facts)
-    VALUES (:seq, :id, :at, :kind, :message_seq, :copy, :link, :method, :class, :confidence, :rule, :user_agent, :ip,
-            :repeats, :counted, :facts)
-    """
-).bindparams(bindparam("facts", type_=JSON(none_as_null=True)))
+HIT_COLUMNS = {
+    "seq": "BIGINT", "id": "TEXT", "at": "BIGINT", "kind": "TEXT", "message_seq": "BIGINT", "copy": "INT",
+    "link": "INT", "method": "TEXT", "class": "TEXT", "confidence": "TEXT", "rule": "TEXT", "user_agent": "TEXT",
+    "ip": "TEXT", "repeats": "INT", "counted": "BOOLEAN", "facts": "JSON",
+}  # fmt: skip
+INSERT_HITS = f"INSERT INTO hit ({', '.join(HIT_COLUMNS)}) SELECT {', '.join(HIT_COLUMNS)} FROM rows"  # noqa: S608
 
 KNOWN_MESSAGES = text(
     """
@@ -38,51 +38,53 @@ SILENCES = text("SELECT message_seq, copy, kind FROM silence WHERE message_seq I
 
 KNOWN_HITS = text("SELECT id FROM hit WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 
-_COUNTS = """
-    opens_confirmed = opens_confirmed + :n0, opens_possible = opens_possible + :n1,
-    opens_machine = opens_machine + :n2, opens_own = opens_own + :n3,
-    clicks_confirmed = clicks_confirmed + :n4, clicks_possible = clicks_possible + :n5,
-    clicks_machine = clicks_machine + :n6, clicks_own = clicks_own + :n7
-"""
-_OPENED = """
-    first_opened_at = CASE WHEN :first_open < coalesce(first_opened_at, 4611686018427387904)
-                      THEN :first_open ELSE first_opened_at END,
-    last_opened_at = CASE WHEN :last_open > coalesce(last_opened_at, 0) THEN :last_open ELSE last_opened_at END
-"""
-_CLICKED = """
-    first_clicked_at = CASE WHEN :first_click < coalesce(first_clicked_at, 4611686018427387904)
-                       THEN :first_click ELSE first_clicked_at END,
-    last_clicked_at = CASE WHEN :last_click > coalesce(last_clicked_at, 0) THEN :last_click ELSE last_clicked_at END
-"""
-ADD_TO_MESSAGE = text(
-    f"""
-    UPDATE message SET {_COUNTS}, {_OPENED}, {_CLICKED},
-        last_hit_at = CASE WHEN :last_hit > coalesce(last_hit_at, 0) THEN :last_hit ELSE last_hit_at END
-    WHERE seq = :row
-    """  # noqa: S608 - only the constants above
-)
-ADD_TO_COPY = text(
-    f"UPDATE copy SET {_COUNTS}, {_OPENED}, {_CLICKED} WHERE message_seq = :row AND number = :number"  # noqa: S608
-)
-ADD_TO_LINK = text(
-    f"""
-    UPDATE link SET clicks_confirmed = clicks_confirmed + :n4, clicks_possible = clicks_possible + :n5,
-        clicks_machine = clicks_machine + :n6, clicks_own = clicks_own + :n7, {_CLICKED}
-    WHERE message_seq = :row AND number = :number
-    """  # noqa: S608
-)
-_HOURLY = (
+_NUMBERS = (
     "opens_confirmed", "opens_possible", "opens_machine", "opens_own",
     "clicks_confirmed", "clicks_possible", "clicks_machine", "clicks_own",
 )  # fmt: skip
-ADD_TO_HOUR = text(
-    f"""
-    INSERT INTO hourly (login, sender, hour, {", ".join(_HOURLY)})
-    VALUES (:login, :sender, :hour, :n0, :n1, :n2, :n3, :n4, :n5, :n6, :n7)
+# A first time that is none is later than every other, a last one 0: see counting.py.
+_NEVER = "4611686018427387904"
+_MOMENTS = ("first_open", "last_open", "first_click", "last_click", "last_hit")
+SUM_COLUMNS = {
+    "place": "BIGINT",
+    "number": "INT",
+    **{f"n{place}": "INT" for place in range(8)},
+    **dict.fromkeys(_MOMENTS, "BIGINT"),
+}
+
+
+def _set_counts(table: str, places: range) -> str:
+    return ", ".join(f"{_NUMBERS[n]} = {table}.{_NUMBERS[n]} + rows.n{n}" for n in places)
+
+
+def _set_times(table: str, event: str, short: str) -> str:
+    first, last = f"first_{event}_at", f"last_{event}_at"
+    return f"""
+        {first} = CASE WHEN rows.first_{short} < coalesce({table}.{first}, {_NEVER})
+                  THEN rows.first_{short} ELSE {table}.{first} END,
+        {last} = CASE WHEN rows.last_{short} > coalesce({table}.{last}, 0)
+                 THEN rows.last_{short} ELSE {table}.{last} END"""
+
+
+ADD_TO_MESSAGES = f"""
+    UPDATE message SET {_set_counts("message", range(8))},
+        {_set_times("message", "opened", "open")}, {_set_times("message", "clicked", "click")},
+        last_hit_at = CASE WHEN rows.last_hit > coalesce(message.last_hit_at, 0)
+                      THEN rows.last_hit ELSE message.last_hit_at END
+    FROM rows WHERE message.seq = rows.place"""  # noqa: S608
+ADD_TO_COPIES = f"""
+    UPDATE copy SET {_set_counts("copy", range(8))},
+        {_set_times("copy", "opened", "open")}, {_set_times("copy", "clicked", "click")}
+    FROM rows WHERE copy.message_seq = rows.place AND copy.number = rows.number"""  # noqa: S608
+ADD_TO_LINKS = f"""
+    UPDATE link SET {_set_counts("link", range(4, 8))}, {_set_times("link", "clicked", "click")}
+    FROM rows WHERE link.message_seq = rows.place AND link.number = rows.number"""  # noqa: S608
+HOUR_COLUMNS = {"login": "TEXT", "sender": "TEXT", "hour": "BIGINT"} | dict.fromkeys(_NUMBERS, "INT")
+# "WHERE true" tells SQLite that ON belongs to the conflict and not to a join (sqlite.org/lang_upsert.html, section 2.2)
+ADD_TO_HOURS = f"""
+    INSERT INTO hourly ({", ".join(HOUR_COLUMNS)}) SELECT {", ".join(HOUR_COLUMNS)} FROM rows WHERE true
     ON CONFLICT (login, sender, hour) DO UPDATE SET
-        {", ".join(f"{name} = hourly.{name} + excluded.{name}" for name in _HOURLY)}
-    """  # noqa: S608
-)
+        {", ".join(f"{name} = hourly.{name} + excluded.{name}" for name in _NUMBERS)}"""  # noqa: S608
 SET_REPEATS = text("UPDATE hit SET repeats = :n WHERE id = :id AND repeats < :n")
 RECENT_VIEWS = text(
     """
@@ -130,7 +132,7 @@ def add_hits(
         rows.append(_row(hit, seq, at, message.seq if message else None, counted))
         stored.append(StoredHit(seq, hit, message is not None))
     if rows:
-        connection.execute(INSERT_HIT, rows)
+        execute_rows(connection, HIT_COLUMNS, INSERT_HITS, rows)
         write_tally(connection, tally)
     book.last_hit_seq = seq
     return stored
@@ -138,22 +140,17 @@ def add_hits(
 
 def write_tally(connection: Connection, tally: Tally) -> None:
     """Adds the differences to the rows they are for; a row that is gone is left out."""
-    if tally.messages:
-        connection.execute(ADD_TO_MESSAGE, [{"row": row} | sums.parameters() for row, sums in tally.messages.items()])
-    for statement, rows in ((ADD_TO_COPY, tally.copies), (ADD_TO_LINK, tally.links)):
-        if rows:
-            connection.execute(
-                statement,
-                [{"row": row, "number": number} | sums.parameters() for (row, number), sums in rows.items()],
-            )
+    for body, sums in (
+        (ADD_TO_MESSAGES, {(row, 0): sums for row, sums in tally.messages.items()}),
+        (ADD_TO_COPIES, tally.copies),
+        (ADD_TO_LINKS, tally.links),
+    ):
+        if sums:
+            rows = [(place, number, *of_row.values()) for (place, number), of_row in sums.items()]
+            execute_rows(connection, SUM_COLUMNS, body, rows)
     if tally.hours:
-        connection.execute(
-            ADD_TO_HOUR,
-            [
-                {"login": login, "sender": sender, "hour": hour} | {f"n{place}": n for place, n in enumerate(counts)}
-                for (login, sender, hour), counts in tally.hours.items()
-            ],
-        )
+        hours = [(*key, *counts) for key, counts in tally.hours.items()]
+        execute_rows(connection, HOUR_COLUMNS, ADD_TO_HOURS, hours)
 
 
 def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
@@ -176,25 +173,14 @@ def _count(book: Book, tally: Tally, message: KnownMessage, hit: Hit, at: int, w
     return counted
 
 
-def _row(hit: Hit, seq: int, at: int, message_seq: int | None, counted: bool) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "id": hit.id,
-        "at": at,
-        "kind": hit.kind.value,
-        "message_seq": message_seq,
-        "copy": hit.copy,
-        "link": hit.link,
-        "method": hit.method,
-        "class": hit.verdict.hit_class.value,
-        "confidence": hit.verdict.confidence.value,
-        "rule": hit.verdict.rule,
-        "user_agent": hit.user_agent,
-        "ip": hit.ip,
-        "repeats": hit.repeats,
-        "counted": counted,
-        "facts": dict(hit.evidence) or None,
-    }
+def _row(hit: Hit, seq: int, at: int, message_seq: int | None, counted: bool) -> tuple[Any, ...]:
+    """In the order of HIT_COLUMNS."""
+    verdict = hit.verdict
+    facts = json.dumps(dict(hit.evidence)) if hit.evidence else None
+    return (
+        seq, hit.id, at, hit.kind.value, message_seq, hit.copy, hit.link, hit.method, verdict.hit_class.value,
+        verdict.confidence.value, verdict.rule, hit.user_agent, hit.ip, hit.repeats, counted, facts,
+    )  # fmt: skip
 
 
 def _milliseconds(hit: Hit) -> int:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from sqlite3 import Error as SqliteError
 
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
@@ -26,6 +27,7 @@ from ledger.recording import UNKNOWN, RecordingState
 
 REMEMBERED_STATES = 10_000
 REMEMBERED_COPIES = 1000  # of one message
+ASKED_AT_ONCE = 200
 STATE_SECONDS = 30.0  # then it is read again: networks of the sender may have come
 UNKNOWN_SECONDS = 2.0
 # A hit must be answered within 300 ms with a ledger that does not answer.
@@ -45,6 +47,8 @@ class LedgerReader:
         self.clock = clock
         self._engine = reading_engine(self.place)
         self._inode = self._file_now()
+        self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
+        self._asking: asyncio.Task[None] | None = None
         self._states: OrderedDict[bytes, dict[int, tuple[float, RecordingState]]] = OrderedDict()
 
     @asynccontextmanager
@@ -71,13 +75,37 @@ class LedgerReader:
         if found is not None and found[0] > time.monotonic():
             return found[1]
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self.read() as connection:
-                window = self.settings.hits.own_address
-                state = await asking.recording(connection, message_id, copy, self.clock(), window)
-        except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._asked(message_id, copy)
+        except TimeoutError:
             return found[1] if found is not None else UNKNOWN
-        self._remember(message_id, copy, state)
-        return state
+
+    def _asked(self, message_id: MessageId, copy: int) -> asyncio.Future[RecordingState]:
+        # Whoever asks while others are being answered shares the next question.
+        answer: asyncio.Future[RecordingState] = asyncio.get_running_loop().create_future()
+        self._wanted.setdefault((message_id, copy), []).append(answer)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._look_up_states(), name="recording states")
+        return answer
+
+    async def _look_up_states(self) -> None:
+        while self._wanted:
+            wanted = dict(islice(self._wanted.items(), ASKED_AT_ONCE))
+            for key in wanted:
+                del self._wanted[key]
+            try:
+                async with self.read() as connection:
+                    window = self.settings.hits.own_address
+                    states = await asking.recordings(connection, wanted, self.clock(), window)
+            except (LedgerUnavailable, SQLAlchemyError):
+                states = {}
+            for (message_id, copy), answers in wanted.items():
+                state = states.get((message_id, copy))
+                if state is not None:
+                    self._remember(message_id, copy, state)
+                for answer in answers:
+                    if not answer.done():
+                        answer.set_result(state or UNKNOWN)
 
     def recording_at_hand(self, message_id: MessageId, copy: int = 0) -> RecordingState | None:
         """The same without asking the database; None when it would have to be asked."""
@@ -114,6 +142,9 @@ class LedgerReader:
         self._states.clear()
 
     async def close_reading(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         await self._engine.dispose()
 
     def _file_now(self) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, mint, verify
 # Letters of a destination that may stand for themselves in a query (RFC 3986 section 3.4), chosen so that a
 # recipient can read where the link leads and no program takes them for an end of the URL.
 _READABLE = "/:"
+_QUOTED = {number: quote(chr(number), safe=_READABLE) for number in range(0x80)}
 _STRIPPED = "".join(map(chr, range(0x21)))
 _HTTP_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _OWN_PATH = re.compile(
@@ -50,7 +51,7 @@ class UrlGrammar:
         return f"{self.public_url}/o/{token}.gif"
 
     def link(self, token: str, destination: str) -> str:
-        return f"{self.public_url}/c/{token}?u={quote(destination, safe=_READABLE, errors='surrogatepass')}"
+        return f"{self.public_url}/c/{token}?u={_quoted(destination)}"
 
     def page(self, token: str) -> str:
         return f"{self.public_url}/p/{token}"
@@ -64,6 +65,12 @@ class UrlGrammar:
         """Whether the URL is under ``public_url`` at all, of our shape or not."""
         rest = _after_prefix(url, self.public_url)
         return rest is not None and (rest == "" or rest[0] in "/?#")
+
+
+def _quoted(destination: str) -> str:
+    if destination.isascii():
+        return destination.translate(_QUOTED)
+    return quote(destination, safe=_READABLE, errors="surrogatepass")
 
 
 def parse_path(path_and_query: str) -> OwnUrl | None:
@@ -130,6 +137,8 @@ def _ascii_host(host_and_port: str) -> str | None:
 
 
 def _ascii(text: str) -> str:
+    if text.isascii():
+        return text
     return "".join(letter if letter < "\x80" else quote(letter, errors="strict") for letter in text)
 
 

@@ -41,10 +41,11 @@ COMMANDS = {
     "user": ("mailglass.commands.accounts:user_app", "Dashboard accounts."),
     "token": ("mailglass.commands.accounts:token_app", "API tokens."),
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
-    "consent": ("mailglass.commands.people:app", "Who may be tracked: add, withdraw, list, import, verify."),
+    "consent": ("mailglass.commands.people:app", "Who may be tracked: ask, add, withdraw, list, import, verify."),
     "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
     "restrict": ("mailglass.commands.people:restrict", "Record nothing about a person while it lasts."),
     "subject-export": ("mailglass.commands.people:subject_export", "Print all that is kept about a person."),
+    "spool": ("mailglass.commands.spool:app", "Copies on disk that wait to be delivered."),
     "ledger": ("mailglass.commands.database:app", "The database: upgrade, check, backup, copy."),
 }
 

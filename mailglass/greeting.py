@@ -50,6 +50,8 @@ def _kind(settings: Settings, listener: Listener) -> str:
 def command_for(typed: str, config: Path, folder: Path) -> str:
     """How to call mailglass again: as it was called, shorter when it lies below the current folder."""
     path = Path(typed)
-    if path.is_absolute() and path.is_relative_to(folder):
+    if path.name == "__main__.py":
+        typed = "python -m mailglass"
+    elif path.is_absolute() and path.is_relative_to(folder):
         typed = str(path.relative_to(folder))
     return typed if config == Path("relay.toml") else f"{typed} --config {config}"

@@ -16,16 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from ledger.message_id import MessageId
 from ledger.records import MessageRecord
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
 from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
-from relay.ports import Conversation, Envelope, Records
+from relay.ports import Conversation, Envelope
+from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
-from relay.rewriting.plan import Wanted
-from relay.spool import Render
 from relay.spool_conclusion import Conclusion
 from relay.spool_files import SpoolFault, SpoolFull
 from relay.spool_records import Credentials, SpoolHeader
@@ -41,28 +39,11 @@ GRACE_SECONDS = 5.0
 LEDGER_SECONDS = 2.0
 
 
-class Ledger(Records, CopyRecords, Protocol):
+class Ledger(CopyRecords, Protocol):
     """Records of messages and of their copies."""
 
-
-@dataclass(frozen=True, slots=True)
-class PreparedCopies:
-    """One analysis for many copies. ``plain`` is the message less its control headers; ``render`` gives the tracked
-    bytes of a copy by its number, or is None when the message is not tracked. ``record`` is what is put on record,
-    without its copies."""
-
-    plain: bytes
-    render: Render | None
-    record: MessageRecord
-    note: str  # what was done, for the reply: "opens, 3 of 5 links"
-
-
-class Preparer(Protocol):
-    async def prepare(self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies:
-        """Never fails because of the message: doubt gives copies that are not tracked."""
-
-    async def may_be_tracked(self, addresses: Sequence[str]) -> Sequence[bool]:
-        """For each recipient, whether consent and settings allow it."""
+    async def register(self, record: MessageRecord) -> None:
+        """Committed when it returns. Raises OSError when the ledger is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +55,24 @@ class IndividualDelivery:
     delivery: CopyDelivery
     conclusion: Conclusion
     ledger: Ledger
-    preparer: Preparer
     clock: Callable[[], datetime]
     wake_runner: Callable[[], None]
-    on_ledger_failure: str = "send-untracked"
+    refuse_without_ledger: bool = False
 
     async def submit(
-        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, conversation: Conversation
+        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
     ) -> Reply:
-        """The client's final reply. Raises RelayFault, having kept nothing, when the message stays the client's."""
+        """The client's final reply, already given where it could not wait for the other copies.
+
+        ``raw`` is the message as the client sent it. Raises RelayFault, having kept nothing, when the message stays
+        the client's without a word of the upstream's.
+        """
         digest = digest_of(envelope, raw)
-        known = self.delivery.spool.find_unanswered(digest)
-        if known is not None:
-            return self._earlier_reply(known)
+        earlier = await asyncio.to_thread(self._earlier_reply, digest)
+        if earlier is not None:
+            return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        prepared = await self.preparer.prepare(message_id, envelope, raw, wanted)
-        message = await self._keep(message_id, envelope, prepared, digest)
+        message = await self._keep(envelope, prepared, digest)
         message.claimed = True
         try:
             return await self._deliver(message, conversation, prepared.note)
@@ -102,13 +85,11 @@ class IndividualDelivery:
             return Credentials.ACCOUNT
         return Credentials.CLIENT if envelope.login else Credentials.NONE
 
-    async def _keep(
-        self, message_id: MessageId, envelope: Envelope, prepared: PreparedCopies, digest: str
-    ) -> SpooledMessage:
+    async def _keep(self, envelope: Envelope, prepared: PreparedCopies, digest: str) -> SpooledMessage:
         """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
-        copies = await self._plan(envelope, prepared)
+        copies = planned(envelope, prepared)
         header = SpoolHeader(
-            id=message_id,
+            id=prepared.message_id,
             spooled_at=self.clock(),
             upstream=self.upstream,
             mail=envelope.mail,
@@ -124,20 +105,13 @@ class IndividualDelivery:
             await self._register(prepared.record, copies)
         except OSError as error:
             await asyncio.to_thread(self.delivery.spool.remove, message)
-            if self.on_ledger_failure == "refuse":
+            if self.refuse_without_ledger:
                 raise RelayFault(Fault.LEDGER) from error
-            log.warning("ledger unavailable, copies go untracked: message=%s", message_id)
+            log.warning("ledger unavailable, copies go untracked: message=%s", header.id)
             untracked = tuple(replace(copy, tracked=False) for copy in copies)
             message = await self._spool(header, prepared.plain, untracked, None)
         failpoint("individual.after-ledger")
         return message
-
-    async def _plan(self, envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:
-        allowed = await self.preparer.may_be_tracked(envelope.recipients)
-        recipients = [
-            Recipient(one.rcpt, one.address, may) for one, may in zip(envelope.addressees, allowed, strict=True)
-        ]
-        return plan_copies(recipients, prepared.render is not None)
 
     async def _spool(
         self, header: SpoolHeader, plain: bytes, copies: tuple[PlannedCopy, ...], render: Render | None
@@ -159,7 +133,7 @@ class IndividualDelivery:
         failpoint("individual.before-answer")
         rest = asyncio.create_task(self._deliver_rest(message, session, loses_session(outcomes[-1])))
         await asyncio.wait([rest], timeout=GRACE_SECONDS)
-        reply = annotated(first, f"mailglass {message.header.id}: {note}, {counted(message)}")
+        reply = annotated(first, f"{note}; {counted(message)}")
         if session.answer(reply):
             await asyncio.to_thread(self._note_answered, message)
         failpoint("individual.after-answer")
@@ -215,7 +189,7 @@ class IndividualDelivery:
                 outcomes = await self.delivery.deliver(message, waiting, session)
                 lost = session_lost(outcomes)
         await self.conclusion.give_up(message)
-        await self.conclusion.conclude(message)
+        await self.conclusion.report(message)  # the runner finishes it, once the client is answered
         if not lost:
             await self.deliver_waiting(message.header.login, session)
 
@@ -233,7 +207,7 @@ class IndividualDelivery:
             message.claimed = True
             try:
                 outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
-                await self.conclusion.conclude(message)
+                await self.conclusion.finish(message)
             finally:
                 message.claimed = False
             if session_lost(outcomes):
@@ -249,10 +223,28 @@ class IndividualDelivery:
         except SpoolFault:
             pass  # at worst an identical message of this client is taken for this one, for a day
 
-    @staticmethod
-    def _earlier_reply(message: SpooledMessage) -> Reply:
-        log.info("identical message not sent again: message=%s", message.header.id)
-        return compose(250, "2.0.0", f"Ok: accepted before [mailglass {message.header.id}: {counted(message)}]")
+    def _earlier_reply(self, digest: str) -> Reply | None:
+        """The 250 that this very message was given, or would have been, before its client or we were gone."""
+        spool = self.delivery.spool
+        waiting = spool.find_unanswered(digest)
+        if waiting is not None:
+            self._note_answered(waiting)
+            header, words = waiting.header, counted(waiting)
+        else:
+            done = spool.unheard.take(digest, self.clock())
+            if done is None:
+                return None
+            header, words = done, "all copies settled"
+        log.info("identical message not sent again: message=%s", header.id)
+        return compose(250, "2.0.0", f"Ok: accepted before [mailglass {header.id}: {words}]")
+
+
+def planned(envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:
+    recipients = [
+        Recipient(one.rcpt, one.address, may)
+        for one, may in zip(envelope.addressees, prepared.may_be_tracked, strict=True)
+    ]
+    return plan_copies(recipients, tracked=True)
 
 
 def reply_for(outcomes: Sequence[Outcome]) -> Reply:

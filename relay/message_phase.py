@@ -12,7 +12,9 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
+from ledger.records import Reason
 from relay import logbook
+from relay.client_conversation import ClientConversation
 from relay.data_reader import DataReader, Taken, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
@@ -20,7 +22,7 @@ from relay.limits import network_of
 from relay.outlet import Outlet
 from relay.pipeline import Delivery
 from relay.ports import Envelope
-from relay.replies import Fault, Refusal, Reply, for_refusal
+from relay.replies import Fault, Refusal, RelayFault, Reply, for_refusal
 from relay.resends import digest_of
 from relay.rewriting.plan import Wanted
 from relay.upstream import UpstreamLink
@@ -50,11 +52,13 @@ class MessagePhase:
         self.outlet = Outlet(link, is_open, limits.upstream_final.total_seconds(), session.client.hold_back)
         self.is_reading = True
         self._how = _How.HEADER
-        self._head = b""
+        self._head = bytearray()
         self._verdict: Reply | None = None  # known before the client has finished
         self._held: Held | None = None
         self._wanted = Wanted()
         self.header = b""  # unstuffed
+        self._header_octets = 0  # stuffed
+        self._is_too_large = False  # to be looked into: asked for, but let go
         self._idle_seconds = limits.client_idle.total_seconds()
         transaction = session.transaction
         self._digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
@@ -94,11 +98,13 @@ class MessagePhase:
 
     def _pass(self, content: bytes, ended: bool) -> None:
         if self._how is _How.HEADER:
-            self._head = self._head + content if self._head else content
-            end = _end_of_header(self._head)
+            searched = max(0, len(self._head) - 3)
+            self._head += content
+            end = _end_of_header(self._head, searched)
             if end < 0 and not ended and len(self._head) < LONGEST_HEADER:
                 return
-            content, self._head = self._decide(self._head, end, ended), b""
+            content = self._decide(bytes(self._head), end, ended)
+            self._head.clear()
         match self._how:
             case _How.STREAM if ended:
                 self._finish_stream(content)
@@ -117,10 +123,10 @@ class MessagePhase:
     def _decide(self, content: bytes, end: int, ended: bool) -> bytes:
         """Sets how the message goes on; gives what is to go on of what was read so far."""
         self._how = _How.STREAM
-        if end < 0:
-            if not ended:
-                return content
+        if end < 0 and ended:
             end = len(content)
+        if not 0 <= end <= LONGEST_HEADER:
+            return content
         head = content[:end]
         lowered = head.lower()
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
@@ -131,7 +137,7 @@ class MessagePhase:
             if pipeline.records_untracked:
                 self.header = unstuffed(head)
             return content
-        self.header = unstuffed(head)
+        self.header, self._header_octets = unstuffed(head), end
         self._wanted = pipeline.decide(self.header)
         if self._wanted.asked:
             self._how = _How.HOLD
@@ -154,8 +160,18 @@ class MessagePhase:
         if self._how is _How.DISCARD:
             if ended and self._verdict is not None:
                 self._conclude(self._verdict)
+        elif held.octets > self._session.around.pipeline.max_octets:
+            self._let_go(held, ended)
         elif ended:
             self._session.run(self._deliver_held(held))
+
+    def _let_go(self, held: Held, ended: bool) -> None:
+        """Too large to be rewritten: it streams from here on, less its control headers."""
+        content = held.read()
+        self._discard()
+        self._how, self._is_too_large = _How.STREAM, True
+        head = stuffed(self._session.around.pipeline.with_header_edits(self.header, self._wanted))
+        self._pass(head + content[self._header_octets :], ended)
 
     # To the upstream
 
@@ -163,7 +179,7 @@ class MessagePhase:
         known = self._session.around.resends.take(self._digest.digest())
         if known is not None:
             self._answer_resend(known)
-        elif self._session.around.pipeline.records_untracked:
+        elif self._is_too_large or self._session.around.pipeline.records_untracked:
             self._session.run(self._deliver_recorded(content))
         else:
             failpoint("relay.before-dot")
@@ -189,7 +205,8 @@ class MessagePhase:
         self._conclude(self._session.incident(Fault.IN_DOUBT))
 
     async def _deliver_recorded(self, content: bytes) -> None:
-        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header)
+        reason = Reason.TOO_LARGE if self._is_too_large else Reason.NOT_REQUESTED
+        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header, self._wanted, reason)
         await delivery.register()
         reply = await self._send(content)
         await self._answer_delivery(delivery, reply)
@@ -202,12 +219,32 @@ class MessagePhase:
         raw = unstuffed(held.read())
         held.discard()
         pipeline = self._session.around.pipeline
-        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible=not self.outlet.is_open)
+        is_divisible = self._session.around.copies is not None and not self.outlet.is_open
+        if is_divisible and await self._delivered_apart(raw):
+            return
+        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible)
         failpoint("relay.registered")
         if delivery.refusal is not None:
             self.fail(self._session.incident(delivery.refusal))
             return
         await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+
+    async def _delivered_apart(self, raw: bytes) -> bool:
+        """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
+        copies, envelope = self._session.around.copies, self._envelope()
+        if copies is None or not self._wanted.individually or len(envelope.addressees) < 2:
+            return False
+        prepared = await self._session.around.pipeline.divide(envelope, raw, self._wanted)
+        if prepared is None:
+            return False
+        conversation = ClientConversation(self._session, self._link, self._conclude)
+        try:
+            reply = await copies.submit(envelope, raw, prepared, conversation)
+        except RelayFault as fault:
+            reply = self._session.incident(fault.fault, str(fault))
+        if not conversation.is_answered:
+            self._conclude(reply)
+        return True
 
     async def _send(self, content: bytes) -> Reply:
         verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -301,9 +338,9 @@ class MessagePhase:
             self._session.client.deadline.set(self._idle_seconds)
 
 
-def _end_of_header(content: bytes) -> int:
-    """Where the body begins, after the blank line; -1 when there is none yet."""
+def _end_of_header(content: bytes | bytearray, start: int) -> int:
+    """Where the body begins, after the blank line; -1 when there is none at or after ``start``."""
     if content.startswith(b"\r\n"):
         return 2
-    end = content.find(b"\r\n\r\n")
+    end = content.find(b"\r\n\r\n", start)
     return end + 4 if end >= 0 else -1

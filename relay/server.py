@@ -10,6 +10,8 @@ from aiosmtpd.controller import UnthreadedController
 
 from relay import logbook
 from relay.connection import HANDSHAKE_SECONDS, ClientConnection
+from relay.rewriting_pool import RewritingPool
+from relay.spool_wiring import SpoolSide
 from relay.surroundings import Surroundings
 from relay.tls import CertificateFault
 
@@ -54,11 +56,17 @@ class ListeningPort(UnthreadedController):
 class Server:
     """All listeners of the process."""
 
-    def __init__(self, ports: Sequence[ListeningPort]) -> None:
+    def __init__(
+        self, ports: Sequence[ListeningPort], spool: SpoolSide | None = None, rewriting: RewritingPool | None = None
+    ) -> None:
         self.ports = ports
+        self.spool = spool
+        self._rewriting = rewriting
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        if self.spool is not None:
+            await self.spool.start()
         for port in self.ports:
             await port.open()
             around = port.around
@@ -83,6 +91,10 @@ class Server:
         await self._until_all_gone(DOUBT_SECONDS)
         for port in self.ports:
             port.close()
+        if self.spool is not None:
+            await self.spool.stop()
+        if self._rewriting is not None:
+            self._rewriting.close()
 
     async def _until_all_gone(self, seconds: float) -> None:
         try:

@@ -9,34 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from relay.data_reader import stuffed
 from relay.dialing import Destination, dial, greet
-from relay.failpoints import failpoint
+from relay.link_conversation import LinkConversation
 from relay.ports import Conversation
 from relay.replies import Fault, Reply, UpstreamRefusal, for_fault
-from relay.upstream import UpstreamLink
-
-END_MARK = b".\r\n"
-
-
-class LinkConversation:
-    """A Conversation over an UpstreamLink that nobody else uses."""
-
-    def __init__(self, link: UpstreamLink, final_seconds: float) -> None:
-        self._link = link
-        self._final_seconds = final_seconds
-
-    async def ask(self, line: bytes) -> Reply:
-        return await self._link.ask(line)
-
-    async def deliver(self, content: bytes) -> Reply:
-        # Content and dot leave as two writes, so that the failpoint between them is a place that exists.
-        self._link.write(stuffed(content))
-        failpoint("delivery.before-dot")
-        return await self._link.ask_raw(END_MARK, self._final_seconds)
-
-    def answer(self, reply: Reply) -> bool:
-        return False  # no client is waiting
 
 
 class _Nobody:

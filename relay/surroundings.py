@@ -12,7 +12,7 @@ from config.settings import Limits
 from relay.dialing import Destination
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline
-from relay.ports import Accounts
+from relay.ports import Accounts, Copies
 from relay.resends import Resends
 from relay.tls import ServerCertificate
 
@@ -56,6 +56,7 @@ class Surroundings:
     is_implicit_tls: bool = False
     is_exposed: bool = False  # listens beyond loopback: nothing goes without TLS and a login
     accounts: Accounts | None = None  # login = "account": users of our own
+    copies: Copies | None = None  # None: without a spool nothing is taken apart
     session_prefix: str = ""
     is_stopping: bool = False
     sessions: RunningSessions = field(default_factory=RunningSessions)

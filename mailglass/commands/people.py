@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import getpass
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +10,17 @@ from typing import Annotated
 
 import typer
 
-from config.settings import Settings
 from ledger.consent_events import ConsentPurpose
-from ledger.consents import ALL_PURPOSES, Consents
-from ledger.keys import KeyFolderFault, load_people_key
+from ledger.consents import ALL_PURPOSES
 from ledger.queries.consents import PersonRow, list_people, verify
 from ledger.queries.subjects import subject
+from mailglass.commands.asking import ask
+from mailglass.commands.consenting import consents_of, operator
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
-from mailglass.commands.reading import changing, reading, run_to_end
+from mailglass.commands.reading import reading, run_to_end
 from mailglass.commands.subject_page import subject_page
 from mailglass.commands.tables import print_json, print_rows
-from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.failures import Failed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who may be tracked, with proof.")
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
@@ -31,21 +28,7 @@ Purposes = Annotated[
     list[ConsentPurpose] | None, typer.Option("--purpose", help="opens or links; both when it is not given")
 ]
 NEEDED_COLUMNS = ("address", "method", "evidence")
-
-
-def people_key(settings: Settings) -> bytes:
-    """Raises ConfigurationAtFault when the key folder cannot be used."""
-    try:
-        return load_people_key(settings.keys_dir)
-    except KeyFolderFault as fault:
-        raise ConfigurationAtFault(str(fault)) from None
-
-
-@asynccontextmanager
-async def consents_of(settings: Settings) -> AsyncIterator[Consents]:
-    async with changing(settings) as ledger:
-        required = settings.privacy.consent == "required"
-        yield Consents(ledger, people_key(settings), required, settings.privacy.consent_valid)
+app.command("ask")(ask)
 
 
 @app.command("add")
@@ -60,7 +43,7 @@ def add(
 
     async def work() -> None:
         async with consents_of(settings_from_file(config)) as consents:
-            await consents.add(address, purpose or ALL_PURPOSES, evidence, actor=_operator())
+            await consents.add(address, purpose or ALL_PURPOSES, evidence, actor=operator())
 
     try:
         run_to_end(work())
@@ -82,7 +65,7 @@ def withdraw(
 
     async def work() -> int:
         async with consents_of(settings_from_file(config)) as consents:
-            return await consents.withdraw(address, purpose or ALL_PURPOSES, sender, how, _operator())
+            return await consents.withdraw(address, purpose or ALL_PURPOSES, sender, how, operator())
 
     copies = run_to_end(work())
     typer.echo(f"Withdrawn. Nothing more is recorded for {copies} delivered {'copy' if copies == 1 else 'copies'}.")
@@ -120,10 +103,10 @@ def import_csv(
         async with consents_of(settings_from_file(config)) as consents:
             for address, purposes, method, evidence in rows:
                 if method and evidence:
-                    await consents.add(address, purposes, f"{method}: {evidence}", _operator(), "import")
+                    await consents.add(address, purposes, f"{method}: {evidence}", operator(), "import")
                     proven += 1
                 else:
-                    await consents.add_unproven(address, purposes, _operator())
+                    await consents.add_unproven(address, purposes, operator())
         return proven, len(rows) - proven
 
     proven, unproven = run_to_end(work())
@@ -159,7 +142,7 @@ def erase(
 
     async def work() -> tuple[int, int]:
         async with consents_of(settings) as consents:
-            erased = await consents.erase(address, _operator())
+            erased = await consents.erase(address, operator())
         return erased.messages, erased.hits
 
     messages, hits = run_to_end(work())
@@ -180,7 +163,7 @@ def subject_export(
             key = consents.key_of(address)
             async with consents.ledger.read() as connection:
                 found = await subject(connection, key, address)
-            await consents.note(_operator(), "subject-export", key.hex(), len(found.messages))
+            await consents.note(operator(), "subject-export", key.hex(), len(found.messages))
         return {
             "address": found.address,
             "exported_at": datetime.now(UTC),
@@ -206,7 +189,7 @@ def restrict(
 
     async def work() -> None:
         async with consents_of(settings_from_file(config)) as consents:
-            await consents.restrict(address, not lift, _operator())
+            await consents.restrict(address, not lift, operator())
 
     run_to_end(work())
     typer.echo("The restriction was lifted." if lift else "Restricted: nothing more is recorded.")
@@ -244,7 +227,3 @@ def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[Con
 def _need_address(text: str) -> None:
     if "@" not in text.strip("@"):
         raise Failed(f'"{text}" is no address')
-
-
-def _operator() -> str:
-    return f"command:{getpass.getuser()}"

@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -26,6 +26,8 @@ from ledger.tokens import Purpose, read_unverified, verify
 from ledger.urls import TrackingUrls, UrlGrammar, parse_path
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.failures import ConfigurationAtFault, Failed
+from relay.rewriting.header_fields import header_end
+from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Tracked, Wanted
 from relay.rewriting.report import report_of, undo
 from relay.rewriting.restore import restore as restore_by_urls
@@ -164,8 +166,17 @@ class _Desk:
                 lines.write(_as_json({"file": name.as_posix(), **told}) + b"\n")
 
     def _wanted(self, raw: bytes) -> Wanted:
-        wishes = self._wishes
-        return Wanted(wishes.opens, wishes.links, wishes.text_links, asked=True)
+        """What the message asks for at the first listener, and what the flags add to it."""
+        tracking, wishes = self._settings.tracking, self._wishes
+        policy = OptInPolicy(self._settings.listener[0].default, tracking.dialects, tracking.subject_tag)
+        wanted = decide(raw[: header_end(raw)], policy)
+        wanted = replace(
+            wanted,
+            opens=wanted.opens or wishes.opens,
+            html_links=wanted.html_links or wishes.links,
+            text_links=wanted.text_links or wishes.text_links,
+        )
+        return under_ceiling(wanted, tracking.identity)
 
 
 def _plan(settings: Settings, wanted: Wanted) -> Plan:

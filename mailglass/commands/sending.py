@@ -7,6 +7,7 @@ import ssl
 import sys
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from typing import Annotated
 
@@ -80,7 +81,7 @@ def submit(listener: Listener, message: EmailMessage, sender: str, to: str, logi
                 client.login(login.name, login.password)
             for code, text in (client.mail(sender), client.rcpt(to)):
                 _refuse_unless(250 <= code <= 259, code, text)
-            code, text = client.data(message.as_bytes())
+            code, text = client.data(message.as_bytes(policy=SMTP))
             _refuse_unless(200 <= code <= 299, code, text)
             return f"{code} {text.decode('utf-8', 'replace')}"
     except smtplib.SMTPResponseException as refusal:

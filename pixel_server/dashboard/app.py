@@ -11,11 +11,15 @@ from config.settings import Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
 from ledger.outbox import Outbox
-from pixel_server.dashboard import edge, live, static
-from pixel_server.dashboard.api import hits, messages
+from pixel_server.dashboard import edge, live, metrics, static
+from pixel_server.dashboard.api import hits, messages, statistics
 from pixel_server.dashboard.keys import DESK, Desk, Rates
-from pixel_server.dashboard.pages import access, letters, message_page
+from pixel_server.dashboard.pages import access, activity, letters, message_page, set_up, settings_page
 from pixel_server.dashboard.pages import messages as messages_page
+from pixel_server.dashboard.pages import statistics as statistics_page
+
+PAGES = (access, messages_page, message_page, activity, statistics_page, letters, set_up, settings_page)
+API = (messages, hits, statistics, live)
 
 LARGEST_FORM = 64 * 1024  # a note or a settings form; nothing else is ever sent here
 
@@ -36,7 +40,7 @@ def build(
     app = web.Application(middlewares=[edge.edge, edge.identify], client_max_size=LARGEST_FORM)
     app[DESK] = Desk(settings, ledger, clock, Outbox(settings.outbox_dir), passwords or Passwords(), rates or Rates())
     app.on_response_prepare.append(edge.add_headers)
-    for module in (access, messages_page, message_page, letters, messages, hits, live, static):
+    for module in (*PAGES, *API, metrics, static):
         app.add_routes(module.ROUTES)
     live.follow(app)
     return app

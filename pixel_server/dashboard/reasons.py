@@ -5,7 +5,7 @@ The command line has longer ones (``mailglass explain``); the pages cannot ask i
 
 from __future__ import annotations
 
-from ledger.records import LinkReason, Reason
+from ledger.records import HitClass, LinkReason, Reason
 from pixel_server.dashboard.marking import N_
 
 _MESSAGE: dict[Reason, str] = {
@@ -45,6 +45,16 @@ STATE_WORDS = {
     "in-doubt": N_("in doubt"),
     "queued": N_("queued"),
     "partly": N_("partly sent"),
+}
+# Where there is no room for the sentences of rule_words.py.
+SHORT_CLASS_WORDS: dict[HitClass, str] = {
+    HitClass.HUMAN: N_("A person"),
+    HitClass.IMAGE_PROXY: N_("A person, by proxy"),
+    HitClass.PRIVACY_PREFETCH: N_("Fetched ahead"),
+    HitClass.SECURITY_SCANNER: N_("A mail filter"),
+    HitClass.LINK_PREVIEW: N_("A preview"),
+    HitClass.BOT: N_("A program"),
+    HitClass.OWN: N_("You"),
 }
 CONFIDENCE_WORDS = {"certain": N_("certain"), "probable": N_("probable")}
 

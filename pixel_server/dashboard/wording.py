@@ -105,8 +105,8 @@ class Wording:
         return format_decimal(value, locale=self.language.locale)
 
     def size(self, octets: int) -> str:
-        """640 B, 12 kB, 3.4 MB"""
-        for unit, one in (("MB", 10**6), ("kB", 10**3)):
+        """640 B, 12 kB, 3.4 MB, 83 GB"""
+        for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
             if octets >= one:
                 places = 1 if octets < 10 * one else 0
                 return f"{format_decimal(round(octets / one, places), locale=self.language.locale)} {unit}"

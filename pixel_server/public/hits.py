@@ -100,7 +100,7 @@ class HitDesk:
 
     def _take_link(self, asked: Asked, own: OwnUrl, send: Send) -> None:
         if own.destination is None:
-            self._later(self._find_destination(asked, own, send))
+            self._later(self._find_destination(asked, own, send), partial(send, NOT_FOUND))
             return
         target = verify(self._ring(), Purpose.LINK, own.token, own.destination)
         if target is None:
@@ -125,7 +125,7 @@ class HitDesk:
         at = self._ledger.clock()
         state = self._ledger.recording_at_hand(target.message, target.copy)
         if state is None:
-            self._later(self._record_after_asking(asked, kind, token, target, at, answer))
+            self._later(self._record_after_asking(asked, kind, token, target, at, answer), answer)
         else:
             self._record_knowing(asked, kind, token, target, at, state, answer)
 
@@ -160,7 +160,15 @@ class HitDesk:
         else:
             self._ingest.record(judged.hit, answer)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _later(self, work: Coroutine[Any, Any, None], answer: Callable[[], None]) -> None:
+        task = asyncio.ensure_future(self._guarded(work, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], answer: Callable[[], None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a hit could not be recorded")
+            self._ingest.counters.dropped += 1
+            answer()

@@ -100,3 +100,10 @@
   });
   window.addEventListener("pagehide", () => source.close());
 })();
+
+// A browser asks for leave only when its reader ticks the box.
+(function () {
+  const box = document.querySelector("[data-ask-browser]");
+  if (!box || !window.Notification) return;
+  box.addEventListener("change", () => { if (box.checked && Notification.permission === "default") Notification.requestPermission(); });
+})();

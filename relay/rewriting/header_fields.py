@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _LF_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\n]*+(?:\n[ \t])?+)*+)(\n|\Z)")
 _CR_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\r]*+(?:\r[ \t])?+)*+)(\r|\Z)")
 _BLANK_LINE = re.compile(rb"\r?\n|\r")
+_END_OF_HEADER = re.compile(rb"(?:\A|\n)\r?\n|\r\r(?!\n)")
 _MBOX_LINE = re.compile(rb"From [^\r\n]*+(?:\r\n?+|\n)")
 
 
@@ -49,6 +50,12 @@ def after_mbox_line(raw: bytes) -> int:
     """Where the message begins: behind the ``From `` line that mailbox files put first, else 0."""
     match = _MBOX_LINE.match(raw)
     return match.end() if match else 0
+
+
+def header_end(raw: bytes) -> int:
+    """Behind the first blank line; the whole length without one. For looking at headers that may be no fields."""
+    match = _END_OF_HEADER.search(raw)
+    return match.end() if match else len(raw)
 
 
 def read_header_block(raw: bytes, start: int, limit: int) -> HeaderBlock | None:

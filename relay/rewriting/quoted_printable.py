@@ -115,6 +115,8 @@ class QuotedPrintable:
         line = self._lines[row]
         position = 0
         missing = offset - self._starts[row]
+        if line.find(b"=", 0, missing + 1) < 0:
+            return self._offsets[row] + missing
         while True:
             match = _ESCAPE.search(line, position)
             at = match.start() if match else len(line)

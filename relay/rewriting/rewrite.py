@@ -34,6 +34,7 @@ class Prepared:
     raw: bytes
     header_edits: tuple[Edit, ...]
     bodies: tuple[PreparedBody, ...]
+    body_edits: tuple[Edit, ...]  # of copy 0, which most messages have alone
     link_list: tuple[LinkRecord, ...]
     opens: bool
     notes: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class _Findings:
     """What the parts yield while they are gone through."""
 
     bodies: list[PreparedBody] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)  # of copy 0
     links: list[LinkRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     opens: bool = False
@@ -65,8 +67,11 @@ def apply_header_edits(raw: bytes, edits: Sequence[Edit]) -> bytes:
 def render(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> Tracked:
     """One copy. ``copy`` 0 is the one that all recipients share."""
     edits = list(prepared.header_edits)
-    for body in prepared.bodies:
-        edits.extend(fill(body, urls, copy).edits)
+    if copy == 0:
+        edits.extend(prepared.body_edits)
+    else:
+        for body in prepared.bodies:
+            edits.extend(fill(body, urls, copy).edits)
     edits.sort(key=lambda edit: edit.start)
     return Tracked(splice(prepared.raw, edits), tuple(edits), prepared.opens, prepared.link_list, prepared.notes)
 
@@ -89,7 +94,7 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
     reason = _go_through(raw, plan, urls, parts[0], chosen, findings)
     if reason:
         return Unchanged(reason, tuple(findings.links), tuple(findings.notes))
-    return _conclude(raw, plan, chosen, findings)
+    return _conclude(raw, plan, urls, chosen, findings)
 
 
 def _go_through(
@@ -143,9 +148,12 @@ def _settle(body: PreparedBody, links: list[LinkRecord], urls: TrackingUrls, fin
         findings.notes.append("pixel: its line could not stay under 998 octets")
     if kept:
         findings.bodies.append(body.only(kept))
+        findings.edits.extend(carried.edits)
 
 
-def _conclude(raw: bytes, plan: Plan, chosen: BodyParts, findings: _Findings) -> Prepared | Unchanged:
+def _conclude(
+    raw: bytes, plan: Plan, urls: TrackingUrls, chosen: BodyParts, findings: _Findings
+) -> Prepared | Unchanged:
     links, notes = tuple(findings.links), tuple(findings.notes)
     tracks = findings.opens or any(link.tracked for link in links)
     if not tracks and not chosen.html and (plan.opens or plan.html_links):
@@ -157,7 +165,9 @@ def _conclude(raw: bytes, plan: Plan, chosen: BodyParts, findings: _Findings) ->
         bodies = [body for body in bodies if body.slots]
         if not bodies:
             return Unchanged(Reason.NOTHING_TO_TRACK, links, notes)
-    return Prepared(raw, plan.header_edits, tuple(bodies), links, findings.opens, notes, findings.is_ordinary)
+        findings.edits = [edit for body in bodies for edit in fill(body, urls, 0).edits]
+    edits = tuple(findings.edits)
+    return Prepared(raw, plan.header_edits, tuple(bodies), edits, links, findings.opens, notes, findings.is_ordinary)
 
 
 def _policy(raw: bytes, plan: Plan, urls: TrackingUrls, top: Part) -> LinkPolicy:

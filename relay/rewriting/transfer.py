@@ -44,7 +44,10 @@ class PlainBody:
         self.decoded = raw[start:end]
 
     def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
-        """Line by line: edits are kept in order as long as their line stays within the limit."""
+        """Line by line: edits are kept in order as long as their line stays within the limit.
+
+        A line that is too long already may be broken by what is new, but no part of it may get longer.
+        """
         raw, base = self._raw, self._start
         newline = b"\n" if b"\n" in self.decoded else b"\r"
         carried: list[Edit] = []
@@ -60,7 +63,7 @@ class PlainBody:
             growth = len(edit.new) - (end - start)
             lines = [start - line_start + shift + len(first), *map(len, others)]
             lines[-1] += line_end - end
-            if growth > 0 and max(lines) > LONGEST_LINE:
+            if growth > 0 and max(lines) > max(LONGEST_LINE, line_end - line_start if others else 0):
                 too_long.add(edit.key)
                 continue
             shift = len(others[-1]) - (end - line_start) if others else shift + growth

@@ -182,5 +182,6 @@ def _links_back(comment: str) -> str:
 def first_difference(before: list[Any], after: list[Any]) -> str:
     for index, (one, other) in enumerate(zip(before, after, strict=False)):
         if one != other:
-            return f"the tree differs: {before[max(0, index - 2) : index + 2]!r} became {after[max(0, index - 2) : index + 2]!r}"
+            near = slice(max(0, index - 2), index + 2)
+            return f"the tree differs: {before[near]!r} became {after[near]!r}"
     return f"the tree differs at its end: {len(before)} and {len(after)} items"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
 from relay.copy_delivery import CopyDelivery
 from relay.dialing import Destination
-from relay.individual import IndividualDelivery, PreparedCopies
+from relay.individual import IndividualDelivery
 from relay.ports import Addressee, Conversation, Envelope
+from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 from relay.retry import RetrySchedule
-from relay.rewriting.plan import Wanted
 from relay.spool import Spool
 from relay.spool_conclusion import Conclusion
 from relay.spool_notices import Notices
@@ -53,30 +53,13 @@ class Book:
             raise OSError("the ledger is gone")
         self.records[str(record.id)] = record
 
-    async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
-        raise AssertionError("a message of individual copies is settled by its copies")
-
-    async def settle_copy(
-        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    async def settle(
+        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
     ) -> None:
         if self.is_gone:
             raise OSError("the ledger is gone")
-        self.states[number] = state
-        self.replies[number] = reply
-
-
-@dataclass
-class SamePreparation:
-    """Every message is rendered as the tests' message is."""
-
-    untracked: frozenset[str] = frozenset()
-
-    async def prepare(self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies:
-        record = MessageRecord(message_id, AT, envelope.sender, envelope.recipients, header_id="<plans@example.org>")
-        return PreparedCopies(PLAIN, rendered, record, "opens, 1 of 1 links")
-
-    async def may_be_tracked(self, addresses: Sequence[str]) -> Sequence[bool]:
-        return [address not in self.untracked for address in addresses]
+        self.states[copy] = state
+        self.replies[copy] = reply
 
 
 @dataclass
@@ -88,6 +71,7 @@ class Workbench:
     runner: SpoolRunner
     individual: IndividualDelivery
     answers: list[Reply] = field(default_factory=list)
+    untracked: frozenset[str] = frozenset()
 
     @asynccontextmanager
     async def client_session(self) -> AsyncIterator[Conversation]:
@@ -99,7 +83,15 @@ class Workbench:
     async def submit(
         self, session: Conversation, recipients: Sequence[str] = RECIPIENTS, login: str = "", message_id: MessageId = ID
     ) -> Reply:
-        return await self.individual.submit(message_id, envelope(recipients, login), PLAIN, Wanted(), session)
+        prepared = PreparedCopies(
+            message_id,
+            PLAIN,
+            rendered,
+            tuple(address not in self.untracked for address in recipients),
+            MessageRecord(message_id, AT, "ann@example.org", tuple(recipients), header_id="<plans@example.org>"),
+            f"mailglass {message_id}: opens, 1 of 1 links",
+        )
+        return await self.individual.submit(envelope(recipients, login), PLAIN, prepared, session)
 
     def folder(self) -> list[str]:
         return sorted(path.name for path in self.spool.folder.iterdir() if path.name != "lock")
@@ -127,11 +119,5 @@ def workbench(
         return spool_session(lambda: destination, "relay.example.org", 5)
 
     runner = SpoolRunner(delivery, conclusion, open_session, look_seconds=0.05)
-    individual = IndividualDelivery(
-        "default", has_account, delivery, conclusion, book, SamePreparation(), clock, runner.wake
-    )
+    individual = IndividualDelivery("default", has_account, delivery, conclusion, book, clock, runner.wake)
     return Workbench(upstream, spool, clock, book, runner, individual)
-
-
-def with_preparation(bench: Workbench, preparation: SamePreparation) -> Workbench:
-    return replace(bench, individual=replace(bench.individual, preparer=preparation))

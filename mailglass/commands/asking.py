@@ -1,0 +1,64 @@
+"""``mailglass consent ask``: sends somebody the request whether they may be tracked. The request itself never is."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+from ledger.consent_texts import CONSENT_WORDS
+from ledger.consents import TooSoon
+from ledger.keys import load_keys
+from ledger.message_id import MessageId, mint_message_id
+from ledger.urls import TrackingUrls, UrlGrammar
+from mailglass.commands.consenting import consents_of, operator
+from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.reading import run_to_end
+from mailglass.commands.sending import submit
+from mailglass.failures import Failed
+
+
+def ask(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS")],
+    sender: Annotated[str, typer.Option("--from", help="who asks; the envelope's sender too")],
+    language: Annotated[str, typer.Option("--lang", help="en, ja, de, fr or it")] = "en",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Send a request for consent; the answer is given on a page, by a button."""
+    if language not in CONSENT_WORDS:
+        raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
+    settings = settings_from_file(config)
+    request = mint_message_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+    days = settings.privacy.keep_hits.days
+
+    async def work() -> None:
+        async with consents_of(settings) as consents:
+            await consents.ask(address, sender, language, days, request, operator())
+
+    try:
+        run_to_end(work())
+    except TooSoon as refusal:
+        raise Failed(str(refusal)) from None
+    typer.echo(
+        submit(settings.listener[0], request_mail(settings, request, address, sender, language), sender, address)
+    )
+
+
+def request_mail(settings: Settings, request: MessageId, address: str, sender: str, language: str) -> EmailMessage:
+    """Plain text, so that nothing in it could be tracked."""
+    words = CONSENT_WORDS[language]
+    urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), request)
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = address
+    mail["Subject"] = words.subject
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
+    mail["X-Track"] = "none"
+    mail.set_content(words.body.format(sender=sender, days=settings.privacy.keep_hits.days, url=urls.page()))
+    return mail

@@ -1,0 +1,176 @@
+"""Joins the parts of an installation: what is built from what, in which order it starts, and in which it stops.
+
+Started first is stopped last: the ledger outlives everything, links work before a mail with links can leave, and the
+relay takes no new mail while the rest still answers for what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from config.settings import Settings, host_and_port
+from ledger.access import Ledger
+from ledger.faults import LedgerFault
+from ledger.first_account import offer_first_account
+from ledger.keys import KeyFolderFault, LiveKeyRing
+from ledger.outbox import Outbox
+from ledger.retention import keep_tidy
+from ledger.shared import open_ledger
+from mailglass.consent_gate import consents_for
+from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.neighbours import ThreadedRewriter, relay_neighbours
+from mailglass.pixel_workers import PixelWorkers
+from pixel_server.dashboard import app as dashboard_app
+from pixel_server.public.app import PublicServer
+from relay import wiring
+from relay.sandbox import Sandbox
+
+DASHBOARD_GRACE_SECONDS = 2.0
+
+
+class Part(StrEnum):
+    RELAY = "relay"
+    PIXEL_SERVER = "pixel-server"
+    DASHBOARD = "dashboard"
+
+
+@dataclass(slots=True)
+class Started:
+    """Where each part listens, as host and port, and the path of the set-up page while there is no account."""
+
+    listeners: list[tuple[str, int]] = field(default_factory=list)
+    pixel_server: tuple[str, int] | None = None
+    dashboard: tuple[str, int] | None = None
+    first_account_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is to be started; ``config`` is the file, for worker processes that read it again."""
+
+    settings: Settings
+    config: Path
+    parts: frozenset[Part]
+    is_worker: bool = False
+
+
+async def serve(installation: Installation, announce: Callable[[Started], None]) -> None:
+    """Starts the parts, announces where they are, and stops them at SIGTERM or SIGINT.
+
+    Raises Failed and ConfigurationAtFault when a part cannot start.
+    """
+    asked_to_stop = _stop_signals()
+    async with AsyncExitStack() as running:
+        announce(await _start(installation, running))
+        # What was built for starting stays until the end; looking through it again and again is waste.
+        gc.collect()
+        gc.freeze()
+        await asked_to_stop.wait()
+
+
+async def _start(installation: Installation, running: AsyncExitStack) -> Started:
+    settings, parts, started = installation.settings, installation.parts, Started()
+    try:
+        keys = LiveKeyRing(settings.keys_dir)
+        ledger = await open_ledger(settings)
+        running.push_async_callback(ledger.close)
+        if Part.PIXEL_SERVER in parts:
+            await _start_pixel_server(installation, ledger, keys, running, started)
+        if Part.DASHBOARD in parts:
+            await _start_dashboard(settings, ledger, running, started)
+        if Part.RELAY in parts:
+            await _start_relay(settings, ledger, keys, running, started)
+    except (KeyFolderFault, wiring.ConfigurationFault) as fault:
+        raise ConfigurationAtFault(str(fault)) from None
+    except LedgerFault as fault:
+        raise Failed(str(fault)) from None
+    return started
+
+
+async def _start_pixel_server(
+    installation: Installation, ledger: Ledger, keys: LiveKeyRing, running: AsyncExitStack, started: Started
+) -> None:
+    settings = installation.settings
+    several = settings.pixel_server.workers > 1
+    server = PublicServer(settings, ledger, keys.current, consents_for(settings, ledger))
+    with _listening_on(settings.pixel_server.bind):
+        await server.start(reuse_port=several)
+    running.push_async_callback(server.close)
+    if not installation.is_worker:
+        _keep_in_background(keep_tidy(ledger), running)
+    started.pixel_server = (host_and_port(settings.pixel_server.bind)[0], server.port)
+    if several and not installation.is_worker:
+        workers = PixelWorkers(installation.config, settings.pixel_server.workers - 1)
+        workers.start()
+        running.push_async_callback(workers.stop)
+
+
+async def _start_dashboard(settings: Settings, ledger: Ledger, running: AsyncExitStack, started: Started) -> None:
+    runner = web.AppRunner(
+        dashboard_app.build(settings, ledger), access_log=None, shutdown_timeout=DASHBOARD_GRACE_SECONDS
+    )
+    await runner.setup()
+    running.push_async_callback(runner.cleanup)
+    host, port = host_and_port(settings.dashboard.bind)
+    with _listening_on(settings.dashboard.bind):
+        await web.TCPSite(runner, host or None, port).start()
+    started.dashboard = (host, int(runner.addresses[0][1]))
+    try:
+        started.first_account_path = await offer_first_account(ledger)
+    except LedgerFault:
+        started.first_account_path = None  # told in the log already; it is offered at the next start
+
+
+async def _start_relay(
+    settings: Settings, ledger: Ledger, keys: LiveKeyRing, running: AsyncExitStack, started: Started
+) -> None:
+    sandbox = Sandbox(Outbox(settings.outbox_dir), settings.limits.message_size)
+    if settings.sandboxed:
+        await sandbox.start()
+        running.push_async_callback(sandbox.stop)
+    rewriter = ThreadedRewriter()
+    running.push_async_callback(rewriter.close)
+    server = wiring.build(settings, relay_neighbours(settings, ledger, keys, rewriter, lambda: sandbox.port))
+    running.push_async_callback(server.stop)
+    with _listening_on(", ".join(listener.bind for listener in settings.listener)):
+        await server.start()
+    started.listeners = [(str(port.hostname or ""), port.port) for port in server.ports]
+
+
+def _keep_in_background(work: Coroutine[Any, Any, None], running: AsyncExitStack) -> None:
+    task = asyncio.create_task(work)
+    running.callback(task.cancel)
+
+
+@contextmanager
+def _listening_on(bind: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        why = "the address is in use" if fault.errno == errno.EADDRINUSE else fault.strerror or str(fault)
+        raise Failed(f"cannot listen on {bind}: {why}") from None
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set at the first SIGTERM or SIGINT; the second one ends the process at once."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stop() -> None:
+        asked.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return asked

@@ -1,0 +1,187 @@
+"""How each mail client is pointed at this installation, with its own values filled in. Pure.
+
+The steps are sentences for the catalogues; what has to be typed or pasted stands apart from them and is never
+translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.settings import Listener, Settings, host_and_port
+from pixel_server.dashboard.marking import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a client is told about one listener."""
+
+    host: str
+    port: int
+    security: str  # none, starttls, tls
+    login: str  # "client": the account at the mail provider; "account": one of mailglass; "none": the sandbox
+    default: str
+
+    @property
+    def only_here(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    key: str
+    name: str
+    steps: tuple[str, ...]
+    code: str = ""
+
+
+def servers(settings: Settings, page_host: str) -> list[Server]:
+    """One for each listener; a wildcard address is reached under the name that this page is."""
+    found = []
+    for listener in settings.listener:
+        host, port = host_and_port(listener.bind)
+        upstream = settings.upstream[listener.upstream]
+        login = "none" if upstream.sandbox else upstream.login
+        shown = page_host if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
+        found.append(Server(shown, port, listener.security, login, _default(listener)))
+    return found
+
+
+def _default(listener: Listener) -> str:
+    return listener.default if listener.default != "none" else ""
+
+
+def recipes(server: Server, say: Callable[[str], str]) -> list[Recipe]:
+    """The same server for every client we know how to set up."""
+    return [Recipe(one.key, one.name, tuple(say(step) for step in one.steps), one.code) for one in _all(server)]
+
+
+def _all(server: Server) -> list[Recipe]:
+    return [
+        Recipe(
+            "thunderbird",
+            "Thunderbird",
+            (
+                N_("Account Settings › Outgoing Server (SMTP) › Add: the server, port and security above."),
+                N_("Settings › General › Config Editor: add a string setting “mail.compose.other.header” with the "
+                   "value below. The compose window then offers these headers beside To and Cc."),
+                N_("When you write, choose X-Track and type “all”. Write in HTML: plain text holds no pixel."),
+            ),
+            "X-Track,X-Track-Tag",
+        ),
+        Recipe(
+            "apple-mail",
+            "Apple Mail",
+            (
+                N_("Mail › Settings › Accounts › Server Settings › Outgoing Mail Account › Edit SMTP Server List: add "
+                   "the server, port and security above."),
+                N_("Apple Mail cannot add headers. Use a second listener that tracks by default, or a word in the "
+                   "subject; both are lines in relay.toml:"),
+            ),
+            _PHONE,
+        ),
+        Recipe(
+            "outlook",
+            "Outlook",
+            (
+                N_("File › Account Settings › Server Settings › Outgoing mail: the server, port and encryption above."),
+                N_("Outlook cannot add headers. Use a second listener that tracks by default, or a word in the "
+                   "subject; both are lines in relay.toml:"),
+            ),
+            _PHONE,
+        ),
+        Recipe(
+            "phone",
+            "iOS, Android",
+            (
+                N_("In the mail account's settings, open the outgoing server (SMTP) and enter the values above."),
+                N_("A phone reaches the relay only if it listens beyond this machine, with TLS. Phones cannot add "
+                   "headers; in relay.toml:"),
+            ),
+            _PHONE,
+        ),
+        Recipe("mutt", "mutt", (N_("In ~/.muttrc:"),), _mutt(server)),
+        Recipe("msmtp", "msmtp", (N_("In ~/.msmtprc; the message itself carries the header line X-Track: all."),),
+               _msmtp(server)),
+        Recipe("postfix", "Postfix", (N_("As smarthost, in /etc/postfix/main.cf:"),), _postfix(server)),
+        Recipe("python", "Python", (N_("With the standard library:"),), _python(server)),
+        Recipe("node", "Node.js", (N_("With nodemailer:"),), _node(server)),
+    ]  # fmt: skip
+
+
+_PHONE = """\
+[[listener]]
+bind = "127.0.0.1:2526"
+default = "all"
+
+[tracking]
+subject_tag = "#track"
+"""
+
+
+def _mutt(server: Server) -> str:
+    scheme = "smtps" if server.security == "tls" else "smtp"
+    user = "" if server.login == "none" else "USER@"
+    lines = [f'set smtp_url = "{scheme}://{user}{_bracketed(server)}:{server.port}/"']
+    lines += ["set ssl_force_tls = yes" if server.security != "none" else "set ssl_starttls = no"]
+    return "\n".join([*lines, "my_hdr X-Track: all"])
+
+
+def _msmtp(server: Server) -> str:
+    lines = ["account mailglass", f"host {server.host}", f"port {server.port}", "from you@example.com"]
+    lines += {"none": ["tls off"], "starttls": ["tls on"], "tls": ["tls on", "tls_starttls off"]}[server.security]
+    lines += ["auth off"] if server.login == "none" else ["auth on", "user USER", 'passwordeval "pass show mail"']
+    return "\n".join([*lines, "account default : mailglass"])
+
+
+def _postfix(server: Server) -> str:
+    level = "none" if server.security == "none" else "encrypt"
+    lines = [f"relayhost = [{server.host}]:{server.port}", f"smtp_tls_security_level = {level}"]
+    lines += ["smtp_tls_wrappermode = yes"] if server.security == "tls" else []
+    if server.login != "none":
+        lines += ["smtp_sasl_auth_enable = yes", "smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd"]
+    return "\n".join(lines)
+
+
+def _python(server: Server) -> str:
+    opening = "SMTP_SSL" if server.security == "tls" else "SMTP"
+    body = ["    smtp.starttls()"] if server.security == "starttls" else []
+    body += [] if server.login == "none" else ['    smtp.login("USER", "PASSWORD")']
+    return "\n".join(
+        (
+            "import smtplib",
+            "from email.message import EmailMessage",
+            "",
+            "message = EmailMessage()",
+            'message["From"] = "you@example.com"',
+            'message["To"] = "somebody@example.net"',
+            'message["Subject"] = "Hello"',
+            'message["X-Track"] = "all"',
+            'message.set_content("See https://example.com/")',
+            """message.add_alternative('<p>See <a href="https://example.com/">this</a></p>', subtype="html")""",
+            f'with smtplib.{opening}("{server.host}", {server.port}) as smtp:',
+            *body,
+            "    smtp.send_message(message)",
+        )
+    )
+
+
+def _node(server: Server) -> str:
+    secure = "true" if server.security == "tls" else "false"
+    login = "" if server.login == "none" else ',\n  auth: { user: "USER", pass: "PASSWORD" }'
+    return (
+        "import nodemailer from 'nodemailer';\n"
+        "const relay = nodemailer.createTransport({\n"
+        f'  host: "{server.host}", port: {server.port}, secure: {secure}{login}\n'
+        "});\n"
+        "await relay.sendMail({\n"
+        '  from: "you@example.com", to: "somebody@example.net", subject: "Hello",\n'
+        "  html: '<p>See <a href=\"https://example.com/\">this</a></p>',\n"
+        '  headers: { "X-Track": "all" }\n'
+        "});"
+    )
+
+
+def _bracketed(server: Server) -> str:
+    return f"[{server.host}]" if ":" in server.host else server.host

@@ -1,0 +1,159 @@
+"""The Settings page: one's own language, time zone, notifications, password and tokens; accounts for administrators."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from zoneinfo import available_timezones
+
+from aiohttp import web
+
+from ledger import accounts
+from ledger.accounts import secret_hash
+from ledger.queries.accounts import AccountRow, account_with_id, list_accounts, list_tokens
+from pixel_server.dashboard import sessions
+from pixel_server.dashboard.bearer import READ, WRITE
+from pixel_server.dashboard.keys import DESK, READER, WORDING
+from pixel_server.dashboard.languages import codes
+from pixel_server.dashboard.pages.access import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from pixel_server.dashboard.preferences import read_notifications
+from pixel_server.dashboard.rendering import page
+from pixel_server.dashboard.visitors import zone_named
+
+
+async def show_settings(request: web.Request, complaint: str = "", token: str = "", status: int = 200) -> web.Response:
+    desk, reader = request.app[DESK], request[READER]
+    async with desk.ledger.read() as connection:
+        tokens = await list_tokens(connection, reader.account.id)
+        everybody = await list_accounts(connection) if reader.account.admin else []
+    return await page(
+        request,
+        "settings.html",
+        status=status,
+        complaint=complaint,
+        new_token=token,
+        tokens=[one for one in tokens if one.revoked_at is None],
+        accounts=everybody,
+        zones=sorted(available_timezones()),
+        mine=reader.account.preferences,
+        saved=request.query.get("saved", ""),
+        shortest=SHORTEST_PASSWORD,
+    )
+
+
+async def save_look(request: web.Request) -> web.Response:
+    form = await request.post()
+    code, zone = str(form.get("language", "")), str(form.get("zone", ""))
+    return await _keep(
+        request,
+        {"language": code if code in codes() else "", "zone": zone if zone_named(zone) else ""},
+    )
+
+
+async def save_notifications(request: web.Request) -> web.Response:
+    form = await request.post()
+    wanted, complaint = read_notifications({name: str(value) for name, value in form.items()}, request[WORDING]._)
+    if complaint:
+        return await show_settings(request, complaint, status=422)
+    return await _keep(request, wanted)
+
+
+async def save_password(request: web.Request) -> web.Response:
+    desk, reader, say = request.app[DESK], request[READER], request[WORDING]._
+    form = await request.post()
+    old, new = str(form.get("old", ""))[:LONGEST_PASSWORD], str(form.get("new", ""))
+    if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD:
+        complaint = say("A password needs at least %(count)s characters.") % {"count": SHORTEST_PASSWORD}
+        return await show_settings(request, complaint, status=422)
+    if not await desk.passwords.verify(reader.account.password_hash, old):
+        return await show_settings(request, say("The old password is not right."), status=403)
+    await desk.ledger.write(accounts.set_password, reader.account.id, await desk.passwords.hash(new))
+    response = _done("password")
+    await sessions.begin(request, response, reader.account.id)  # all sessions ended, this browser's too
+    return response
+
+
+async def make_token(request: web.Request) -> web.Response:
+    """The token is shown on this one answer, and never again."""
+    desk, reader = request.app[DESK], request[READER]
+    form = await request.post()
+    scopes = [READ] if form.get("scope") == READ else [READ, WRITE]
+    token = "mg_" + secrets.token_urlsafe(32)
+    label = str(form.get("label", "")).strip()[:100]
+    await desk.ledger.write(accounts.add_token, reader.account.id, secret_hash(token), label, scopes, desk.clock())
+    return await show_settings(request, token=token)
+
+
+async def revoke_token(request: web.Request) -> web.Response:
+    desk, reader = request.app[DESK], request[READER]
+    async with desk.ledger.read() as connection:
+        mine = {one.id for one in await list_tokens(connection, reader.account.id)}
+    number = request.match_info["number"]
+    if not (number.isascii() and number.isdigit() and len(number) < 18 and int(number) in mine):
+        raise web.HTTPNotFound
+    await desk.ledger.write(accounts.revoke_token, int(number), desk.clock())
+    return _done("revoked")
+
+
+async def add_account(request: web.Request) -> web.Response:
+    _demand_administrator(request)
+    desk, say = request.app[DESK], request[WORDING]._
+    form = await request.post()
+    name, password = str(form.get("name", "")).strip()[:100], str(form.get("password", ""))
+    addresses = [one.strip().lower() for one in str(form.get("addresses", ""))[:2000].split(",") if one.strip()]
+    if not name or not name.isprintable() or not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        complaint = say("Please give a name, and a password of at least %(count)s characters.")
+        return await show_settings(request, complaint % {"count": SHORTEST_PASSWORD}, status=422)
+    hashed = await desk.passwords.hash(password)
+    admin = form.get("admin") == "1"
+    made = await desk.ledger.write(accounts.add_account, name, hashed, admin, addresses, desk.clock())
+    if made is None:
+        return await show_settings(request, say("There is an account of that name already."), status=422)
+    return _done("added")
+
+
+async def remove_account(request: web.Request) -> web.Response:
+    _demand_administrator(request)
+    account = await _account_of(request)
+    if account.id == request[READER].account.id:
+        return await show_settings(request, request[WORDING]._("You cannot remove your own account."), status=422)
+    await request.app[DESK].ledger.write(accounts.remove_account, account.id)
+    return _done("removed")
+
+
+def _demand_administrator(request: web.Request) -> None:
+    if not request[READER].account.admin:
+        raise web.HTTPForbidden
+
+
+async def _account_of(request: web.Request) -> AccountRow:
+    number = request.match_info["number"]
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        raise web.HTTPNotFound
+    async with request.app[DESK].ledger.read() as connection:
+        account = await account_with_id(connection, int(number))
+    if account is None:
+        raise web.HTTPNotFound
+    return account
+
+
+async def _keep(request: web.Request, changes: dict[str, Any]) -> web.Response:
+    account = request[READER].account
+    await request.app[DESK].ledger.write(accounts.set_preferences, account.id, {**account.preferences, **changes})
+    return _done("saved")
+
+
+def _done(what: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"/settings?saved={what}"})
+
+
+ROUTES = (
+    web.get("/settings", show_settings),
+    web.post("/settings/look", save_look),
+    web.post("/settings/notifications", save_notifications),
+    web.post("/settings/password", save_password),
+    web.post("/settings/tokens", make_token),
+    web.post("/settings/tokens/{number}/revoke", revoke_token),
+    web.post("/settings/accounts", add_account),
+    web.post("/settings/accounts/{number}/remove", remove_account),
+)

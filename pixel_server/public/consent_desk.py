@@ -1,0 +1,52 @@
+"""Serves the page of a request for consent: finds the request that a page's token names, shows it, keeps the answer."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from config.settings import Settings
+from ledger.consents import Consents
+from ledger.faults import LedgerUnavailable
+from ledger.queries.consents import find_request
+from ledger.tokens import Target
+from pixel_server.public.answers import Answer
+from pixel_server.public.consent_page import chosen, consent_page, words_for
+from pixel_server.public.forms import read_form
+from pixel_server.public.page_look import PAGE_HEADERS, STYLE
+
+log = logging.getLogger("mailglass.public")
+
+
+class ConsentDesk:
+    def __init__(self, settings: Settings, consents: Consents) -> None:
+        self._days = settings.privacy.keep_hits.days
+        self._consents = consents
+
+    async def answer(self, request: web.BaseRequest, target: Target) -> Answer | None:
+        """None when the token names no request: then it is a message's page."""
+        try:
+            async with self._consents.ledger.read() as connection:
+                asked = await find_request(connection, target.message)
+        except LedgerUnavailable:
+            return None
+        if asked is None:
+            return None
+        outcome = ""
+        if request.method == "POST":
+            form = await read_form(request)
+            if isinstance(form, Answer):
+                return form
+            try:
+                key = bytes(asked.person_key)
+                await self._consents.answer(
+                    target.message, chosen(form.keys()), asked.text_version, key, asked.language
+                )
+                outcome = "saved"
+            except LedgerUnavailable as fault:
+                log.error("a recipient's answer could not be stored: %s", fault)
+                outcome = "failed"
+        words = words_for(asked.language)
+        page = consent_page(words, asked.sender, self._days, STYLE, outcome)
+        return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))

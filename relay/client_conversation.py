@@ -1,0 +1,35 @@
+"""A client's own upstream session, lent to whoever delivers copies over it while the client waits.
+
+The session takes no further command of the client until the loan is over, so nothing comes between; the client may
+have its answer before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from relay.link_conversation import LinkConversation
+from relay.replies import Reply
+from relay.upstream import UpstreamLink
+
+if TYPE_CHECKING:
+    from relay.session import Session
+
+
+class ClientConversation(LinkConversation):
+    """``conclude`` gives the client its final reply."""
+
+    def __init__(self, session: Session, link: UpstreamLink, conclude: Callable[[Reply], None]) -> None:
+        super().__init__(link, session.around.limits.upstream_final.total_seconds())
+        self._session = session
+        self._conclude = conclude
+        self.is_answered = False
+
+    def answer(self, reply: Reply) -> bool:
+        """Answers the client once; whether it is still there to hear."""
+        is_there = not self._session.is_over
+        if not self.is_answered:
+            self.is_answered = True
+            self._conclude(reply)
+        return is_there

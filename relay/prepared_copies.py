@@ -1,0 +1,25 @@
+"""What the copies of one message are made of: one analysis, many renderings. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger.message_id import MessageId
+from ledger.records import MessageRecord
+
+Render = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCopies:
+    """``plain`` is the message less its control headers; ``render`` gives the tracked bytes of a copy by its number,
+    and may raise. ``may_be_tracked`` answers for each recipient in order. ``record`` is what goes on record, without
+    its copies; ``note`` is what the client is told was done."""
+
+    message_id: MessageId
+    plain: bytes
+    render: Render
+    may_be_tracked: tuple[bool, ...]
+    record: MessageRecord
+    note: str

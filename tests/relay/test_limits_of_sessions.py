@@ -1,0 +1,255 @@
+"""Limits and protocol errors: what a client hears that sends too much, too long, too slowly or too often."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from relay.limits import Doorkeeper, Holding, LoginGuard, network_of
+from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import RunningRelay
+from tests.relay.upstream_servers import Behaves
+
+BODY = b"Subject: x\r\n\r\nHello\r\n"
+
+
+def resident_megabytes() -> float:
+    with open(f"/proc/{os.getpid()}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+
+
+@pytest.mark.parametrize("octets", [513, 2000])
+async def test_a_command_line_over_512_octets_is_refused(relay: RunningRelay, octets: int) -> None:
+    """T27."""
+    client = await relay.session()
+    assert (await client.ask(b"NOOP " + b"x" * octets)).startswith(b"500 5.5.2 ")
+    assert (await client.ask(b"NOOP")).startswith(b"250")
+
+
+async def test_many_ehlos_do_not_move_the_limit_and_other_sessions_are_not_touched(relay: RunningRelay) -> None:
+    client = await relay.session()
+    other = await relay.session()
+    for _ in range(100):
+        assert (await client.ask(b"EHLO again.example.com")).startswith(b"250")
+    assert (await client.ask(b"NOOP " + b"x" * 513)).startswith(b"500 5.5.2 ")
+    assert (await other.submit(BODY)).startswith(b"250")
+
+
+async def test_a_command_line_that_does_not_end_closes_the_connection_and_takes_no_memory(relay: RunningRelay) -> None:
+    client = await relay.session()
+    before = resident_megabytes()
+    try:
+        for _ in range(100):
+            await client.send(b"x" * 100_000)
+    except ConnectionError:
+        pass
+    assert resident_megabytes() - before < 20
+    assert (await client.everything()).startswith(b"500 5.5.2 ")
+
+
+@pytest.mark.parametrize("octets", [998, 1000, 8000, 1_000_000])
+async def test_long_lines_pass_unaltered_up_to_the_limit(relay: RunningRelay, upstream: Behaves, octets: int) -> None:
+    """T28."""
+    client = await relay.session()
+    content = b"Subject: x\r\n\r\n" + b"y" * octets + b"\r\n"
+    assert (await client.submit(content)).startswith(b"250")
+    assert upstream.delivered[0].content == content
+
+
+async def test_a_line_over_the_limit_is_refused_after_the_dot(relay: RunningRelay, upstream: Behaves) -> None:
+    client = await relay.session()
+    assert (await client.submit(b"Subject: x\r\n\r\n" + b"y" * 1_000_001 + b"\r\n")).startswith(b"554 5.6.0 ")
+    assert not upstream.delivered
+    assert (await client.submit(BODY)).startswith(b"250")
+
+
+async def test_a_message_over_the_size_limit_is_refused_after_the_dot(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """T39, T29: a client that ignores the offered SIZE; a line without end is cut."""
+    relay = await start_relay(upstream, limits={"message_size": "100kB"})
+    client = await relay.session()
+    assert (await client.submit((b"y" * 70 + b"\r\n") * 2000)).startswith(b"552 5.3.4 ")
+    assert not upstream.delivered
+    assert (await client.submit(BODY)).startswith(b"250")
+    await client.begin()
+    await client.ask(b"DATA")
+    before = resident_megabytes()
+    try:
+        for _ in range(300):
+            await client.send(b"x" * 100_000)
+    except ConnectionError:
+        pass
+    assert resident_megabytes() - before < 20
+    assert (await client.everything()).startswith(b"552 5.3.4 ")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "reply"),
+    [
+        (b"SIZE=60000001", b"552 5.3.4 "),
+        (b"size=99999999999999999999", b"552 5.3.4 "),
+        (b"SIZE=-1", b"501 5.5.4 "),
+        (b"SIZE=x", b"501 5.5.4 "),
+        (b"SIZE=1000", b"250 2.1.0 "),
+    ],
+)
+async def test_a_declared_size_is_judged_at_mail(relay: RunningRelay, parameter: bytes, reply: bytes) -> None:
+    client = await relay.session()
+    assert (await client.ask(b"MAIL FROM:<a@example.com> " + parameter)).startswith(reply)
+
+
+async def test_recipients_are_limited_and_the_rest_can_be_sent_later(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """T42: 101 pass by default; beyond the limit 452, which a client answers with another transaction."""
+    relay = await start_relay(upstream, limits={"recipients": 120})
+    client = await relay.session()
+    await client.ask(b"MAIL FROM:<a@example.com>")
+    replies = [await client.ask(b"RCPT TO:<b%d@example.net>" % n) for n in range(121)]
+    assert {reply[:3] for reply in replies[:120]} == {b"250"}
+    assert replies[120].startswith(b"452 4.5.3 ")
+    assert (await client.ask(b"DATA")).startswith(b"354")
+    assert (await client.ask(BODY + b".")).startswith(b"250")
+    assert len(upstream.delivered[0].recipients) == 120
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+async def test_one_connection_too_many_hears_421_and_the_others_nothing(
+    start_relay: StartRelay, upstream: Behaves, limit: str
+) -> None:
+    """T41."""
+    relay = await start_relay(upstream, limits={limit: 2})
+    first, second = await relay.session(), await relay.session()
+    third = await relay.connect(greeting=False)
+    assert (await third.everything()).startswith(b"421 4.7.0 ")
+    assert (await first.submit(BODY)).startswith(b"250")
+    second.close()
+    async with asyncio.timeout(5):
+        while not (await (await relay.connect(greeting=False)).reply()).startswith(b"220"):
+            await asyncio.sleep(0)
+
+
+async def test_a_silent_client_hears_421_also_when_it_sends_a_command_octet_by_octet(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """T40: the whole line has one deadline."""
+    relay = await start_relay(upstream, limits={"client_idle": "0.4s"})
+    silent, dripping = await relay.session(), await relay.session()
+
+    async def drip() -> None:
+        for _ in range(100):
+            await dripping.send(b"N")
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(drip())
+    assert (await silent.everything(5)).startswith(b"421 4.4.2 ")
+    assert (await dripping.everything(5)).startswith(b"421 4.4.2 ")
+    task.cancel()
+
+
+async def test_a_message_that_drips_hears_421_and_is_not_delivered(start_relay: StartRelay, upstream: Behaves) -> None:
+    """T40: far below 500 octets a second."""
+    relay = await start_relay(upstream, limits={"client_idle": "0.4s"})
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+
+    async def drip() -> None:
+        for _ in range(100):
+            await client.send(b"y\r\n")
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(drip())
+    assert (await client.everything(5)).startswith(b"421 4.4.2 ")
+    task.cancel()
+    await upstream.until(lambda: upstream.open_connections == 0)
+    assert not upstream.delivered
+
+
+@pytest.mark.parametrize(("received", "reply"), [(50, b"250 "), (51, b"554 5.4.6 ")])
+async def test_a_message_that_went_in_circles_is_refused(
+    relay: RunningRelay, upstream: Behaves, received: int, reply: bytes
+) -> None:
+    """T44."""
+    client = await relay.session()
+    content = b"Received: by x; now\r\n" * received + b"Subject: x\r\n\r\nHello\r\n"
+    assert (await client.submit(content)).startswith(reply)
+    assert len(upstream.delivered) == (received == 50)
+
+
+async def test_a_relay_that_is_its_own_upstream_notices(start_relay: StartRelay, upstream: Behaves) -> None:
+    """C09: the inner session hears 554 5.4.6, and so does the client, instead of connections without end."""
+    first = await start_relay(upstream)
+    port = first.port
+    await first.server.stop(0)
+    upstream.port, kept = port, upstream.port
+    relay = await start_relay(upstream, listener={"bind": f"127.0.0.1:{port}"})
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"554 5.4.6 ")
+    upstream.port = kept
+
+
+async def test_too_many_errors_end_the_session(relay: RunningRelay) -> None:
+    client = await relay.session()
+    replies = []
+    while not replies or replies[-1].startswith(b"500"):
+        replies.append(await client.ask(b"HOCUS POCUS"))
+    assert replies[-1].startswith(b"421 4.7.0 ")
+    assert 10 <= len(replies) <= 30
+
+
+@pytest.mark.parametrize("headers", [b"X: y\r\n" * 100_000, b"X: " + b"y" * 900_000 + b"\r\n"])
+async def test_a_header_that_never_ends_passes_untracked(
+    start_relay: StartRelay, upstream: Behaves, headers: bytes
+) -> None:
+    """T47: more than 1 MB of header is not looked at."""
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    content = headers * 2 + b"X-Track: all\r\n\r\nHello\r\n"
+    assert await client.submit(content) == b"250 2.0.0 Ok: queued as 4F1\r\n"
+    assert upstream.delivered[0].content == content
+
+
+async def test_when_too_much_is_held_the_next_asking_message_is_deferred_and_others_pass(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, limits={"in_flight": "100kB"})
+    client = await relay.session()
+    big = (b"y" * 70 + b"\r\n") * 2000
+    assert (await client.submit(b"X-Track: all\r\n\r\n" + big)).startswith(b"452 4.3.1 ")
+    assert (await client.submit(b"X-Other: all\r\n\r\n" + big)).startswith(b"250")
+    assert (await client.submit(b"X-Track: all\r\n\r\nHello\r\n")).startswith(b"250")  # what was held is given back
+
+
+def test_addresses_count_alone_and_ipv6_by_their_network() -> None:
+    door = Doorkeeper(connections=10, per_address=1)
+    assert door.enter("192.0.2.1")
+    assert not door.enter("192.0.2.1")
+    assert not door.enter("::ffff:192.0.2.1")
+    assert door.enter("2001:db8::1")
+    assert not door.enter("2001:db8:0:0:ffff::2")
+    assert door.enter("2001:db8:0:1::1")
+    door.leave("192.0.2.1")
+    assert door.enter("192.0.2.1")
+    assert network_of("fe80::1%eth0") == "fe80:0:0:0"
+
+
+def test_failed_logins_are_slowed_and_then_locked_for_that_address_alone() -> None:
+    now = 0.0
+    guard = LoginGuard(attempts=5, clock=lambda: now)
+    assert [guard.failed("192.0.2.1") for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 0.5]
+    assert guard.is_locked("192.0.2.1")
+    assert not guard.is_locked("192.0.2.2")
+    now = 601.0
+    assert not guard.is_locked("192.0.2.1")
+
+
+def test_held_octets_are_bounded() -> None:
+    holding = Holding(10)
+    assert holding.take(6)
+    assert not holding.take(5)
+    holding.give_back(6)
+    assert holding.take(10)

@@ -1,0 +1,199 @@
+"""A client, the running relay, a scripted upstream: individual copies from end to end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ledger.message_id import MessageId
+from ledger.records import State
+from ledger.tokens import Target, read_unverified
+from relay.ports import Allowed
+from tests.relay.running_relay import MemoryRecords, RunningRelay, run_relay, settings_for
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
+
+R1, R2, R3 = b"r1@example.net", b"r2@example.net", b"r3@example.net"
+MESSAGE = (
+    b"Subject: Plans\r\nX-Track: all\r\nX-Track-Individually: yes\r\nTo: r1@example.net, r2@example.net\r\n"
+    b"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    b'<html><body><p>See <a href="https://example.org/plans">the plans</a></p>\r\n</body></html>\r\n'
+)
+PLAIN = MESSAGE.replace(b"X-Track: all\r\nX-Track-Individually: yes\r\n", b"")
+TOKEN = re.compile(rb"/([oc])/([\w-]{51})")
+
+
+@dataclass
+class CopyKeeping(MemoryRecords):
+    """Records that also keep what became of copies."""
+
+    copies: dict[int, tuple[State, str]] = field(default_factory=dict)
+
+    async def settle(  # type: ignore[override]
+        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int | None = None
+    ) -> None:
+        await super().settle(message, state, reply, accepted_at)
+        if copy is not None:
+            self.copies[copy] = state, reply
+
+
+@dataclass
+class NotEverybody:
+    """Consents that some recipients have not given."""
+
+    without: frozenset[str]
+
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        return {one: Allowed(one not in self.without, one not in self.without) for one in recipients}
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[ScriptedUpstream]:
+    async with scripted_upstream() as server:
+        yield server
+
+
+Start = Callable[..., Awaitable[RunningRelay]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path, upstream: ScriptedUpstream) -> AsyncIterator[Start]:
+    running: list[RunningRelay] = []
+
+    async def start_one(**neighbours: object) -> RunningRelay:
+        records = CopyKeeping()
+        settings = settings_for(upstream.port, tmp_path / "data")
+        relay = await run_relay(settings, records=records, copies=records, **neighbours)
+        running.append(relay)
+        return relay
+
+    yield start_one
+    for relay in running:
+        for client in relay.clients:
+            client.close()
+    for relay in running:
+        await relay.server.stop(grace_seconds=0.2)
+
+
+def tokens_in(content: bytes) -> dict[bytes, Target]:
+    """What the pixel's and the links' tokens of a message name, by the letter of their path."""
+    found = {match[1]: read_unverified(match[2].decode()) for match in TOKEN.finditer(content)}
+    return {letter: named[1] for letter, named in found.items() if named is not None}
+
+
+async def test_every_recipient_gets_the_same_message_with_tokens_of_their_own(
+    start: Start, upstream: ScriptedUpstream
+) -> None:
+    relay = await start()
+    client = await relay.session()
+    reply = await client.submit(MESSAGE, R1, R2, R3)
+    assert reply.startswith(b"250 ")
+    record = relay.records.only
+    assert f"[mailglass {record.id}: opens, 1 of 1 links; 3 of 3 copies sent]".encode() in reply
+    contents = [upstream.to(address.decode())[0].content for address in (R1, R2, R3)]
+    for number, content in enumerate(contents, 1):
+        named = tokens_in(content)
+        assert named == {b"o": Target(record.id, number), b"c": Target(record.id, number, 1)}
+    bare = {TOKEN.sub(b"token", content) for content in contents}
+    assert len(bare) == 1
+    assert b"To: r1@example.net, r2@example.net\r\n" in bare.pop()
+    assert record.individually
+    assert [copy.address for copy in record.copies] == [R1.decode(), R2.decode(), R3.decode()]
+    assert await client.ask(b"QUIT") == b"221 2.0.0 Bye\r\n"
+
+
+async def test_a_wrong_address_is_refused_at_once_and_the_others_are_served(
+    start: Start, upstream: ScriptedUpstream
+) -> None:
+    upstream.script[R2.decode()] = [at_rcpt("550 5.1.1 No such user here")]
+    relay = await start()
+    client = await relay.session()
+    assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"250")
+    assert (await client.ask(b"RCPT TO:<" + R1 + b">")).startswith(b"250")
+    assert await client.ask(b"RCPT TO:<" + R2 + b">") == b"550 5.1.1 No such user here\r\n"
+    assert (await client.ask(b"RCPT TO:<" + R3 + b">")).startswith(b"250")
+    assert (await client.ask(b"DATA")).startswith(b"354")
+    await client.send(MESSAGE + b".\r\n")
+    assert b"2 of 2 copies sent" in await client.reply()
+    assert sorted(upstream.addresses()) == [R1.decode(), R3.decode()]
+
+
+async def test_all_refused_is_passed_on_word_for_word(start: Start, upstream: ScriptedUpstream) -> None:
+    for address in (R1, R2):
+        upstream.script[address.decode()] = [accepts(), at_dot("554 5.7.1 Not today")]
+    relay = await start()
+    client = await relay.session()
+    assert await client.submit(MESSAGE, R1, R2) == b"554 5.7.1 Not today\r\n"
+    spool = relay.server.spool
+    assert spool is not None
+    assert {path.name for path in spool.spool.folder.iterdir()} == {"lock"}
+    assert relay.records.copies == dict.fromkeys((1, 2), (State.REFUSED, "554 5.7.1 Not today"))
+    # The session goes on.
+    assert (await client.submit(PLAIN, R3)).startswith(b"250 ")
+
+
+async def test_a_client_may_go_on_after_its_answer(start: Start, upstream: ScriptedUpstream) -> None:
+    relay = await start()
+    client = await relay.session()
+    assert (await client.submit(MESSAGE, R1, R2)).startswith(b"250 ")
+    assert (await client.submit(MESSAGE, R1, R3)).startswith(b"250 ")
+    assert (await client.submit(PLAIN, R1)).startswith(b"250 ")
+    assert len(upstream.taken) == 5
+
+
+async def test_only_consenting_recipients_get_a_tracked_copy(start: Start, upstream: ScriptedUpstream) -> None:
+    relay = await start(consents=NotEverybody(frozenset({R2.decode()})))
+    client = await relay.session()
+    assert (await client.submit(MESSAGE, R1, R2)).startswith(b"250 ")
+    assert upstream.to(R2.decode())[0].content == PLAIN
+    assert tokens_in(upstream.to(R1.decode())[0].content)
+
+
+async def test_without_any_consent_the_message_goes_in_one_piece(start: Start, upstream: ScriptedUpstream) -> None:
+    relay = await start(consents=NotEverybody(frozenset({R1.decode(), R2.decode()})))
+    client = await relay.session()
+    assert b"not tracked, no-consent" in await client.submit(MESSAGE, R1, R2)
+    assert [one.content for one in upstream.taken] == [PLAIN, PLAIN]
+    assert upstream.taken[0].session == upstream.taken[1].session
+
+
+async def test_one_recipient_needs_no_copies(start: Start, upstream: ScriptedUpstream) -> None:
+    relay = await start()
+    client = await relay.session()
+    assert (await client.submit(MESSAGE, R1)).startswith(b"250 ")
+    assert len(upstream.taken) == 1
+
+
+async def test_the_rest_is_delivered_by_the_running_relay(start: Start, upstream: ScriptedUpstream) -> None:
+    upstream.script[R2.decode()] = [accepts(), at_dot("550 5.7.1 no")]
+    relay = await start()
+    client = await relay.session()
+    reply = await client.submit(MESSAGE, R1, R2)
+    assert b"1 of 2 copies sent, 1 refused" in reply
+    await upstream.wait_for(2)
+    (report,) = upstream.to("a@example.com")
+    assert b"r2@example.net" in report.content
+    assert not tokens_in(report.content)
+
+
+async def test_a_client_that_leaves_while_copies_are_sent_loses_none(start: Start, upstream: ScriptedUpstream) -> None:
+    many = [f"m{number}@example.net".encode() for number in range(20)]
+    relay = await start()
+    client = await relay.session()
+    await client.begin(*many)
+    assert (await client.ask(b"DATA")).startswith(b"354")
+    await client.send(MESSAGE + b".\r\n")
+    await upstream.wait_for(1)
+    client.reset()
+    await upstream.wait_for(20)
+    assert sorted(upstream.addresses()) == sorted(address.decode() for address in many)
+
+
+async def test_two_relays_on_one_data_folder_are_one_too_many(start: Start) -> None:
+    await start()
+    with pytest.raises(ValueError, match="another mailglass"):
+        await start()
