@@ -25,8 +25,9 @@ from ledger.recipients import (
     silence_for_recipient,
 )
 from ledger.tokens import KeyRing, Purpose, Target, verify
-from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, TOO_LARGE, Answer
+from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, Answer
 from pixel_server.public.consent_desk import ConsentDesk
+from pixel_server.public.forms import read_form
 from pixel_server.public.page_look import PAGE_HEADERS, STYLE
 from pixel_server.public.recipient_words import WORDS, Words
 
@@ -55,11 +56,10 @@ class RecipientPage:
             return answered
         outcome: Outcome = ""
         if request.method == "POST":
-            try:
-                wish = (await request.post()).get("do")
-            except (web.HTTPRequestEntityTooLarge, ValueError):
-                return TOO_LARGE
-            outcome = await self._act(target, wish)
+            form = await read_form(request)
+            if isinstance(form, Answer):
+                return form
+            outcome = await self._act(target, form.get("do"))
         words = WORDS[_language(request)]
         page = _page(words, await self._view(target), outcome, self._settings.privacy.keep_hits.days)
         return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
