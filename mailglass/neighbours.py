@@ -8,9 +8,9 @@ from datetime import datetime
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
-from ledger.consents import Consents
+from ledger.consents import consents_for
 from ledger.faults import LedgerUnavailable
-from ledger.keys import LiveKeyRing, load_people_key
+from ledger.keys import LiveKeyRing
 from ledger.message_id import MessageId
 from ledger.queries.accounts import account_named
 from ledger.records import MessageRecord, State
@@ -22,15 +22,11 @@ def relay_neighbours(
     settings: Settings, ledger: Ledger, keys: LiveKeyRing, sandbox_port: Callable[[], int]
 ) -> Neighbours:
     """Raises KeyFolderFault."""
-    privacy = settings.privacy
-    consents = Consents(
-        ledger, load_people_key(settings.keys_dir), privacy.consent == "required", privacy.consent_valid
-    )
     return Neighbours(
         records=LedgerRecords(ledger),
         copies=ledger,
         ring=keys.current,
-        consents=ConsentGate(consents),
+        consents=ConsentGate(consents_for(settings, ledger)),
         accounts=LedgerAccounts(ledger),
         sandbox_port=sandbox_port,
     )

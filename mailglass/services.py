@@ -25,7 +25,6 @@ from ledger.first_account import offer_first_account
 from ledger.keys import KeyFolderFault, LiveKeyRing
 from ledger.outbox import Outbox
 from ledger.shared import open_ledger
-from mailglass.consent_gate import consents_for
 from mailglass.failures import ConfigurationAtFault, Failed
 from mailglass.neighbours import relay_neighbours
 from mailglass.pixel_workers import PixelWorkers
@@ -101,7 +100,7 @@ async def _start_pixel_server(
 ) -> None:
     settings = installation.settings
     several = settings.pixel_server.workers > 1
-    server = PublicServer(settings, ledger, keys.current, consents_for(settings, ledger))
+    server = PublicServer(settings, ledger, keys.current)
     with _listening_on(settings.pixel_server.bind):
         await server.start(reuse_port=several)
     running.push_async_callback(server.close)

@@ -32,6 +32,7 @@ class House:
         self.settings = Settings(data_dir=folder, **settings)
         self.now = NOW
         self._rates = rates
+        self._tokens: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -57,6 +58,9 @@ class House:
 
     def add_token(self, account_id: int, *scopes: str) -> str:
         token = f"mg_test-{account_id}-{'-'.join(scopes)}"
+        if token in self._tokens:
+            return token
+        self._tokens.add(token)
         hashed = secret_hash(token)
         self.run(self.ledger.write(add_token, account_id, hashed, "test", list(scopes), NOW))
         return token

@@ -37,7 +37,8 @@ async def test_it_carries_the_security_headers(guest: Visitor, path: str, method
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8026", "127.0.0.1.evil.example", "127.0.0.1:1", "", "localhost:99999", "[::2]"]
+    "host",
+    ["evil.example", "evil.example:8026", "127.0.0.1.evil.example", "127.0.0.1:1", "", "localhost:99999", "[::2]"],
 )
 async def test_a_foreign_host_is_turned_away_before_anything_is_looked_at(guest: Visitor, host: str):
     for path in ("/login", "/messages", "/api/v1/messages", "/static/page.css"):

@@ -169,7 +169,9 @@ async def test_an_untracked_message_says_why(house: House, at_home: Visitor):
     assert "any change would break the signature" in (await at_home.get(f"/messages/{record.id}")).words
 
 
-async def test_an_untracked_link_says_why_and_a_foreign_script_is_shown_in_both_spellings(house: House, at_home: Visitor):
+async def test_an_untracked_link_says_why_and_a_foreign_script_is_shown_in_both_spellings(
+    house: House, at_home: Visitor
+):
     links = (
         LinkRecord(1, "https://xn--pple-43d.example/", "apple", "", "1", True),
         LinkRecord(2, "mailto:x@example.com", "write", "", "1", False, LinkReason.SCHEME),

@@ -301,6 +301,7 @@ async def test_the_senders_networks_are_known_for_a_day(store: Store) -> None:
 
 
 async def test_many_askers_share_one_question(store: Store) -> None:
+    store.patience_seconds = 30
     records = [a_record() for _ in range(300)]
     await asyncio.gather(*(store.register(record) for record in records))
     states = await asyncio.gather(*(store.recording(record.id) for record in [*records, a_record(), *records]))
