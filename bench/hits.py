@@ -158,7 +158,16 @@ def _wait_for(port: int) -> None:
 
 def _wrk(port: int, clients: int, seconds: int, script: Path) -> tuple[float, float]:
     """Requests a second, and the 99th percentile of latency in milliseconds."""
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "--latency",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         print(text, file=sys.stderr)

@@ -42,8 +42,11 @@ class Journal:
         """Begins a file. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{os.getpid()}-{next(_numbers)}{_SUFFIX}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # It gets its name when it is locked: between the two, others would take it for one that was left behind.
+        unnamed = path.with_suffix(".new")
+        handle = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unnamed.rename(path)
         self._path, self._handle, self._end, self._reserved = path, handle, 0, 0
         self._reserve(RESERVED)
         _sync_folder(self._folder)
@@ -97,8 +100,13 @@ def left_behind(folder: Path) -> list[Path]:
 
 def read_journal(path: Path) -> Iterator[Any]:
     """The whole values of a file, in order; torn or damaged lines are passed over."""
-    for line in path.read_bytes().rstrip(b"\0").split(b"\n"):
-        checksum, _, raw = line.strip(b"\0").partition(b" ")
+    with path.open("rb") as lines:  # one by one: after a long night it holds more than memory does
+        yield from _values(lines)
+
+
+def _values(lines: Iterable[bytes]) -> Iterator[Any]:
+    for line in lines:
+        checksum, _, raw = line.strip(b"\0\n").partition(b" ")
         if checksum and checksum == b"%08x" % zlib.crc32(raw):
             with contextlib.suppress(ValueError):
                 yield wire.load(raw)

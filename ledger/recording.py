@@ -14,6 +14,7 @@ class RecordingState:
 
     known: bool
     accepted_at: datetime | None = None  # the upstream's 250 for this copy: the clock of the rules starts here
+    awaited_since: datetime | None = None  # submitted then, and nothing has been heard of the upstream's verdict
     stopped_at: datetime | None = None
     record_until: datetime | None = None
     tracked_links: int = 0

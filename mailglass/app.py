@@ -45,6 +45,7 @@ COMMANDS = {
     "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
     "restrict": ("mailglass.commands.people:restrict", "Record nothing about a person while it lasts."),
     "subject-export": ("mailglass.commands.people:subject_export", "Print all that is kept about a person."),
+    "spool": ("mailglass.commands.spool:app", "Copies on disk that wait to be delivered."),
     "ledger": ("mailglass.commands.database:app", "The database: upgrade, check, backup, copy."),
 }
 

@@ -1,50 +1,35 @@
-"""What the relay asks of the other packages, answered: records, rewriting, accounts, consents, keys."""
+"""What the relay asks of the other packages, answered: records, copies, accounts, consents, keys."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 
-from config.settings import Listener, Settings
+from config.settings import Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
-from ledger.consents import Consents
+from ledger.consents import consents_for
 from ledger.faults import LedgerUnavailable
-from ledger.keys import LiveKeyRing, load_people_key
+from ledger.keys import LiveKeyRing
 from ledger.message_id import MessageId
 from ledger.queries.accounts import account_named
-from ledger.records import MessageRecord, Reason, State
-from ledger.urls import TrackingUrls
-from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
-from relay.rewriting.plan import Plan, Tracked, Unchanged, Wanted
-from relay.rewriting.worker import RewritingWorker
+from ledger.records import MessageRecord, State
+from mailglass.consent_gate import ConsentGate
 from relay.wiring import Neighbours
-
-# One message that takes its full two seconds must not hold up all others; more would only share the same cores.
-REWRITERS = 2
 
 
 def relay_neighbours(
-    settings: Settings, ledger: Ledger, keys: LiveKeyRing, rewriter: ThreadedRewriter, sandbox_port: Callable[[], int]
+    settings: Settings, ledger: Ledger, keys: LiveKeyRing, sandbox_port: Callable[[], int]
 ) -> Neighbours:
+    """Raises KeyFolderFault."""
     return Neighbours(
         records=LedgerRecords(ledger),
-        rewriter=rewriter,
-        decide=_decisions(settings),
+        copies=ledger,
         ring=keys.current,
-        consents=_consent_gate(settings, ledger),
+        consents=ConsentGate(consents_for(settings, ledger)),
         accounts=LedgerAccounts(ledger),
         sandbox_port=sandbox_port,
     )
-
-
-def _consent_gate(settings: Settings, ledger: Ledger) -> ConsentGate:
-    privacy = settings.privacy
-    key = load_people_key(settings.keys_dir)
-    return ConsentGate(Consents(ledger, key, privacy.consent == "required", privacy.consent_valid))
 
 
 class LedgerRecords:
@@ -58,32 +43,6 @@ class LedgerRecords:
 
     async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
         await self._ledger.settle(message_id, state, reply, accepted_at)
-
-
-class ThreadedRewriter:
-    """Rewrites in threads, so that the sessions of others go on meanwhile."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(REWRITERS, thread_name_prefix="rewriting")
-        self._of_thread = threading.local()
-        self._workers: list[RewritingWorker] = []
-
-    async def rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
-        """Never raises; done within about two seconds, doubt and timeout are ``Unchanged``."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._rewrite, raw, plan, urls)
-
-    async def close(self) -> None:
-        """Ends threads and worker processes."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
-
-    def _rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
-        worker = getattr(self._of_thread, "worker", None)
-        if worker is None:
-            worker = self._of_thread.worker = RewritingWorker()
-            self._workers.append(worker)
-        return worker.rewrite(raw, plan, urls)
 
 
 class LedgerAccounts:
@@ -101,26 +60,3 @@ class LedgerAccounts:
         except LedgerUnavailable:
             account = None
         return await self._passwords.verify(account.password_hash if account else None, password)
-
-
-class ConsentGate:
-    """Whether a message may be tracked for all its recipients: those who said no are heard, and where consent is
-    required, those who said nothing too."""
-
-    def __init__(self, consents: Consents) -> None:
-        self._consents = consents
-
-    async def refusal(self, recipients: Sequence[str]) -> Reason | None:
-        """Raises LedgerUnavailable: then nobody can tell, and nothing is tracked."""
-        gates = await self._consents.gates(recipients, sender="")
-        return None if all(gate.opens and gate.links for gate in gates.values()) else Reason.NO_CONSENT
-
-
-def _decisions(settings: Settings) -> Callable[[Listener], Callable[[bytes], Wanted]]:
-    tracking = settings.tracking
-
-    def for_listener(listener: Listener) -> Callable[[bytes], Wanted]:
-        policy = OptInPolicy(listener.default, tracking.dialects, tracking.subject_tag)
-        return lambda header: under_ceiling(decide(header, policy), tracking.identity)
-
-    return for_listener

@@ -35,9 +35,9 @@ NOT_SENT_WORDS = "the connection was lost before the copy was sent"
 class CopyRecords(Protocol):
     """Where it is put on record what became of a copy."""
 
-    async def settle_copy(
-        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
-    ) -> None:
+    async def settle(
+        self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
+    ) -> object:
         """Committed when it returns. Raises OSError when the ledger is not to be had."""
 
 
@@ -122,13 +122,14 @@ class CopyDelivery:
 
     async def tell_ledger(self, message: SpooledMessage, number: int) -> None:
         """Put a copy's standing on record; a ledger that cannot be had is told again when the message is done."""
-        if message.header.notification:
+        if message.header.notification:  # the ledger knows no such message
+            message.unsettled.discard(number)
             return
         standing = message.standing.copies[number]
         accepted_at = standing.since if standing.state is CopyState.DELIVERED else None
         try:
-            await self.records.settle_copy(
-                message.header.id, number, standing.state.in_ledger, standing.reply, accepted_at
+            await self.records.settle(
+                message.header.id, standing.state.in_ledger, standing.reply, accepted_at, copy=number
             )
         except OSError:
             message.unsettled.add(number)

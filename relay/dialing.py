@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -117,14 +118,24 @@ class _RegisteredLink(UpstreamLink):
 def _fault_of(error: BaseException, destination: Destination) -> Fault:
     if isinstance(error, UpstreamFault):
         return error.fault
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError | ssl.CertificateError):
-            return Fault.UPSTREAM_UNTRUSTED
-        cause = cause.__cause__ or cause.__context__
+    if destination.security != "none" and any(map(_speaks_of_tls, _causes(error))):
+        return Fault.UPSTREAM_UNTRUSTED
     if destination.security == "starttls" and not isinstance(error, aiosmtplib.SMTPConnectError | OSError):
         return Fault.UPSTREAM_UNTRUSTED  # STARTTLS not offered, or refused
     return Fault.UPSTREAM_UNREACHABLE
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _speaks_of_tls(error: BaseException) -> bool:
+    # A peer that cannot agree on a version or cipher often just hangs up, in the middle of the handshake.
+    hung_up = aiosmtplib.SMTPServerDisconnected | ConnectionResetError | ConnectionAbortedError
+    return isinstance(error, ssl.SSLError | ssl.CertificateError | hung_up)
 
 
 def _refusal_at_greeting(code: int, message: str) -> Reply:

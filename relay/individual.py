@@ -21,7 +21,7 @@ from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
 from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
-from relay.ports import Conversation, Envelope, Records
+from relay.ports import Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
 from relay.spool_conclusion import Conclusion
@@ -39,8 +39,11 @@ GRACE_SECONDS = 5.0
 LEDGER_SECONDS = 2.0
 
 
-class Ledger(Records, CopyRecords, Protocol):
+class Ledger(CopyRecords, Protocol):
     """Records of messages and of their copies."""
+
+    async def register(self, record: MessageRecord) -> None:
+        """Committed when it returns. Raises OSError when the ledger is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,9 @@ class IndividualDelivery:
         the client's without a word of the upstream's.
         """
         digest = digest_of(envelope, raw)
-        known = self.delivery.spool.find_unanswered(digest)
-        if known is not None:
-            return self._earlier_reply(known)
+        earlier = await asyncio.to_thread(self._earlier_reply, digest)
+        if earlier is not None:
+            return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
         message = await self._keep(envelope, prepared, digest)
         message.claimed = True
@@ -186,7 +189,7 @@ class IndividualDelivery:
                 outcomes = await self.delivery.deliver(message, waiting, session)
                 lost = session_lost(outcomes)
         await self.conclusion.give_up(message)
-        await self.conclusion.conclude(message)
+        await self.conclusion.report(message)  # the runner finishes it, once the client is answered
         if not lost:
             await self.deliver_waiting(message.header.login, session)
 
@@ -204,7 +207,7 @@ class IndividualDelivery:
             message.claimed = True
             try:
                 outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
-                await self.conclusion.conclude(message)
+                await self.conclusion.finish(message)
             finally:
                 message.claimed = False
             if session_lost(outcomes):
@@ -220,10 +223,20 @@ class IndividualDelivery:
         except SpoolFault:
             pass  # at worst an identical message of this client is taken for this one, for a day
 
-    @staticmethod
-    def _earlier_reply(message: SpooledMessage) -> Reply:
-        log.info("identical message not sent again: message=%s", message.header.id)
-        return compose(250, "2.0.0", f"Ok: accepted before [mailglass {message.header.id}: {counted(message)}]")
+    def _earlier_reply(self, digest: str) -> Reply | None:
+        """The 250 that this very message was given, or would have been, before its client or we were gone."""
+        spool = self.delivery.spool
+        waiting = spool.find_unanswered(digest)
+        if waiting is not None:
+            self._note_answered(waiting)
+            header, words = waiting.header, counted(waiting)
+        else:
+            done = spool.unheard.take(digest, self.clock())
+            if done is None:
+                return None
+            header, words = done, "all copies settled"
+        log.info("identical message not sent again: message=%s", header.id)
+        return compose(250, "2.0.0", f"Ok: accepted before [mailglass {header.id}: {words}]")
 
 
 def planned(envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:

@@ -12,9 +12,10 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
+from ledger.records import Reason
 from relay import logbook
 from relay.client_conversation import ClientConversation
-from relay.data_reader import DataReader, Taken, stuffed, unstuffed
+from relay.data_reader import DataReader, Taken, framed, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
@@ -56,6 +57,8 @@ class MessagePhase:
         self._held: Held | None = None
         self._wanted = Wanted()
         self.header = b""  # unstuffed
+        self._header_octets = 0  # stuffed
+        self._is_too_large = False  # to be looked into: asked for, but let go
         self._idle_seconds = limits.client_idle.total_seconds()
         transaction = session.transaction
         self._digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
@@ -134,7 +137,7 @@ class MessagePhase:
             if pipeline.records_untracked:
                 self.header = unstuffed(head)
             return content
-        self.header = unstuffed(head)
+        self.header, self._header_octets = unstuffed(head), end
         self._wanted = pipeline.decide(self.header)
         if self._wanted.asked:
             self._how = _How.HOLD
@@ -157,8 +160,18 @@ class MessagePhase:
         if self._how is _How.DISCARD:
             if ended and self._verdict is not None:
                 self._conclude(self._verdict)
+        elif held.octets > self._session.around.pipeline.max_octets:
+            self._let_go(held, ended)
         elif ended:
             self._session.run(self._deliver_held(held))
+
+    def _let_go(self, held: Held, ended: bool) -> None:
+        """Too large to be rewritten: it streams from here on, less its control headers."""
+        content = held.read()
+        self._discard()
+        self._how, self._is_too_large = _How.STREAM, True
+        head = stuffed(self._session.around.pipeline.with_header_edits(self.header, self._wanted))
+        self._pass(head + content[self._header_octets :], ended)
 
     # To the upstream
 
@@ -166,7 +179,7 @@ class MessagePhase:
         known = self._session.around.resends.take(self._digest.digest())
         if known is not None:
             self._answer_resend(known)
-        elif self._session.around.pipeline.records_untracked:
+        elif self._is_too_large or self._session.around.pipeline.records_untracked:
             self._session.run(self._deliver_recorded(content))
         else:
             failpoint("relay.before-dot")
@@ -192,7 +205,8 @@ class MessagePhase:
         self._conclude(self._session.incident(Fault.IN_DOUBT))
 
     async def _deliver_recorded(self, content: bytes) -> None:
-        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header)
+        reason = Reason.TOO_LARGE if self._is_too_large else Reason.NOT_REQUESTED
+        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header, self._wanted, reason)
         await delivery.register()
         reply = await self._send(content)
         await self._answer_delivery(delivery, reply)
@@ -213,7 +227,7 @@ class MessagePhase:
         if delivery.refusal is not None:
             self.fail(self._session.incident(delivery.refusal))
             return
-        await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+        await self._answer_delivery(delivery, await self._send(framed(delivery.content)))
 
     async def _delivered_apart(self, raw: bytes) -> bool:
         """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""

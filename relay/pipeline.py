@@ -8,7 +8,7 @@ with 4yz. A tracked message is on record before its first octet leaves, so no li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from ledger.records import MessageRecord, Reason, State
 from ledger.urls import TrackingUrls
 from relay import logbook
 from relay.header_facts import header_facts
-from relay.ports import Consents, Envelope, Records
+from relay.ports import Allowed, Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
@@ -43,7 +43,9 @@ class TrackingRules:
     always_decide: bool = False  # a default, a dialect or a subject tag may ask without a control header
     records_untracked: bool = False
     refuse_without_ledger: bool = False
+    max_octets: int = 32 * 10**6  # larger messages are not held to be rewritten
     identity: str = "individual"  # individual | aggregate | off
+    aggregate_minimum: int = 20
     never_recipients: tuple[str, ...] = ()
 
 
@@ -70,6 +72,7 @@ class Pipeline:
         self._clock = clock
         self.temporary = temporary
         self.records_untracked = rules.records_untracked
+        self.max_octets = rules.max_octets
 
     def may_concern(self, lowered_header: bytes) -> bool:
         """False when nothing in the header block can ask for anything: then nobody has to look closer."""
@@ -109,7 +112,7 @@ class Pipeline:
         """What one copy for each recipient is made of. None when the message is to go out in one piece: nobody may
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
         plan = self._rules.plan_for(wanted)
-        allowed = await self._allowed(envelope) if self._rules.identity == "individual" else ()
+        allowed = await self._allowed(plan, envelope) if self._rules.identity == "individual" else ()
         if not any(allowed):
             return None
         message_id = self._mint_id()
@@ -129,23 +132,27 @@ class Pipeline:
             _note(message_id, wanted, outcome),
         )
 
-    async def _allowed(self, envelope: Envelope) -> tuple[bool, ...]:
-        """For each recipient, whether settings and consent allow tracking; nobody when that cannot be told."""
+    async def _allowed(self, plan: Plan, envelope: Envelope) -> tuple[bool, ...]:
+        """For each recipient, whether settings and consent allow all that is planned (one analysis serves all copies);
+        nobody when that cannot be told."""
         never = self._rules.never_recipients
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
-                return tuple([
-                    not is_excluded(address, never) and await self._consents.refusal((address,)) is None
-                    for address in envelope.recipients
-                ])  # fmt: skip
+                consents = await self._consents.allowed(envelope.recipients, envelope.sender)
         except OSError:
             return ()
+        return tuple(
+            not is_excluded(address, never) and under_consent(plan, (consents[address],)) == plan
+            for address in envelope.recipients
+        )
 
-    def begin_untracked(self, envelope: Envelope, header: bytes) -> Delivery:
-        """A message that nobody asked to track, for an installation that lists those too."""
+    def begin_untracked(self, envelope: Envelope, header: bytes, wanted: Wanted, reason: Reason) -> Delivery:
+        """A message that streams: nobody asked to track it, and the installation lists those too, or it is too large
+        to be looked into."""
         message_id = self._mint_id()
-        record = self._record(message_id, envelope, header, Wanted(), Unchanged(Reason.NOT_REQUESTED))
-        return Delivery(self, message_id, record, b"", "")
+        outcome = Unchanged(reason)
+        record = self._record(message_id, envelope, header, wanted, outcome)
+        return Delivery(self, message_id, record, b"", _note(message_id, wanted, outcome) if wanted.asked else "")
 
     async def record_doubt(self, envelope: Envelope, header: bytes) -> None:
         """A message without opt-in is in doubt: that it was is kept, and from whom; not to whom."""
@@ -157,28 +164,30 @@ class Pipeline:
     async def _rewritten(
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool
     ) -> Tracked | Unchanged:
-        plan = self._rules.plan_for(wanted)
-        reason = await self._reason_against(plan, envelope, wanted, is_divisible)
-        if reason is not None:
-            return Unchanged(reason, notes=wanted.notes)
+        plan = await self._permitted(self._rules.plan_for(wanted), envelope, wanted, is_divisible)
+        if isinstance(plan, Reason):
+            return Unchanged(plan, notes=wanted.notes)
         if len(raw) > plan.max_bytes:
             return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
         return await self._rewriter.rewrite(raw, plan, self._urls(message_id))
 
-    async def _reason_against(
-        self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool
-    ) -> Reason | None:
-        if self._rules.identity == "off" or not (plan.opens or plan.html_links or plan.text_links):
+    async def _permitted(self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool) -> Plan | Reason:
+        """What of the plan settings and recipients allow; a copy that several share is tracked as far as all do."""
+        if self._rules.identity == "off" or not is_anything_planned(plan):
             return Reason.NOT_REQUESTED
         if any(is_excluded(address, self._rules.never_recipients) for address in envelope.recipients):
             return Reason.EXCLUDED_RECIPIENT
         if wanted.individually and len(envelope.recipients) > 1 and not is_divisible:
             return Reason.SEVERAL_RECIPIENTS  # one copy each needs the spool; half of it would be a lie
+        if self._rules.identity == "aggregate" and len(envelope.recipients) < self._rules.aggregate_minimum:
+            return Reason.NO_CONSENT  # counts of so few people would tell who it was
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
-                return await self._consents.refusal(envelope.recipients)
+                allowed = await self._consents.allowed(envelope.recipients, envelope.sender)
         except OSError:
             return Reason.LEDGER_UNAVAILABLE
+        permitted = under_consent(plan, allowed.values())
+        return permitted if is_anything_planned(permitted) else Reason.NO_CONSENT
 
     def _record(
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged
@@ -269,6 +278,22 @@ def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
         pieces += [raw[position : edit.start], edit.new]
         position = edit.end
     return b"".join((*pieces, raw[position:]))
+
+
+def is_anything_planned(plan: Plan) -> bool:
+    return plan.opens or plan.html_links or plan.text_links
+
+
+def under_consent(plan: Plan, allowed: Iterable[Allowed]) -> Plan:
+    """The plan without what one of them does not allow."""
+    everybody = tuple(allowed)
+    opens, links = all(one.opens for one in everybody), all(one.links for one in everybody)
+    return replace(
+        plan,
+        opens=plan.opens and opens,
+        html_links=plan.html_links and links,
+        text_links=plan.text_links and links,
+    )
 
 
 def is_excluded(address: str, never: Sequence[str]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from ledger.message_id import MessageId
-from ledger.records import MessageRecord, Reason, State
+from ledger.records import MessageRecord, State
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 
@@ -30,11 +30,19 @@ class Accounts(Protocol):
         """Whether the password is that user's; as slow for users that do not exist."""
 
 
-class Consents(Protocol):
-    """Who may be tracked."""
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a recipient lets a sender know."""
 
-    async def refusal(self, recipients: Sequence[str]) -> Reason | None:
-        """Why a message to these may not be tracked; None when it may."""
+    opens: bool = True
+    links: bool = True
+
+
+class Consents(Protocol):
+    """Who may be tracked, for which purpose."""
+
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        """For each recipient. Raises LedgerUnavailable: then nobody can tell, and nothing is tracked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +94,5 @@ class Copies(Protocol):
 class AllMayBeTracked:
     """``[privacy] consent = "sender"``: the sender's header is enough."""
 
-    async def refusal(self, recipients: Sequence[str]) -> Reason | None:
-        return None
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        return dict.fromkeys(recipients, Allowed())

@@ -10,6 +10,7 @@ from aiosmtpd.controller import UnthreadedController
 
 from relay import logbook
 from relay.connection import HANDSHAKE_SECONDS, ClientConnection
+from relay.rewriting_pool import RewritingPool
 from relay.spool_wiring import SpoolSide
 from relay.surroundings import Surroundings
 from relay.tls import CertificateFault
@@ -55,9 +56,12 @@ class ListeningPort(UnthreadedController):
 class Server:
     """All listeners of the process."""
 
-    def __init__(self, ports: Sequence[ListeningPort], spool: SpoolSide | None = None) -> None:
+    def __init__(
+        self, ports: Sequence[ListeningPort], spool: SpoolSide | None = None, rewriting: RewritingPool | None = None
+    ) -> None:
         self.ports = ports
         self.spool = spool
+        self._rewriting = rewriting
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -89,6 +93,8 @@ class Server:
             port.close()
         if self.spool is not None:
             await self.spool.stop()
+        if self._rewriting is not None:
+            self._rewriting.close()
 
     async def _until_all_gone(self, seconds: float) -> None:
         try:

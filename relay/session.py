@@ -1,8 +1,8 @@
 """One client's commands to one upstream's replies, and back.
 
-Decides only what the relay itself must know: who may speak, what is never passed on, where a message begins. All
-else goes to the upstream as it is, and its replies come back as they are, in the order of the commands. The parts
-that take their time are elsewhere: hello.py (connecting), authentication.py, intake.py (a message), pipeline.py.
+Keeps the order: which command is looked at when, whose reply goes down when, and what happens when one side is gone.
+What commands mean is elsewhere: commands.py, and what takes its time: hello.py (connecting), authentication.py,
+message_phase.py, pipeline.py.
 
 A session has one upstream link at most and never shares it: no mail of one client runs over another's login.
 """
@@ -13,10 +13,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from relay import authentication, hello, logbook
-from relay.command_lines import CommandLines, declared_size, is_too_long, path_of, verb_of
+from relay import commands, logbook
+from relay.command_lines import CommandLines
 from relay.deadline import Deadline
-from relay.dialing import is_own_end
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
 from relay.surroundings import Surroundings
@@ -25,9 +24,6 @@ from relay.upstream import UpstreamLink
 
 MOST_ERRORS = 20
 MOST_WAITING = 64 * 1024
-LEAVE_SECONDS = 5.0
-# Commands of extensions that are never offered: their effects would go past the relay or speak in its name.
-_NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
 
 
 class Client(Protocol):
@@ -64,7 +60,7 @@ class Session:
         self.messages = 0
         self.failed_logins = 0
         self.is_over = False
-        self._is_busy = False  # something is under way: further commands wait
+        self.is_busy = False  # something is under way: further commands wait
         self._is_at_eof = False
         self._errors = 0
         self._faults = 0
@@ -157,7 +153,7 @@ class Session:
     def _must_wait(self) -> bool:
         if self._line_wanted is not None:
             return False
-        if self._is_busy:
+        if self.is_busy:
             return True
         # Without PIPELINING the upstream gets the next command when it has answered the last (RFC 2920 section 3).
         link = self.link
@@ -165,7 +161,7 @@ class Session:
 
     @property
     def _is_owing(self) -> bool:
-        return self._is_busy or (self.link is not None and self.link.is_awaiting)
+        return self.is_busy or (self.link is not None and self.link.is_awaiting)
 
     def _await_command(self) -> None:
         self.client.deadline.set(self.around.limits.client_idle.total_seconds())
@@ -178,146 +174,7 @@ class Session:
             wanted, self._line_wanted = self._line_wanted, None
             wanted.set_result(line)
         else:
-            self._execute(line)
-
-    def _execute(self, line: bytes) -> None:
-        verb = verb_of(line)
-        if is_too_long(verb, line):
-            self.refuse(Refusal.COMMAND_TOO_LONG)
-            return
-        act = _COMMANDS.get(verb)
-        if act is not None:
-            act(self, line)
-        elif verb == b"BDAT":
-            self.refuse_session(Refusal.COMMAND_NOT_KEPT)  # its octets follow and are no commands
-        else:
-            self.refuse(Refusal.COMMAND_NOT_KEPT if verb in _NOT_KEPT else Refusal.UNKNOWN_COMMAND)
-
-    def _hello(self, line: bytes) -> None:
-        if not line.partition(b" ")[2].strip():
-            self.refuse(Refusal.BAD_ARGUMENT)
-        elif is_own_end(self.client.peer):
-            self.refuse_session(Refusal.LOOP)
-        else:
-            self.run(hello.say(self, line))
-
-    def _starttls(self, line: bytes) -> None:
-        if self.around.certificate is None or self.around.is_implicit_tls:
-            self.refuse(Refusal.NO_TLS)
-        elif self.client.is_encrypted:
-            self.refuse(Refusal.TLS_ACTIVE)
-        elif line.partition(b" ")[2]:
-            self.refuse(Refusal.BAD_ARGUMENT)
-        elif len(self.lines):
-            self.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
-        else:
-            self.run(hello.encrypt(self))
-
-    def _auth(self, line: bytes) -> None:
-        refusal = authentication.refusal_of(self, line)
-        if refusal is not None:
-            self.refuse(refusal)
-        else:
-            self.run(authentication.log_in(self, line))
-
-    def _mail(self, line: bytes) -> None:
-        if not self._may_speak():
-            return
-        if self.around.is_stopping:
-            self.finish_with(self.incident(Fault.STOPPING))
-            return
-        link = self.link
-        if link is None or not link.is_open:
-            self.run(hello.again(self, line))
-            return
-        if b"SIZE" in line.upper():
-            size = declared_size(path_of(line))
-            if isinstance(size, Refusal):
-                self.refuse(size)
-                return
-            if size is not None and size > self.around.limits.message_size:
-                self.refuse(Refusal.TOO_LARGE)
-                return
-        self.transaction.mail_sent(line)
-        self.pass_on(line, lambda reply: self.transaction.mail_answered(line, reply))
-
-    def _rcpt(self, line: bytes) -> None:
-        if not self._may_speak():
-            return
-        if self.transaction.recipients >= self.around.limits.recipients:
-            self.refuse(Refusal.TOO_MANY_RECIPIENTS, counts=False)
-            return
-        self.transaction.recipient_sent()
-        self.pass_on(line, lambda reply: self.transaction.recipient_answered(line, reply))
-
-    def _data(self, line: bytes) -> None:
-        link = self.link
-        if not self._may_speak() or link is None:
-            return
-        self._is_busy = True
-        if self.transaction.may_be_several and link.is_open:
-            link.in_turn(lambda: self._begin_data(line, link))
-        else:
-            self._begin_data(line, link)
-
-    def _begin_data(self, line: bytes, link: UpstreamLink) -> None:
-        if len(self.transaction.accepted) > 1:
-            self._data_answered(compose(354, "", "End data with <CR><LF>.<CR><LF>"), is_open=False)
-        else:
-            link.send(line + b"\r\n", self._data_answered)
-
-    def _data_answered(self, reply: Reply, is_open: bool = True) -> None:
-        self._is_busy = False
-        if reply.code != 354 or self.link is None:
-            self.answer(reply)
-            if len(self.lines):  # the client did not wait, and now its message would be read as commands
-                self.refuse_session(Refusal.TALKS_BEFORE_354)
-            return
-        self.client.write(reply.raw)
-        self._is_busy = True
-        self.phase = MessagePhase(self, self.link, is_open)
-        rest = self.lines.take_rest()
-        if rest:
-            self.phase.received(rest)
-
-    def _passed_on(self, line: bytes) -> None:
-        if self._may_speak():
-            self.pass_on(line)
-
-    def _reset(self, line: bytes) -> None:
-        if self.link is None or not self.link.is_open:
-            self.transaction = Transaction()
-            self.say(compose(250, "2.0.0", "OK"))
-        else:
-            self.pass_on(line, lambda _: self.transaction.reset())
-
-    def _noop(self, line: bytes) -> None:
-        if self.link is None or not self.link.is_open:
-            self.say(compose(250, "2.0.0", "OK"))
-        else:
-            self.pass_on(line)
-
-    def _quit(self, line: bytes) -> None:
-        self._is_busy = True
-        if self.link is None or not self.link.is_open:
-            self.finish_with(compose(221, "2.0.0", "Bye"))
-        else:
-            self.link.send(line + b"\r\n", self._quit_answered, LEAVE_SECONDS)
-
-    def _quit_answered(self, reply: Reply) -> None:
-        self.finish_with(compose(221, "2.0.0", "Bye") if reply.fault else reply)
-
-    def _may_speak(self) -> bool:
-        refusal = None
-        if self.around.is_exposed and not self.client.is_encrypted:
-            refusal = Refusal.TLS_FIRST
-        elif not self.hello:
-            refusal = Refusal.HELLO_FIRST if not self.around.must_log_in else Refusal.AUTH_FIRST
-        elif self.around.must_log_in and not self.is_logged_in:
-            refusal = Refusal.AUTH_FIRST
-        if refusal is not None:
-            self.refuse(refusal)
-        return refusal is None
+            commands.execute(self, line)
 
     # What is said, and what is passed on
 
@@ -378,7 +235,7 @@ class Session:
 
     def run(self, job: Coroutine[object, object, None]) -> None:
         """Lets a job have the session; further commands wait until it is done."""
-        self._is_busy = True
+        self.is_busy = True
         self._job = asyncio.get_running_loop().create_task(self._guarded(job))
 
     async def _guarded(self, job: Coroutine[object, object, None]) -> None:
@@ -407,7 +264,7 @@ class Session:
         """Goes on with what the client sent meanwhile."""
         if self.phase is not None:
             return
-        self._is_busy = False
+        self.is_busy = False
         if self.is_over:
             if self.link is not None:
                 self.link.leave()
@@ -450,7 +307,7 @@ class Session:
             return
         if several:
             self.client.uncork()
-        if not self._is_busy and (len(self.lines) or self._is_at_eof):
+        if not self.is_busy and (len(self.lines) or self._is_at_eof):
             self.advance()
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
@@ -467,18 +324,3 @@ class Session:
 
 
 _GONE = compose(421, "4.4.2", "The mail server has closed the connection")
-_COMMANDS: dict[bytes, Callable[[Session, bytes], None]] = {
-    b"EHLO": Session._hello,
-    b"HELO": Session._hello,
-    b"STARTTLS": Session._starttls,
-    b"AUTH": Session._auth,
-    b"MAIL": Session._mail,
-    b"RCPT": Session._rcpt,
-    b"DATA": Session._data,
-    b"RSET": Session._reset,
-    b"NOOP": Session._noop,
-    b"VRFY": Session._passed_on,
-    b"EXPN": Session._passed_on,
-    b"HELP": Session._passed_on,
-    b"QUIT": Session._quit,
-}

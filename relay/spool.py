@@ -2,6 +2,7 @@
 
     <id>.mail   header, bodies, copies: written once, never changed (relay/spool_files.py)
     <id>.log    what happened to the copies since (relay/spool_journal.py)
+    <id>.done   all is settled, but the client may not have heard our 250 (relay/spool_unheard.py)
 
 A message is in the spool once ``write`` has returned: both files and the folder are fsynced. The original is kept
 once, the tracked body once, and of each copy only what differs; so neither memory nor disk grows with recipients
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.copies import PlannedCopy
@@ -24,6 +25,7 @@ from relay.spool_journal import append, create_journal, replace_journal
 from relay.spool_lock import SpoolLock
 from relay.spool_records import CopyDetail, SpoolHeader, read_copy, write_copy, write_header
 from relay.spool_states import Event, after, summary
+from relay.spool_unheard import UnheardAnswers
 from relay.spooled_message import (
     BODY,
     COPY,
@@ -34,9 +36,6 @@ from relay.spooled_message import (
     SpooledMessage,
     read_message,
 )
-
-# A client that has not heard our answer tries again within hours; after a day the same bytes are another sending.
-REMEMBERED = timedelta(hours=24)
 
 
 class Spool:
@@ -53,6 +52,7 @@ class Spool:
             raise as_spool_fault(error) from error
         self.folder = folder
         self.messages: dict[str, SpooledMessage] = {}
+        self.unheard = UnheardAnswers(folder)
 
     def close(self) -> None:
         self._lock.release()
@@ -134,6 +134,9 @@ class Spool:
     def remove(self, message: SpooledMessage) -> None:
         """Forget a message: every copy is settled, or it is the client's again. Raises SpoolFault."""
         failpoint("finish.before-removal")
+        standing = message.standing
+        if standing.ours and not standing.answered and message.header.digest:
+            self.unheard.remember(message.header)
         try:
             # In this order: a journal alone is rubbish, a message without its journal would look damaged.
             message.path.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from relay.copy_delivery import IN_DOUBT_WORDS, CopyDelivery
 from relay.spool_files import SpoolFault
@@ -47,24 +48,22 @@ class Conclusion:
             return
         await self._note(message, events)
 
-    async def conclude(self, message: SpooledMessage) -> SpooledMessage | None:
-        """Report what failed for good and, when nothing waits any more, forget the message.
-
-        The notification that was spooled for it, if any.
-        """
-        notice = None
+    async def report(self, message: SpooledMessage) -> None:
+        """Spool a notification about what failed for good and is not reported yet."""
         if unreported(message):
-            notice = await asyncio.to_thread(self.notices.report, message)
-        if not message.standing.is_final:
-            return notice
-        if message.header.notification and message.standing.with_state(CopyState.REFUSED, CopyState.EXPIRED):
+            await asyncio.to_thread(self.notices.report, message)
+
+    async def finish(self, message: SpooledMessage) -> None:
+        """Forget the message when nothing of it waits any more and the ledger knows all."""
+        if not message.standing.is_final or unreported(message):
+            return
+        if message.header.notification and not message.standing.with_state(CopyState.DELIVERED):
             log.warning("status notification not delivered: message=%s", message.header.id)
         for number in sorted(message.unsettled):
             await self.delivery.tell_ledger(message, number)
         if not message.unsettled:
             await asyncio.to_thread(self.delivery.spool.remove, message)
             log.info("spooled message done: message=%s copies=%d", message.header.id, len(message.copies))
-        return notice
 
     async def leave_to_client(self, message: SpooledMessage, words: str) -> None:
         """Forget a message that nobody heard 250 for: its client has it, and will send it again or not.
@@ -73,6 +72,7 @@ class Conclusion:
         else for ``words``. Never raises: what is left on the disk is removed at the next start.
         """
         now = self.delivery.clock()
+        message.standing = replace(message.standing, ours=False)
         for number, copy in sorted(message.standing.copies.items()):
             in_doubt = copy.state is CopyState.UNDER_WAY or copy.reply == IN_DOUBT_WORDS
             kind = EventKind.IN_DOUBT if in_doubt else EventKind.REFUSED
@@ -88,12 +88,9 @@ class Conclusion:
         message = self.delivery.spool.messages.get(str(request.message))
         if message is None:
             return
-        numbers = message.standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
-        kind = EventKind.RELEASED if request.wish is Wish.RETRY else EventKind.DROPPED
-        words = "" if request.wish is Wish.RETRY else DROPPED_WORDS
-        chosen = [number for number in numbers if request.number in (0, number)]
-        await self._note(message, [Event(kind, self.delivery.clock(), number, words) for number in chosen])
-        log.info("spool %s: message=%s copies=%d", request.wish, request.message, len(chosen))
+        events = events_for(message, request, self.delivery.clock())
+        await self._note(message, events)
+        log.info("spool %s: message=%s copies=%d", request.wish, request.message, len(events))
 
     async def _note(self, message: SpooledMessage, events: list[Event]) -> None:
         if not events:
@@ -101,3 +98,11 @@ class Conclusion:
         await asyncio.to_thread(self.delivery.spool.record, message, *events)
         for event in events:
             await self.delivery.tell_ledger(message, event.number)
+
+
+def events_for(message: SpooledMessage, request: Request, now: datetime) -> list[Event]:
+    """What a request means for the copies that wait, or that are held in doubt."""
+    numbers = message.standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
+    kind = EventKind.RELEASED if request.wish is Wish.RETRY else EventKind.DROPPED
+    words = "" if request.wish is Wish.RETRY else DROPPED_WORDS
+    return [Event(kind, now, number, words) for number in numbers if request.number in (0, number)]

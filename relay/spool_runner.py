@@ -82,7 +82,8 @@ class SpoolRunner:
         for upstream in sorted({message.header.upstream for message in self._due()}):
             await self._deliver_due(upstream)
         for message in self._unclaimed():
-            await self.conclusion.conclude(message)
+            await self.conclusion.report(message)
+            await self.conclusion.finish(message)
 
     def _unclaimed(self) -> list[SpooledMessage]:
         return [message for message in self.delivery.spool.messages.values() if not message.claimed]

@@ -20,6 +20,7 @@ from relay.spool_journal import read_journal
 from relay.spool_lock import LOCK_NAME
 from relay.spool_requests import REQUESTS
 from relay.spool_states import CopyState, Event, EventKind
+from relay.spool_unheard import DONE_SUFFIX
 from relay.spooled_message import JOURNAL_SUFFIX, MAIL_SUFFIX, SpooledMessage, read_message
 
 QUARANTINE = "quarantine"
@@ -59,10 +60,19 @@ def load_spool(spool: Spool, hold_doubtful: bool) -> Found:
 def _sort_in(spool: Spool, path: Path, found: Found, hold_doubtful: bool) -> None:
     if path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX) and path.is_file():
         path.unlink()  # it never reached its commit point, so nobody was told anything
-    elif parse_message_id(path.stem) is None or path.suffix not in (MAIL_SUFFIX, JOURNAL_SUFFIX):
+    elif parse_message_id(path.stem) is None or path.suffix not in (MAIL_SUFFIX, JOURNAL_SUFFIX, DONE_SUFFIX):
         _set_aside(path, "has no name of ours", found)
+    elif path.suffix == DONE_SUFFIX:
+        _take_unheard(spool, path, found)
     elif path.suffix == MAIL_SUFFIX:
         _take_message(spool, path, found, hold_doubtful)
+
+
+def _take_unheard(spool: Spool, path: Path, found: Found) -> None:
+    try:
+        spool.unheard.load(path, datetime.now(UTC))
+    except (ValueError, OSError) as error:
+        _set_aside(path, str(error), found)
 
 
 def _take_message(spool: Spool, path: Path, found: Found, hold_doubtful: bool) -> None:

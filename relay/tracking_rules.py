@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from config.settings import Listener, Settings
 from config.units import parse_duration
 from relay.pipeline import TrackingRules
+from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Wanted
 
 
@@ -18,9 +20,18 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         always_decide=listener.default != "none" or bool(tracking.subject_tag) or bool(tracking.dialects),
         records_untracked=tracking.record_untracked,
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",
+        max_octets=tracking.max_size,
         identity=tracking.identity,
+        aggregate_minimum=tracking.aggregate_minimum,
         never_recipients=tracking.never_recipients,
     )
+
+
+def decider(settings: Settings, listener: Listener) -> Callable[[bytes], Wanted]:
+    """From a header block to what is wanted on this listener, under the installation's ceiling."""
+    tracking = settings.tracking
+    policy = OptInPolicy(listener.default, tracking.dialects, tracking.subject_tag)
+    return lambda header: under_ceiling(decide(header, policy), tracking.identity)
 
 
 def plan_for(settings: Settings, wanted: Wanted) -> Plan:

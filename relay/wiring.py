@@ -22,13 +22,14 @@ from relay.pipeline import Pipeline, Rewriter
 from relay.ports import Accounts, AllMayBeTracked, Consents, Records
 from relay.resends import Resends
 from relay.rewriting.plan import Wanted
+from relay.rewriting_pool import RewritingPool
 from relay.server import ListeningPort, Server
 from relay.spool_files import SpoolFault
 from relay.spool_lock import SpoolInUse
 from relay.spool_wiring import Destinations, SpoolSide
 from relay.surroundings import Surroundings
 from relay.tls import CertificateFault, ServerCertificate, server_certificate, upstream_context
-from relay.tracking_rules import tracking_rules
+from relay.tracking_rules import decider, tracking_rules
 
 
 class ConfigurationFault(ValueError):
@@ -40,13 +41,13 @@ class Neighbours:
     """What the relay needs of other packages."""
 
     records: Records
-    rewriter: Rewriter
-    decide: Callable[[Listener], Callable[[bytes], Wanted]]
     ring: Callable[[], KeyRing]
     consents: Consents = field(default_factory=AllMayBeTracked)
     copies: Ledger | None = None  # the same ledger, where it can keep copies; None: no message is taken apart
     accounts: Accounts | None = None  # needed where an upstream has login = "account"
     sandbox_port: Callable[[], int] = lambda: 0
+    rewriter: Rewriter | None = None  # None: the real one, beside the event loop
+    decide: Callable[[Listener], Callable[[bytes], Wanted]] | None = None  # None: by headers and settings
 
 
 def build(settings: Settings, neighbours: Neighbours) -> Server:
@@ -58,6 +59,7 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
     resends = Resends(time.monotonic)
     destinations = {name: _destination(name, settings, neighbours) for name in settings.upstream}
     spool = _spool(settings, neighbours, destinations)
+    pool = RewritingPool(settings.limits.rewrite.total_seconds())
     prefix = f"{secrets.token_hex(3)}-"
     ports = []
     for number, listener in enumerate(settings.listener):
@@ -72,7 +74,7 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
             logins=logins,
             holding=holding,
             resends=resends,
-            pipeline=_pipeline(settings, listener, neighbours, temporary),
+            pipeline=_pipeline(settings, listener, neighbours, neighbours.rewriter or pool, temporary),
             certificate=_certificate(listener),
             is_implicit_tls=listener.security == "tls",
             is_exposed=not is_loopback(host),
@@ -82,7 +84,7 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
         )
         ports.append(ListeningPort(around, host, port))
     _warn_of_loops(settings)
-    return Server(ports, spool)
+    return Server(ports, spool, pool)
 
 
 def _spool(settings: Settings, neighbours: Neighbours, destinations: Destinations) -> SpoolSide | None:
@@ -146,12 +148,15 @@ def _account(upstream: Upstream) -> Credentials | None:
     return Credentials(upstream.username, password)
 
 
-def _pipeline(settings: Settings, listener: Listener, neighbours: Neighbours, temporary: Path) -> Pipeline:
+def _pipeline(
+    settings: Settings, listener: Listener, neighbours: Neighbours, rewriter: Rewriter, temporary: Path
+) -> Pipeline:
     grammar = UrlGrammar(settings.tracking.public_url)
+    decide = neighbours.decide or (lambda one: decider(settings, one))
     return Pipeline(
         rules=tracking_rules(settings, listener),
-        decide=neighbours.decide(listener),
-        rewriter=neighbours.rewriter,
+        decide=decide(listener),
+        rewriter=rewriter,
         records=neighbours.records,
         consents=neighbours.consents,
         urls=lambda message_id: TrackingUrls(grammar, neighbours.ring(), message_id),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.consent_schema import silence
 from ledger.message_id import MessageId
 from ledger.recording import UNKNOWN, RecordingState
+from ledger.records import State
 from ledger.schema import copy, link, message, session
 
 # A sender's networks are looked for among this many of their latest messages.
@@ -35,8 +36,10 @@ async def recordings(
     found = dict.fromkeys(asked, UNKNOWN)
     for key, (one, number) in copies.items():
         row = rows[one.raw]
+        accepted_at = accepted.get(key) or row.accepted_at
+        awaited = row.submitted_at if accepted_at is None and row.state == State.QUEUED.value else None
         found[one, number] = RecordingState(
-            True, accepted.get(key) or row.accepted_at, row.stopped_at, row.record_until, row.tracked_links,
+            True, accepted_at, awaited, row.stopped_at, row.record_until, row.tracked_links,
             networks[row.login, row.sender], silent.get(key, frozenset()),
         )  # fmt: skip
     return found
@@ -44,7 +47,7 @@ async def recordings(
 
 def _messages(ids: set[bytes]) -> Select[Any]:
     links = select(func.count()).where(link.c.message_seq == message.c.seq, link.c.tracked).scalar_subquery()
-    columns = ("id", "seq", "login", "sender", "accepted_at", "stopped_at", "record_until")
+    columns = ("id", "seq", "login", "sender", "submitted_at", "state", "accepted_at", "stopped_at", "record_until")
     return select(*(message.c[name] for name in columns), links.label("tracked_links")).where(message.c.id.in_(ids))
 
 

@@ -7,26 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from config.settings import Settings
-from ledger.consents import Consents
-from ledger.keys import KeyFolderFault, load_people_key
+from ledger.consents import Consents, consents_for
+from ledger.keys import KeyFolderFault
 from mailglass.commands.reading import changing
 from mailglass.failures import ConfigurationAtFault
 
 
-def people_key(settings: Settings) -> bytes:
-    """Raises ConfigurationAtFault when the key folder cannot be used."""
-    try:
-        return load_people_key(settings.keys_dir)
-    except KeyFolderFault as fault:
-        raise ConfigurationAtFault(str(fault)) from None
-
-
 @asynccontextmanager
 async def consents_of(settings: Settings) -> AsyncIterator[Consents]:
+    """Raises ConfigurationAtFault when the key folder cannot be used."""
     async with changing(settings) as ledger:
-        required = settings.privacy.consent == "required"
-        privacy = settings.privacy
-        yield Consents(ledger, people_key(settings), required, privacy.consent_valid, privacy.ask_again)
+        try:
+            consents = consents_for(settings, ledger)
+        except KeyFolderFault as fault:
+            raise ConfigurationAtFault(str(fault)) from None
+        yield consents
 
 
 def operator() -> str:

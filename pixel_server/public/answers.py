@@ -18,7 +18,14 @@ _TEXT = "text/plain; charset=utf-8"
 # The destination was checked when the link was made (it may hold blanks, as written in the mail); what is no http(s)
 # URL in printable ASCII never becomes a header.
 _LOCATION = re.compile(r"https?://[ -~]+", re.ASCII | re.IGNORECASE)
-_PHRASES = {200: "OK", 302: "Found", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
+_PHRASES = {
+    200: "OK",
+    302: "Found",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ PIXEL = Answer(200, (("Content-Type", "image/gif"), *_ALWAYS), GIF)
 NOT_FOUND = text_answer(404, "There is nothing here.\n")
 NOT_ALLOWED = text_answer(405, "This cannot be done here.\n", ("Allow", "GET, HEAD"))
 TOO_LARGE = text_answer(413, "That was too much.\n")
+BAD_REQUEST = text_answer(400, "This was not understood.\n")
 ROBOTS = text_answer(200, "User-agent: *\nDisallow: /\n")
 
 

@@ -22,12 +22,14 @@ from aiohttp.http import RawRequestMessage
 
 from config.settings import Settings, host_and_port
 from ledger.access import Ledger
+from ledger.consents import consents_for
 from ledger.tokens import KeyRing
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
 from pixel_server.public.hits import Asked, HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import Judge
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
+from pixel_server.public.plain_http import PlainServer
 from pixel_server.public.recipient_page import RecipientPage
 from pixel_server.public.signs.loading import load_signs
 
@@ -53,7 +55,7 @@ class PublicServer:
         judge = Judge(settings, load_signs(settings.hits.networks_file), secrets.token_bytes(32))
         self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: judge.due(time.time()))
         self._desk = HitDesk(settings, ledger, ring, judge, self.ingest)
-        self._page = RecipientPage(settings, ledger, ring)
+        self._page = RecipientPage(settings, ledger, ring, consents_for(settings, ledger))
         self._lean: set[LeanProtocol] = set()
         self._web: web.Server | None = None
         self._servers: list[asyncio.Server] = []
@@ -61,7 +63,7 @@ class PublicServer:
 
     async def start(self, reuse_port: bool = False, bind: str | None = None) -> None:
         """Listens on [pixel_server] bind. Raises OSError when it cannot."""
-        self._web = web.Server(
+        self._web = PlainServer(
             self._handle, request_factory=_make_request, access_log=None, keepalive_timeout=IDLE_SECONDS,
             lingering_time=1.0,
         )  # fmt: skip

@@ -11,8 +11,9 @@ from ledger.consents import Consents
 from ledger.faults import LedgerUnavailable
 from ledger.queries.consents import find_request
 from ledger.tokens import Target
-from pixel_server.public.answers import TOO_LARGE, Answer
+from pixel_server.public.answers import Answer
 from pixel_server.public.consent_page import chosen, consent_page, words_for
+from pixel_server.public.forms import read_form
 from pixel_server.public.page_look import PAGE_HEADERS, STYLE
 
 log = logging.getLogger("mailglass.public")
@@ -34,10 +35,9 @@ class ConsentDesk:
             return None
         outcome = ""
         if request.method == "POST":
-            try:
-                form = await request.post()
-            except (web.HTTPRequestEntityTooLarge, ValueError):
-                return TOO_LARGE
+            form = await read_form(request)
+            if isinstance(form, Answer):
+                return form
             try:
                 key = bytes(asked.person_key)
                 await self._consents.answer(

@@ -8,6 +8,7 @@ same and the hit is counted as dropped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ class Ingest:
         self._group = _Group()
         self._wake = asyncio.Event()
         self._changes: dict[str, Verdict] = {}
+        self._ripe: dict[str, Verdict] = {}  # of the round before
         self._typical_seconds = 0.001
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,6 +89,9 @@ class Ingest:
         if self._tasks:
             self._tasks[1].cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            with contextlib.suppress(LedgerUnavailable):  # reclassify can look again
+                await self._write_changes()
+                await self._write_changes()
         await self._in_thread(self._journal.rotate)
         self._disk.shutdown()
 
@@ -179,29 +184,35 @@ class Ingest:
             try:
                 self.change_verdicts(self._look_again())
                 if self._ledger.fault is None:
-                    await self._write_changes()
+                    # A change finds only what is stored: hits of the journal come first, and what was said of hits
+                    # that are being stored at this moment waits for the next round.
                     await self.replay()
+                    await self._write_changes()
             except (LedgerUnavailable, OSError) as fault:
                 log.warning("the ledger is behind: %s", fault)
             except Exception:
                 log.exception("a chore failed")
 
     async def _write_changes(self) -> None:
-        if self._changes:
-            changes, self._changes = self._changes, {}
-            try:
-                await self._ledger.change_verdicts(list(changes.items()))
-            except LedgerUnavailable:
-                self._changes = changes | self._changes
-                raise
+        newer, self._changes = self._changes, {}
+        changes = {hit: newer.pop(hit, verdict) for hit, verdict in self._ripe.items()}
+        self._ripe = newer
+        if not changes:
+            return
+        try:
+            await self._ledger.change_verdicts(list(changes.items()))
+        except LedgerUnavailable:
+            self._changes = changes | self._ripe | self._changes
+            self._ripe = {}
+            raise
 
     async def replay(self) -> None:
         """Brings into the ledger what this process and those before it wrote down. Raises LedgerUnavailable."""
         if not self._journal.is_empty:
             await self._in_thread(self._journal.rotate)
         for path in await self._in_thread(left_behind, self._folder):
-            values = iter(await self._in_thread(list, read_journal(path)))
-            while chunk := list(islice(values, REPLAY_CHUNK)):
+            values = read_journal(path)
+            while chunk := await self._in_thread(lambda values=values: list(islice(values, REPLAY_CHUNK))):
                 hits = [value for value in chunk if isinstance(value, Hit)]
                 self.counters.replayed += await self._ledger.add_hits(hits, again=True)
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])

@@ -24,6 +24,7 @@ from pixel_server.public.user_agents import system_of
 from pixel_server.public.windows import windows_from
 
 REMEMBERED_VERDICTS = 20_000
+_NOT_YET = -0.001  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Judge:
         self._windows = windows_from(settings.hits)
         self._signs = signs
         self._secret = secret
+        self._longest_wait = settings.limits.upstream_final.total_seconds()
         self._salt: tuple[int, bytes] = (0, b"")
         self._window = NeighbourWindow(self._windows)
         self._verdicts: OrderedDict[str, Verdict] = OrderedDict()
@@ -88,10 +90,19 @@ class Judge:
         return changes
 
     def _context(self, kind: HitKind, state: RecordingState, now: float, source: str) -> HitContext:
-        delay = now - state.accepted_at.timestamp() if state.accepted_at is not None else None
+        delay = self._delay(state, now)
         own = bool(source) and any(source_of(network) == source for network in state.own_networks)
         links = state.tracked_links if state.known else None
         return HitContext(kind, delay, own_network_match=own, neighbours=Neighbours(links_in_message=links))
+
+    def _delay(self, state: RecordingState, now: float) -> float | None:
+        if state.accepted_at is not None:
+            return now - state.accepted_at.timestamp()
+        # The upstream has not said 250: nobody but a filter on the way can have the message. How long before is not
+        # known. A verdict that never came (a crash in between) says nothing, once the longest wait for it is over.
+        if state.awaited_since is not None and now - state.awaited_since.timestamp() <= self._longest_wait:
+            return _NOT_YET
+        return None
 
     def _changed(self, looks: Iterable[Look]) -> list[tuple[str, Verdict]]:
         found = []

@@ -35,6 +35,8 @@ class LeanProtocol(Protocol):
         self._peer = ""
         self._waiting = b""
         self._is_busy = False
+        self._is_taking = False
+        self._is_paused = False
         self._closes = False
         self.idle_since = time.monotonic()
 
@@ -55,13 +57,30 @@ class LeanProtocol(Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._waiting += data
-        if not self._is_busy:
-            self._take_next()
+        if not self._is_busy and not self._is_paused:
+            self._take_all()
         elif len(self._waiting) > MOST_WAITING:
             self._close()
 
+    def pause_writing(self) -> None:
+        # The client does not read its answers: it gets no further ones until it does, and the sweeper's patience.
+        self._is_paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            if not self._is_busy and self._waiting:
+                self._take_all()
+
     def close_if_idle(self, now: float) -> None:
-        if not self._is_busy and now - self.idle_since > IDLE_SECONDS:
+        if self._is_busy or now - self.idle_since <= IDLE_SECONDS:
+            return
+        if self._is_paused and self._transport is not None:
+            self._transport.abort()  # closing would wait for the client to read
+        else:
             self._close()
 
     def finish(self) -> None:
@@ -74,22 +93,36 @@ class LeanProtocol(Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _take_next(self) -> None:
+    def _take_all(self) -> None:
+        # A loop, since an answer may come at once: a thousand requests in one packet must not be a thousand calls deep.
+        if self._is_taking:
+            return
+        self._is_taking = True
+        try:
+            while self._waiting and self._transport is not None and not (self._is_busy or self._is_paused):
+                if self._transport.is_closing() or not self._take_next():
+                    break
+        finally:
+            self._is_taking = False
+
+    def _take_next(self) -> bool:
+        """Whether a whole request was taken off what waits."""
         end = self._waiting.find(b"\r\n\r\n")
         if end < 0:
             if len(self._waiting) > LONGEST_HEAD or not _may_become_plain(self._waiting):
                 self._hand_over()
-            return
+            return False
         asked = _plain(self._waiting[:end], self._peer) if end <= LONGEST_HEAD else None
         if asked is None:
             self._hand_over()
-            return
+            return False
         self._waiting = self._waiting[end + 4 :]
         self._is_busy = True
         if any(name.lower() == "connection" and "close" in value.lower() for name, value in asked.lines):
             self._closes = True
         is_head = asked.method == "HEAD"
         self._desk.take(asked, lambda answer: self._send(answer, is_head))
+        return True
 
     def _send(self, answer: Answer, is_head: bool) -> None:
         self._is_busy = False
@@ -100,8 +133,8 @@ class LeanProtocol(Protocol):
         self._transport.write(answer.head + _date(int(time.time())) + end + (b"" if is_head else answer.body))
         if self._closes:
             self._transport.close()
-        elif self._waiting:
-            self._take_next()
+        elif self._waiting and not self._is_paused:
+            self._take_all()
 
     def _hand_over(self) -> None:
         assert self._transport is not None

@@ -82,7 +82,8 @@ class NeighbourWindow:
         while self._office and next(iter(self._office.values())) <= now:
             message, _ = self._office.popitem(last=False)
             found[message] = Due(message, tuple(self._groups[message].hits))
-        while self._groups and next(iter(self._groups.values())).opened_at + self._windows.second_look <= now:
+        # A clock that was set back closes windows early, rather than holding them open until it has caught up.
+        while self._groups and not 0 <= now - next(iter(self._groups.values())).opened_at < self._windows.second_look:
             message, group = self._let_go()
             found[message] = Due(message, tuple(group.hits))
             for hit in group.hits:

@@ -6,8 +6,6 @@ the token in the path is all it needs. No cookie, no script.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 from collections.abc import Callable
 from html import escape
@@ -17,47 +15,35 @@ from aiohttp import web
 
 from config.settings import Settings
 from ledger.access import Ledger
+from ledger.consents import Consents
 from ledger.faults import LedgerUnavailable
-from ledger.recipients import RecipientView, erase_for_recipient, recipient_view, silence_for_recipient
+from ledger.recipients import (
+    RecipientView,
+    erase_for_recipient,
+    owner_of_copy,
+    recipient_view,
+    silence_for_recipient,
+)
 from ledger.tokens import KeyRing, Purpose, Target, verify
-from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, TOO_LARGE, Answer
+from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, Answer
+from pixel_server.public.consent_desk import ConsentDesk
+from pixel_server.public.forms import read_form
+from pixel_server.public.page_look import PAGE_HEADERS, STYLE
 from pixel_server.public.recipient_words import WORDS, Words
 
 log = logging.getLogger("mailglass.public")
 Outcome = Literal["", "stopped", "erased", "failed"]
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
-body { font: 1.05rem/1.6 system-ui, sans-serif; max-width: 38rem; margin: 3rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.5rem; line-height: 1.3; }
-section { border: 1px solid var(--line); border-radius: .75rem; padding: .5rem 1.25rem; margin: 1.25rem 0; }
-[role=status] { border-left: .3rem solid #2a7d4f; padding: .25rem 1rem; }
-button { font: inherit; padding: .6rem 1.1rem; border-radius: .5rem; border: 1px solid var(--line); cursor: pointer; }
-form { display: inline-block; margin: .25rem .75rem .25rem 0; }
-nav { font-size: .9rem; }
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Robots-Tag", "noindex"),
-    ("X-Content-Type-Options", "nosniff"),
-    (
-        "Content-Security-Policy",
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'",
-    ),
-)
-
 
 class RecipientPage:
-    """``ring`` gives the present keys."""
+    """``ring`` gives the present keys; ``consents`` is where a recipient's no is kept for mail to come."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing], consents: Consents) -> None:
         self._settings = settings
         self._ledger = ledger
         self._ring = ring
+        self._consents = consents
+        self._requests = ConsentDesk(settings, consents)
 
     async def answer(self, request: web.BaseRequest, token: str) -> Answer:
         target = verify(self._ring(), Purpose.PAGE, token)
@@ -65,30 +51,43 @@ class RecipientPage:
             return NOT_FOUND
         if request.method not in ("GET", "HEAD", "POST"):
             return NOT_ALLOWED
+        answered = await self._requests.answer(request, target)
+        if answered is not None:
+            return answered
         outcome: Outcome = ""
         if request.method == "POST":
-            try:
-                wish = (await request.post()).get("do")
-            except (web.HTTPRequestEntityTooLarge, ValueError):
-                return TOO_LARGE
-            outcome = await self._act(target, wish)
+            form = await read_form(request)
+            if isinstance(form, Answer):
+                return form
+            outcome = await self._act(target, form.get("do"))
         words = WORDS[_language(request)]
         page = _page(words, await self._view(target), outcome, self._settings.privacy.keep_hits.days)
-        return Answer(200, (*_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
+        return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
 
     async def _act(self, target: Target, wish: object) -> Outcome:
         at = self._ledger.clock()
         try:
             if wish == "stop":
+                await self._say_no(target)
                 await self._ledger.write(silence_for_recipient, target.message, target.copy, at)
                 return "stopped"
             if wish == "erase":
+                await self._say_no(target)
                 await self._ledger.write(erase_for_recipient, target.message, target.copy, at)
                 return "erased"
         except LedgerUnavailable as fault:
             log.error("a recipient's wish could not be done: %s", fault)
             return "failed"
         return ""
+
+    async def _say_no(self, target: Target) -> None:
+        """Mail to come from this sender is not tracked for them, if the copy tells who they are."""
+        async with self._ledger.read() as connection:
+            owner = await owner_of_copy(connection, target.message, target.copy)
+        if owner is not None:
+            address, sender = owner
+            evidence = {"message": str(target.message)}
+            await self._consents.withdraw(address, sender=sender, method="page", actor="recipient", evidence=evidence)
 
     async def _view(self, target: Target) -> RecipientView | None:
         try:
@@ -123,7 +122,7 @@ def _page(words: Words, view: RecipientView | None, outcome: Outcome, kept_days:
     return (
         f'<!DOCTYPE html>\n<html lang="{words.code}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(words.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(words.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<nav>{others}</nav>\n<main>\n<h1>{escape(words.title)}</h1>\n{status}\n"
         f"<p>{escape(words.what(view))}</p>\n"
         f"<section>{_recorded(words, view, kept_days)}</section>\n"

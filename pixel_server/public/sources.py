@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from pixel_server.public.signs.networks import Address, Network, NetworkTable, parse_address
+from pixel_server.public.signs.networks import Address, Network, NetworkTable, parse_address, span_of
 
 # More proxies than this stand before nobody; what lies further left was made up.
 _HOPS_LIMIT = 100
+_FOUR_GROUPS = re.compile(r"(?:[0-9a-fA-F]{1,4}:){3}[0-9a-fA-F]{1,4}", re.ASCII)
 _FORWARDED_FOR = re.compile(r'(?:^|;)\s*for=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;,\s]*))', re.IGNORECASE)
 
 
 def trusted_networks(networks: Iterable[Network]) -> NetworkTable:
     """The proxies of [pixel_server] trusted_proxies, ready for asking."""
-    return NetworkTable((network, 0) for network in networks)
+    return NetworkTable((span_of(network), 0) for network in networks)
 
 
 def client_address(peer: str, headers: Iterable[tuple[str, str]], trusted: NetworkTable) -> str:
@@ -46,8 +47,13 @@ def client_address(peer: str, headers: Iterable[tuple[str, str]], trusted: Netwo
 
 
 def source_of(ip: str) -> str:
-    """What counts as one source: an IPv4 address, or the /64 of an IPv6 one, which is one household. "" if neither."""
-    address = parse_address(ip)
+    """What counts as one source: an IPv4 address, or the /64 of an IPv6 one, which is one household. "" if neither.
+
+    What is such a source already stays it, in either spelling: "2001:db8:1:2::/64" or its first four groups.
+    """
+    if _FOUR_GROUPS.fullmatch(ip):
+        ip += "::"
+    address = parse_address(ip.removesuffix("/64") if ":" in ip else ip.removesuffix("/32"))
     return "" if address is None else _network_text(address, 32, 64)
 
 

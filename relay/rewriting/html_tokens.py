@@ -266,9 +266,8 @@ def _script_end(html: bytes, position: int, end: int) -> int | None:
         position = match.end()
         mark = match[0]
         if mark == b"<!--":
-            if not escaped:
-                escaped = True
-                position -= 2  # "<!-->" opens and closes at once
+            escaped = True
+            position -= 2  # the dashes of "<!-->" close as well
         elif mark == b"-->":
             escaped = double = False
         elif match[1]:

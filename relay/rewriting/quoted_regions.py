@@ -44,23 +44,36 @@ _HEADER_BLOCK_STYLE = re.compile(
 )
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
 _DASHED_LINE = re.compile(
-    rb"-{4,}[ \t]?(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
+    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
     rb"|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
     re.IGNORECASE,
+)
+_LABEL_ENDS = (b":</b>", b": </b>", b":</span></b>", b":</strong>", b": </strong>")
+_SENDER_WORDS = (
+    "from", "von", "de", "da", "van", "från", "fra", "od", "от", "lähettäjä", "kimden", "差出人", "送信者", "发件人",
+    "寄件者", "보낸 사람",
+)  # fmt: skip
+_LABEL = rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>){0,3}+\s*+"
+_TO_NEXT_LABEL = rb"(?s:(?!</table).){0,600}?" + _LABEL + rb"[^<>:]{2,30}:"
+_HEADER_BLOCK = re.compile(
+    _LABEL + rb"(?:" + "|".join(_SENDER_WORDS).encode("utf-8") + rb")\s*+:" + 2 * _TO_NEXT_LABEL, re.IGNORECASE
 )
 _TAGS = re.compile(rb"<[^>]*+>")
 
 
 def may_hold_quotes(lower: bytes) -> bool:
     """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
-    return any(hint in lower for hint in _HINTS) or (b"----" in lower and _DASHED_LINE.search(lower) is not None)
+    if any(hint in lower for hint in _HINTS):
+        return True
+    if b"----" in lower and _DASHED_LINE.search(lower):
+        return True
+    return any(end in lower for end in _LABEL_ENDS) and _HEADER_BLOCK.search(lower) is not None
 
 
 def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[int, int]]:
     """The quoted stretches in order, not overlapping, from every tag of the document."""
     regions: list[tuple[int, int]] = []
-    dashed = _DASHED_LINE.search(html, 0, limit)
-    dashed_at = dashed.start() if dashed else limit
+    divider = _text_divider(html, 0, limit)
     opened: tuple[bytes, int] | None = None
     depth = 0
     for tag in tags:
@@ -72,9 +85,11 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
                 if depth == 0:
                     regions.append((opened[1], tag.end))
                     opened = None
+                    if divider < tag.end:
+                        divider = _text_divider(html, tag.end, limit)
             continue
-        if tag.start > dashed_at:
-            return [*regions, (dashed_at, limit)]
+        if tag.start > divider:
+            return [*regions, (divider, limit)]
         if tag.closing or not _HINT.search(html, tag.start, tag.end):
             continue
         match _mark(html, tag):
@@ -84,9 +99,19 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
                 return [*regions, (tag.start, limit)]
     if opened:
         regions.append((opened[1], limit))
-    elif dashed_at < limit and (not regions or regions[-1][1] <= dashed_at):
-        regions.append((dashed_at, limit))
+    elif divider < limit:
+        regions.append((divider, limit))
     return regions
+
+
+def _text_divider(html: bytes, start: int, limit: int) -> int:
+    """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
+    found = [
+        match.start()
+        for match in (_DASHED_LINE.search(html, start, limit), _HEADER_BLOCK.search(html, start, limit))
+        if match
+    ]
+    return min(found, default=limit)
 
 
 def _mark(html: bytes, tag: Tag) -> str | None:

@@ -40,6 +40,8 @@ _TEXT = re.compile("|".join(TEXT_SIGNS))
 _TEXT_WORDS = re.compile(r"[^\W\d_]+")
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _RUN = re.compile(r"[A-Za-z0-9]+")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{16,}")
+_CASED = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _JWT = re.compile(r"(?<![A-Za-z0-9_-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{5,}", re.ASCII)
 _STRIPE = re.compile(r"cs_(?:live|test)_\w{10}|/(?:p/session|i/acct_|receipts?|invoice)(?:/|_|\w)", re.ASCII)
@@ -54,9 +56,10 @@ class _Pieces:
 
 def is_secret(destination: str, text: str = "") -> bool:
     """``destination`` is an http(s) URL as Location would give it; ``text`` is the link's visible text."""
-    if HINTS.isdisjoint(_LETTERS.findall(destination.lower())) and "@" not in destination and "eyJ" not in destination:
+    readable = unquote(destination) if "%" in destination else destination
+    if HINTS.isdisjoint(_LETTERS.findall(readable.lower())) and "@" not in destination and "eyJ" not in destination:
         return _text_says_so(text) and _has_token(_take_apart(destination))
-    authority = destination.split("://", 1)[1].split("/", 1)[0]
+    authority = destination.partition("://")[2].split("/", 1)[0]
     if "@" in authority.split("?")[0].split("#")[0] or _JWT.search(destination):
         return True
     pieces = _take_apart(destination)
@@ -77,7 +80,7 @@ def _take_apart(destination: str) -> _Pieces:
     segments = path.split("/")[1:]
     if "=" not in fragment.partition("?")[0]:  # "#/reset/KEY?x=1" is a path, "#access_token=…" a query
         hash_path, _, fragment = fragment.partition("?")
-        segments += hash_path.split("/")
+        segments += hash_path.split("/") if hash_path else []
     parameters = [*_parameters(query), *_parameters(fragment)]
     return _Pieces(authority.lower(), [unquote(segment) for segment in segments], parameters)
 
@@ -171,8 +174,11 @@ def looks_random(value: str, shortest: int) -> bool:
 
 
 def _is_mixed(run: str) -> bool:
-    # "summer2026sale" changes between letters and digits twice, "9f86d081884c" far more often; "ShopNow" changes
-    # its case twice, "xKqPzTbWm" all the time.
-    kinds = ["0" if letter.isdigit() else "A" if letter.isupper() else "a" for letter in run]
-    changes = sum(a != b for a, b in pairwise(kinds))
-    return changes >= (3 if "0" in kinds else 5)
+    if any(letter.isdigit() for letter in run):
+        # "summer2026sale" changes between letters and digits twice, "9f86d081884c" far more often.
+        kinds = ["0" if letter.isdigit() else "A" if letter.isupper() else "a" for letter in run]
+        changes = sum(a != b for a, b in pairwise(kinds))
+        return changes >= 3 or (_HEXADECIMAL.fullmatch(run) is not None and not run.isdigit())
+    # "ShopNowAndSave" is made of words, "xKqPzTbWm" of pieces too short for any.
+    pieces = _CASED.findall(run)
+    return len(pieces) >= 4 and len(run) < 3 * len(pieces)

@@ -65,7 +65,7 @@ _DOTTED_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
 
 def host_in_text(text: str) -> str | None:
     """The host (ASCII, lower case) when all of the text is a URL or a host name; None when it is anything else."""
-    if "." not in text and "/" not in text and "。" not in text and "．" not in text:
+    if "." not in text and "/" not in text:
         return None  # most link texts are words
     bare = text.translate(_INVISIBLE).strip(_WRAPPINGS).rstrip(_TRAILING).strip(_WRAPPINGS)
     match = _WITH_SCHEME.fullmatch(bare)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_server.public.signs.networks import NetworkTable, parse_address
+from pixel_server.public.signs.networks import NetworkTable, parse_address, span_of
 
 networks = st.builds(
     lambda value, bits: IPv4Network((value >> (32 - bits) << (32 - bits), bits)),
@@ -22,7 +22,7 @@ networks = st.builds(
 def test_the_narrowest_network_answers(entries: list[tuple[IPv4Network, int]], value: int) -> None:
     # One number per network, as in a list without contradictions.
     entries = list(dict(entries).items())
-    table = NetworkTable(entries)
+    table = NetworkTable((span_of(network), label) for network, label in entries)
     edges = {value & 0xFF0F00FF} | {int(network[0]) for network, _ in entries} | {int(n[-1]) for n, _ in entries}
     for address in map(IPv4Address, edges):
         holding = sorted((n.prefixlen, label) for n, label in entries if address in n)
@@ -30,9 +30,20 @@ def test_the_narrowest_network_answers(entries: list[tuple[IPv4Network, int]], v
 
 
 def test_ipv6_and_ipv4_do_not_mix() -> None:
-    table = NetworkTable([(ip_network("::/0"), 1)])
+    table = NetworkTable([(span_of(ip_network("::/0")), 1)])
     assert ip_address("2001:db8::1") in table
     assert ip_address("192.0.2.1") not in table
+
+
+@pytest.mark.parametrize("narrow", ["2001:db8::/128", "2001:db8:0:0:8000::/65", "2001:db8::/64", "2001:db8::/32"])
+def test_an_ipv6_network_ends_where_it_ends(narrow: str) -> None:
+    network = ip_network(narrow)
+    for others in ([], [ip_network("2001:dba::/48")], [ip_network("::1/128")]):
+        table = NetworkTable((span_of(each), 0) for each in [network, *others])
+        assert network[0] in table
+        assert network[-1] in table
+        assert network[-1] + 1 not in table
+        assert network[0] - 1 not in table
 
 
 @pytest.mark.parametrize(

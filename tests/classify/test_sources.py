@@ -77,6 +77,9 @@ def test_left_of_the_address_our_proxy_saw_anything_may_stand(forged: str) -> No
 def test_a_source_is_an_ipv4_address_or_an_ipv6_household() -> None:
     assert source_of("203.0.113.5") == "203.0.113.5"
     assert source_of("2001:db8:1:2:3::5") == "2001:db8:1:2::/64"
+    assert source_of("2001:db8:1:2") == source_of("2001:db8:1:2::/64") == "2001:db8:1:2::/64"
+    assert source_of(source_of("203.0.113.5")) == source_of("203.0.113.5/32") == "203.0.113.5"
+    assert source_of("203.0.113.0/24") == source_of("2001:db8::/48") == ""
     assert is_same_source("2001:db8:1:2::5", "2001:db8:1:2:ffff::9")
     assert not is_same_source("2001:db8:1:2::5", "2001:db8:1:3::5")
     assert not is_same_source("", "")

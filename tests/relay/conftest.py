@@ -26,11 +26,11 @@ async def start_relay(tmp_path: Path) -> AsyncIterator[StartRelay]:
     running: list[RunningRelay] = []
     servers: list[Behaves] = []
 
-    async def start(upstream: Behaves, neighbours: dict[str, object] | None = None, **tables: object) -> RunningRelay:
-        if not upstream.port:
-            await upstream.start()
-            servers.append(upstream)
-        relay = await run_relay(settings_for(upstream.port, tmp_path / "data", **tables), **(neighbours or {}))
+    async def start(server: Behaves, /, neighbours: dict[str, object] | None = None, **tables: object) -> RunningRelay:
+        if not server.port:
+            await server.start()
+            servers.append(server)
+        relay = await run_relay(settings_for(server.port, tmp_path / "data", **tables), **(neighbours or {}))
         running.append(relay)
         return relay
 

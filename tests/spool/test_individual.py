@@ -11,7 +11,7 @@ import pytest
 from ledger.records import State
 from relay import failpoints
 from relay.replies import Fault, RelayFault
-from tests.spool.messages import PLAIN, other_id, rendered
+from tests.spool.messages import AT, PLAIN, other_id, rendered
 from tests.spool.scripted_upstream import (
     ScriptedUpstream,
     accepts,
@@ -229,6 +229,25 @@ async def test_an_identical_message_of_a_client_that_never_heard_is_not_sent_aga
     assert sorted(bench.upstream.addresses()) == [R1, R2, R3]
 
 
+async def test_an_identical_message_is_known_after_all_is_settled_and_we_were_restarted(
+    bench: Workbench, tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    async with bench.client_session() as session:
+        session.answer = lambda reply: False  # type: ignore[method-assign]  # the client is gone
+        await bench.submit(session)
+    await bench.runner.run_once()
+    assert [name.rpartition(".")[2] for name in bench.folder()] == ["done"]
+    bench.spool.close()
+    second = workbench(tmp_path / "spool", upstream)
+    second.spool.unheard.load(second.spool.folder / bench.folder()[0], AT)
+    async with second.client_session() as session:
+        assert b"accepted before" in (await second.submit(session, message_id=other_id(1))).raw
+        assert len(upstream.taken) == 3
+        assert second.folder() == []
+        assert b"accepted before" not in (await second.submit(session, message_id=other_id(2))).raw
+    second.spool.close()
+
+
 async def test_an_identical_message_of_a_client_that_heard_is_another_message(bench: Workbench) -> None:
     bench.upstream.script = {R3: [at_dot("451 4.3.0 later")]}
     async with bench.client_session() as session:
@@ -243,6 +262,7 @@ async def test_a_clients_own_login_sends_again_within_its_session_and_reports_th
         assert (await bench.submit(session, login="ann")).code == 250
     assert sorted(bench.upstream.addresses()) == ["ann@example.org", R1, R2]
     assert {one.session for one in bench.upstream.taken} == {1}
+    await bench.runner.run_once()
     (report,) = bench.upstream.to("ann@example.org")
     assert b"your password is not kept" in report.content
     assert report.mail == b"MAIL FROM:<>"
@@ -262,4 +282,5 @@ async def test_a_report_that_lost_its_session_waits_for_the_same_login_alone(ben
         assert bench.upstream.addresses() == [R1]
         await bench.individual.deliver_waiting("ann", session)
     assert bench.upstream.addresses() == [R1, "ann@example.org"]
+    await bench.runner.run_once()
     assert bench.folder() == []

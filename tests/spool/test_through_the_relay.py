@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ledger.message_id import MessageId
-from ledger.records import Reason, State
+from ledger.records import State
 from ledger.tokens import Target, read_unverified
+from relay.ports import Allowed
 from tests.relay.running_relay import MemoryRecords, RunningRelay, run_relay, settings_for
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
 
@@ -32,12 +33,12 @@ class CopyKeeping(MemoryRecords):
 
     copies: dict[int, tuple[State, str]] = field(default_factory=dict)
 
-    async def settle_copy(
-        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    async def settle(  # type: ignore[override]
+        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int | None = None
     ) -> None:
-        await self._trouble()
-        self.copies[number] = state, reply
-        self.settled.set()
+        await super().settle(message, state, reply, accepted_at)
+        if copy is not None:
+            self.copies[copy] = state, reply
 
 
 @dataclass
@@ -46,8 +47,8 @@ class NotEverybody:
 
     without: frozenset[str]
 
-    async def refusal(self, recipients: tuple[str, ...]) -> Reason | None:
-        return Reason.NO_CONSENT if self.without.intersection(recipients) else None
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        return {one: Allowed(one not in self.without, one not in self.without) for one in recipients}
 
 
 @pytest.fixture

@@ -53,16 +53,13 @@ class Book:
             raise OSError("the ledger is gone")
         self.records[str(record.id)] = record
 
-    async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
-        raise AssertionError("a message of individual copies is settled by its copies")
-
-    async def settle_copy(
-        self, message_id: MessageId, number: int, state: State, reply: str, accepted_at: datetime | None
+    async def settle(
+        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
     ) -> None:
         if self.is_gone:
             raise OSError("the ledger is gone")
-        self.states[number] = state
-        self.replies[number] = reply
+        self.states[copy] = state
+        self.replies[copy] = reply
 
 
 @dataclass

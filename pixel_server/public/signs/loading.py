@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
-from ipaddress import ip_network
 from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
-from pixel_server.public.signs.networks import Network, NetworkTable
+from pixel_server.public.signs.networks import NetworkTable, Span
 from pixel_server.public.signs.tables import Sign, Signs, Token
 
 _FILES = {
@@ -27,6 +28,8 @@ _FILES = {
     Sign.MAIL_CLIENT: "mail_clients.toml",
     Sign.PROGRAM: "programs.toml",
 }
+_SEPARATOR = re.compile(r"[\s,]+")
+_ASN = re.compile(r"AS\d{1,10}", re.ASCII)
 _CRAWLER_LIST = "crawleruseragents"  # of the package crawler-user-agents
 
 
@@ -45,13 +48,17 @@ def load_signs(networks_file: Path | None = None, crawler_list: bool = False) ->
     tokens = {sign: tuple(_tokens(table)) for sign, table in tables.items()}
     more = _crawlers() if crawler_list else ()
     networks = _table("networks.toml")
-    supplied = list(_supplied(networks_file)) if networks_file else []
+    supplied = _supplied(networks_file) if networks_file else {}
     return Signs(
         tokens={**tokens, Sign.PROGRAM: (*tokens[Sign.PROGRAM], *more)},
-        filters=NetworkTable(_networks(networks["filter"], supplied, "filter")),
-        apple_relay=NetworkTable(_networks(networks["apple_relay"], supplied, "apple-relay")),
+        filters=NetworkTable((span, 0) for span in _shipped(networks["filter"]) + supplied.get("filter", [])),
+        apple_relay=NetworkTable(
+            (span, 0) for span in _shipped(networks["apple_relay"]) + supplied.get("apple-relay", [])
+        ),
         vendor_asns=frozenset(entry["asn"] for entry in networks["vendor"]),
-        asns=NetworkTable([(network, int(label[2:])) for network, label in supplied if label.startswith("AS")]),
+        asns=NetworkTable(
+            (span, int(label[2:])) for label, spans in supplied.items() if label.startswith("AS") for span in spans
+        ),
         checked=max(table["checked"] for table in [*tables.values(), networks]).isoformat(),
     )
 
@@ -101,33 +108,47 @@ def _crawler(pattern: str) -> Token:
     return Token(word, re.compile(pattern))
 
 
-def _networks(
-    entries: list[dict[str, Any]], supplied: list[tuple[Network, str]], label: str
-) -> list[tuple[Network, int]]:
-    shipped = [(ip_network(entry["network"]), 0) for entry in entries]
-    return shipped + [(network, 0) for network, theirs in supplied if theirs == label]
+def _shipped(entries: list[dict[str, Any]]) -> list[Span]:
+    return [_span(entry["network"]) for entry in entries]
 
 
-def _supplied(path: Path) -> Iterator[tuple[Network, str]]:
+def _supplied(path: Path) -> dict[str, list[Span]]:
+    """The networks of the operator's lists, by what they are."""
+    found: dict[str, list[Span]] = defaultdict(list)
     try:
-        sources = sorted(path.iterdir()) if path.is_dir() else [path]
-        for source in sources:
-            for number, line in enumerate(source.read_text("utf-8").splitlines(), 1):
-                entry = line.partition("#")[0].strip()
-                if entry:
-                    yield _entry(entry, f"{source}, line {number}")
+        for source in sorted(path.iterdir()) if path.is_dir() else [path]:
+            with source.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    entry = line.partition("#")[0].strip()
+                    if entry:
+                        label, span = _entry(entry, source, number)
+                        found[label].append(span)
     except (OSError, UnicodeDecodeError) as error:
         raise SignsFault(f"{path}: {error}") from error
+    return found
 
 
-def _entry(line: str, place: str) -> tuple[Network, str]:
-    network, label, *_ = [*re.split(r"[\s,]+", line), ""]
+def _entry(line: str, source: Path, number: int) -> tuple[str, Span]:
+    network, label, *_ = [*_SEPARATOR.split(line, 2), ""]
     try:
-        parsed = ip_network(network, strict=False)
-    except ValueError as error:
-        raise SignsFault(f"{place}: {network!r} is no network") from error
-    if label in ("filter", "apple-relay") or re.fullmatch(r"AS\d{1,10}", label):
-        return parsed, label
-    if re.fullmatch(r"[A-Z]{2}|", label):  # as Apple publishes it: network,country,region,city,
-        return parsed, "apple-relay"
-    raise SignsFault(f'{place}: {label!r} is neither "filter", "apple-relay" nor a number like AS64496')
+        span = _span(network)
+    except (ValueError, OSError) as error:
+        raise SignsFault(f"{source}, line {number}: {network!r} is no network") from error
+    if label in ("filter", "apple-relay") or _ASN.fullmatch(label):
+        return label, span
+    if not label or (len(label) == 2 and label.isupper()):  # as Apple publishes it: network,country,region,city,
+        return "apple-relay", span
+    raise SignsFault(f'{source}, line {number}: {label!r} is neither "filter", "apple-relay" nor a number like AS64496')
+
+
+def _span(text: str) -> Span:
+    """By the system's own reading of addresses, since lists can be long. Raises ValueError or OSError."""
+    address, slash, bits = text.partition("/")
+    version = 6 if ":" in address else 4
+    raw = inet_pton(AF_INET6 if version == 6 else AF_INET, address)
+    width = len(raw) * 8
+    free = width - int(bits) if slash else 0
+    if not 0 <= free <= width:
+        raise ValueError(f"/{bits} is too long")
+    first = int.from_bytes(raw, "big") >> free << free
+    return version, first, first + (1 << free) - 1

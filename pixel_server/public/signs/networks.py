@@ -6,12 +6,14 @@ small and is searched in microseconds. Pure; reading files is loading.py's.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Span = tuple[int, int, int]  # version, first address, last address
 _Range = tuple[int, int, int]  # first address, last address, label
 
 
@@ -26,28 +28,46 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+def span_of(network: Network) -> Span:
+    """A network as the table takes it."""
+    return network.version, int(network.network_address), int(network.broadcast_address)
+
+
 class NetworkTable:
     """Networks with a number each (0 where only membership counts). Of nested networks the narrowest answers."""
 
-    def __init__(self, entries: Iterable[tuple[Network, int]] = ()) -> None:
+    def __init__(self, entries: Iterable[tuple[Span, int]] = ()) -> None:
         by_version: dict[int, list[_Range]] = {4: [], 6: []}
-        for network, label in entries:
-            span = (int(network.network_address), int(network.broadcast_address), label)
-            by_version[network.version].append(span)
-        self._ranges = {version: _flatten(ranges) for version, ranges in by_version.items()}
-        self._starts = {version: [first for first, _, _ in ranges] for version, ranges in self._ranges.items()}
+        for (version, first, last), label in entries:
+            by_version[version].append((first, last, label))
+        self._ranges = {version: _Ranges(ranges) for version, ranges in by_version.items()}
 
     def label_of(self, address: Address) -> int | None:
         """The number of the narrowest network that holds the address; None outside all of them."""
-        value = int(address)
-        position = bisect_right(self._starts[address.version], value) - 1
-        if position < 0:
-            return None
-        _, last, label = self._ranges[address.version][position]
-        return label if value <= last else None
+        return self._ranges[address.version].label_of(int(address))
 
     def __contains__(self, address: Address) -> bool:
         return self.label_of(address) is not None
+
+
+class _Ranges:
+    """Disjoint ranges in machine integers: whole values, or their upper 64 bits where all ranges are of whole /64s."""
+
+    def __init__(self, ranges: list[_Range]) -> None:
+        flat = _flatten(ranges)
+        low = 2**64 - 1
+        whole = flat and flat[-1][1] > low and all(first & low == 0 and last & low == low for first, last, _ in flat)
+        self._shift = 64 if whole else 0
+        narrow = whole or not flat or flat[-1][1] <= low
+        firsts, lasts = ([bounds[end] >> self._shift for bounds in flat] for end in (0, 1))
+        self._firsts: Sequence[int] = array("Q", firsts) if narrow else firsts
+        self._lasts: Sequence[int] = array("Q", lasts) if narrow else lasts
+        self._labels = array("Q", [label for _, _, label in flat])
+
+    def label_of(self, value: int) -> int | None:
+        value >>= self._shift
+        position = bisect_right(self._firsts, value) - 1
+        return self._labels[position] if position >= 0 and value <= self._lasts[position] else None
 
 
 def _flatten(ranges: Iterable[_Range]) -> list[_Range]:

@@ -1,0 +1,49 @@
+"""aiohttp's server for the public port, made to say little: no input in its answers, one line a fault in the log.
+
+What cannot be parsed gets the same plain 400 whatever it was; aiohttp's own would quote the request to whoever sent
+it, and a traceback to the log, token included.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from pixel_server.public.answers import BAD_REQUEST
+
+log = logging.getLogger("mailglass.public")
+
+
+class PlainHandler(RequestHandler):
+    """One connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        log.debug("a request could not be read: %s", type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is under way already")
+        answer = BAD_REQUEST
+        response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        fault = kw.get("exc_info")
+        log.info("a connection ended in a fault: %s", type(fault).__name__ if fault else "unnamed")
+
+
+class PlainServer(web.Server):
+    """``web.Server`` with these connections."""
+
+    def __call__(self) -> RequestHandler:
+        return PlainHandler(self, loop=self._loop, **self._kwargs)

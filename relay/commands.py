@@ -1,0 +1,196 @@
+"""What each command does: what the relay checks itself, what it refuses, and what it passes on as it is.
+
+The upstream judges addresses, parameters and the order of commands. The relay checks only who may speak, its own
+limits, and where a message begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from relay import authentication, hello
+from relay.command_lines import declared_size, is_too_long, path_of, verb_of
+from relay.dialing import is_own_end
+from relay.message_phase import MessagePhase
+from relay.replies import Fault, Refusal, Reply, compose
+from relay.transaction import Transaction
+from relay.upstream import UpstreamLink
+
+if TYPE_CHECKING:
+    from relay.session import Session
+
+LEAVE_SECONDS = 5.0
+# Commands of extensions that are never offered: their effects would go past the relay or speak in its name.
+_NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
+
+
+def execute(session: Session, line: bytes) -> None:
+    verb = verb_of(line)
+    if is_too_long(verb, line):
+        session.refuse(Refusal.COMMAND_TOO_LONG)
+        return
+    act = _COMMANDS.get(verb)
+    if act is not None:
+        act(session, line)
+    elif verb == b"BDAT":
+        session.refuse_session(Refusal.COMMAND_NOT_KEPT)  # its octets follow and are no commands
+    else:
+        session.refuse(Refusal.COMMAND_NOT_KEPT if verb in _NOT_KEPT else Refusal.UNKNOWN_COMMAND)
+
+
+def _hello(session: Session, line: bytes) -> None:
+    if not line.partition(b" ")[2].strip():
+        session.refuse(Refusal.BAD_ARGUMENT)
+    elif is_own_end(session.client.peer):
+        session.refuse_session(Refusal.LOOP)
+    else:
+        session.run(hello.say(session, line))
+
+
+def _starttls(session: Session, line: bytes) -> None:
+    if session.around.certificate is None or session.around.is_implicit_tls:
+        session.refuse(Refusal.NO_TLS)
+    elif session.client.is_encrypted:
+        session.refuse(Refusal.TLS_ACTIVE)
+    elif line.partition(b" ")[2]:
+        session.refuse(Refusal.BAD_ARGUMENT)
+    elif len(session.lines):
+        session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
+    else:
+        session.run(hello.encrypt(session))
+
+
+def _auth(session: Session, line: bytes) -> None:
+    refusal = authentication.refusal_of(session, line)
+    if refusal is not None:
+        session.refuse(refusal)
+    else:
+        session.run(authentication.log_in(session, line))
+
+
+def _mail(session: Session, line: bytes) -> None:
+    if not _may_speak(session):
+        return
+    if session.around.is_stopping:
+        session.finish_with(session.incident(Fault.STOPPING))
+        return
+    link = session.link
+    if link is None or not link.is_open:
+        session.run(hello.again(session, line))
+        return
+    if b"SIZE" in line.upper():
+        size = declared_size(path_of(line))
+        if isinstance(size, Refusal):
+            session.refuse(size)
+            return
+        if size is not None and size > session.around.limits.message_size:
+            session.refuse(Refusal.TOO_LARGE)
+            return
+    session.transaction.mail_sent(line)
+    session.pass_on(line, lambda reply: session.transaction.mail_answered(line, reply))
+
+
+def _rcpt(session: Session, line: bytes) -> None:
+    if not _may_speak(session):
+        return
+    if session.transaction.recipients >= session.around.limits.recipients:
+        session.refuse(Refusal.TOO_MANY_RECIPIENTS, counts=False)
+        return
+    session.transaction.recipient_sent()
+    session.pass_on(line, lambda reply: session.transaction.recipient_answered(line, reply))
+
+
+def _data(session: Session, line: bytes) -> None:
+    link = session.link
+    if not _may_speak(session) or link is None:
+        return
+    session.is_busy = True
+    if session.transaction.may_be_several and link.is_open:
+        link.in_turn(lambda: _begin_data(session, line, link))
+    else:
+        _begin_data(session, line, link)
+
+
+def _begin_data(session: Session, line: bytes, link: UpstreamLink) -> None:
+    if len(session.transaction.accepted) > 1:
+        _data_answered(session, compose(354, "", "End data with <CR><LF>.<CR><LF>"), is_open=False)
+    else:
+        link.send(line + b"\r\n", lambda reply: _data_answered(session, reply))
+
+
+def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None:
+    session.is_busy = False
+    if reply.code != 354 or session.link is None:
+        session.answer(reply)
+        if len(session.lines):  # the client did not wait, and now its message would be read as commands
+            session.refuse_session(Refusal.TALKS_BEFORE_354)
+        return
+    session.client.write(reply.raw)
+    session.is_busy = True
+    session.phase = MessagePhase(session, session.link, is_open)
+    rest = session.lines.take_rest()
+    if rest:
+        session.phase.received(rest)
+
+
+def _passed_on(session: Session, line: bytes) -> None:
+    if _may_speak(session):
+        session.pass_on(line)
+
+
+def _reset(session: Session, line: bytes) -> None:
+    if session.link is None or not session.link.is_open:
+        session.transaction = Transaction()
+        session.say(compose(250, "2.0.0", "OK"))
+    else:
+        session.pass_on(line, lambda _: session.transaction.reset())
+
+
+def _noop(session: Session, line: bytes) -> None:
+    if session.link is None or not session.link.is_open:
+        session.say(compose(250, "2.0.0", "OK"))
+    else:
+        session.pass_on(line)
+
+
+def _quit(session: Session, line: bytes) -> None:
+    session.is_busy = True
+    if session.link is None or not session.link.is_open:
+        session.finish_with(compose(221, "2.0.0", "Bye"))
+    else:
+        session.link.send(line + b"\r\n", lambda reply: _quit_answered(session, reply), LEAVE_SECONDS)
+
+
+def _quit_answered(session: Session, reply: Reply) -> None:
+    session.finish_with(compose(221, "2.0.0", "Bye") if reply.fault else reply)
+
+
+def _may_speak(session: Session) -> bool:
+    refusal = None
+    if session.around.is_exposed and not session.client.is_encrypted:
+        refusal = Refusal.TLS_FIRST
+    elif not session.hello:
+        refusal = Refusal.HELLO_FIRST if not session.around.must_log_in else Refusal.AUTH_FIRST
+    elif session.around.must_log_in and not session.is_logged_in:
+        refusal = Refusal.AUTH_FIRST
+    if refusal is not None:
+        session.refuse(refusal)
+    return refusal is None
+
+
+_COMMANDS: dict[bytes, Callable[[Session, bytes], None]] = {
+    b"EHLO": _hello,
+    b"HELO": _hello,
+    b"STARTTLS": _starttls,
+    b"AUTH": _auth,
+    b"MAIL": _mail,
+    b"RCPT": _rcpt,
+    b"DATA": _data,
+    b"RSET": _reset,
+    b"NOOP": _noop,
+    b"VRFY": _passed_on,
+    b"EXPN": _passed_on,
+    b"HELP": _passed_on,
+    b"QUIT": _quit,
+}

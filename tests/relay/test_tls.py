@@ -1,0 +1,265 @@
+"""TLS on both sides: nothing is downgraded, nothing said in clear counts after the encryption."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ssl
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import Client, RunningRelay
+from tests.relay.upstream_servers import PASSWORD, Behaves, Scripted, Talk
+
+BODY = b"Subject: x\r\n\r\nHello\r\n"
+SHORT = {"upstream_connect": "1s", "upstream_reply": "1s"}
+GOOD = b64encode(b"\0user@example.com\0" + PASSWORD.encode())
+
+
+class Certificates:
+    """An authority and what it signs, as files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority = trustme.CA()
+        self.ca_file = folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(self.ca_file)
+
+    def write(self, name: str = "server", issued: trustme.LeafCert | None = None) -> dict[str, str]:
+        leaf = issued or self.authority.issue_cert("127.0.0.1")
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        certificate.unlink(missing_ok=True)
+        for blob in leaf.cert_chain_pems:
+            blob.write_to_path(certificate, append=True)
+        leaf.private_key_pem.write_to_path(key)
+        return {"certificate": str(certificate), "private_key": str(key)}
+
+    def server_context(self, issued: trustme.LeafCert | None = None) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        (issued or self.authority.issue_cert("127.0.0.1")).configure_cert(context)
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+async def encrypt(client: Client, certificates: Certificates) -> None:
+    assert (await client.ask(b"STARTTLS")).startswith(b"220 ")
+    await client.writer.start_tls(certificates.client_context(), server_hostname="127.0.0.1")
+
+
+@pytest.fixture
+async def tls_relay(start_relay: StartRelay, upstream: Behaves, certificates: Certificates) -> RunningRelay:
+    return await start_relay(upstream, listener={"security": "starttls"} | certificates.write())
+
+
+@pytest.fixture
+async def exposed_relay(start_relay: StartRelay, upstream: Behaves, certificates: Certificates) -> RunningRelay:
+    """Listens beyond loopback."""
+    table = {"security": "starttls", "bind": "0.0.0.0:0"} | certificates.write()
+    return await start_relay(upstream, listener=table)
+
+
+async def test_starttls_then_everything_as_before(
+    tls_relay: RunningRelay, upstream: Behaves, certificates: Certificates
+) -> None:
+    client = await tls_relay.session()
+    await encrypt(client, certificates)
+    assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"503")
+    offered = await client.ask(b"EHLO client.example.com")
+    assert b"STARTTLS" not in offered
+    assert (await client.ask(b"STARTTLS")).startswith(b"503")
+    assert (await client.submit(b"Subject: x\r\n\r\n" + b"y" * 300_000 + b"\r\n")).startswith(b"250")
+    assert len(upstream.delivered[0].content) == 300_016
+
+
+async def test_implicit_tls(start_relay: StartRelay, upstream: Behaves, certificates: Certificates) -> None:
+    relay = await start_relay(upstream, listener={"security": "tls"} | certificates.write())
+    streams = await asyncio.open_connection("127.0.0.1", relay.port, ssl=certificates.client_context())
+    client = Client(*streams)
+    relay.clients.append(client)
+    assert (await client.reply()).startswith(b"220")
+    assert b"STARTTLS" not in await client.ask(b"EHLO client.example.com")
+    assert (await client.submit(BODY)).startswith(b"250")
+
+
+async def test_commands_sent_along_with_starttls_end_the_session(tls_relay: RunningRelay, upstream: Behaves) -> None:
+    """T17: nothing a stranger injects before the encryption is executed after it."""
+    client = await tls_relay.session()
+    await client.send(b"STARTTLS\r\nEHLO x\r\nMAIL FROM:<evil@example.org>\r\n")
+    assert (await client.everything()).startswith(b"501 5.5.4 ")
+    assert not any(b"evil" in command for command in upstream.commands)
+
+
+@pytest.mark.parametrize("octets", [6_000, 1_000_000])
+async def test_plaintext_where_the_handshake_should_be_ends_the_connection(
+    tls_relay: RunningRelay, octets: int
+) -> None:
+    """T18."""
+    client = await tls_relay.session()
+    assert (await client.ask(b"STARTTLS")).startswith(b"220")
+    try:
+        await client.send(b"x" * octets)
+        await client.everything(25)
+    except ConnectionError:
+        pass
+    assert (await (await tls_relay.session()).submit(BODY)).startswith(b"250")
+
+
+async def test_a_login_made_in_clear_is_forgotten_after_starttls(
+    tls_relay: RunningRelay, upstream: Behaves, certificates: Certificates
+) -> None:
+    client = await tls_relay.session()
+    assert (await client.ask(b"AUTH PLAIN " + GOOD)).startswith(b"235")
+    await encrypt(client, certificates)
+    await client.ask(b"EHLO client.example.com")
+    assert (await client.submit(BODY)).startswith(b"250")
+    assert upstream.delivered[0].login == b""
+
+
+RELAY_TRICKS = [
+    [b"MAIL FROM:<a@example.com>"],
+    [b"MAIL FROM:<>"],
+    [b"MAIL FROM:<x@localhost>"],
+    [b"RCPT TO:<b%t2@example.net>"],
+    [b'RCPT TO:<"b@t2"@example.net>'],
+    [b"RCPT TO:<@t:b@example.net>"],
+    [b"RCPT TO:<t2!b@example.net>"],
+    [b"DATA"],
+    [b"VRFY b"],
+]
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("lines", RELAY_TRICKS)
+async def test_beyond_loopback_nothing_goes_without_tls_and_login(
+    exposed_relay: RunningRelay, upstream: Behaves, certificates: Certificates, lines: list[bytes], encrypted: bool
+) -> None:
+    """T37."""
+    client = await exposed_relay.session()
+    if encrypted:
+        await encrypt(client, certificates)
+        await client.ask(b"EHLO client.example.com")
+    for line in lines:
+        assert (await client.ask(line)).startswith(b"530 5.7.0 ")
+    assert not any(command.startswith((b"MAIL", b"RCPT", b"DATA")) for command in upstream.commands)
+
+
+async def test_beyond_loopback_auth_needs_tls_first(
+    exposed_relay: RunningRelay, upstream: Behaves, certificates: Certificates
+) -> None:
+    """T23."""
+    client = await exposed_relay.connect()
+    assert b"AUTH" not in await client.ask(b"EHLO client.example.com")
+    assert (await client.ask(b"AUTH PLAIN AGEAYg==")).startswith(b"538 5.7.11 ")
+    await encrypt(client, certificates)
+    assert b"AUTH PLAIN" in await client.ask(b"EHLO client.example.com")
+    assert (await client.ask(b"AUTH PLAIN " + GOOD)).startswith(b"235")
+    assert (await client.submit(BODY)).startswith(b"250")
+    assert upstream.delivered[0].login == b"user@example.com"
+
+
+async def test_a_renewed_certificate_is_used_for_new_connections(
+    tls_relay: RunningRelay, certificates: Certificates
+) -> None:
+    """F13."""
+
+    async def serial() -> str:
+        client = await tls_relay.session()
+        await encrypt(client, certificates)
+        return str(client.writer.get_extra_info("peercert")["serialNumber"])
+
+    before = await serial()
+    (certificates.folder / "server.pem").write_text("half written", "utf-8")
+    tls_relay.server.refresh_certificates()
+    assert await serial() == before
+    certificates.write()
+    tls_relay.server.refresh_certificates()
+    assert await serial() != before
+
+
+class SpeaksTls(Behaves):
+    def __init__(self, context: ssl.SSLContext, implicit: bool = False) -> None:
+        super().__init__()
+        self.tls = context
+        self.implicit_tls = implicit
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_an_upstream_that_can_be_verified_gets_everything_encrypted(
+    start_relay: StartRelay, certificates: Certificates, security: str
+) -> None:
+    upstream = SpeaksTls(certificates.server_context(), implicit=security == "tls")
+    relay = await start_relay(upstream, upstream={"security": security, "ca_file": str(certificates.ca_file)})
+    client = await relay.session()
+    assert (await client.ask(b"AUTH PLAIN " + GOOD)).startswith(b"235")
+    assert (await client.submit(BODY)).startswith(b"250")
+    assert upstream.delivered[0].content == BODY
+
+
+def broken(certificates: Certificates, how: str) -> ssl.SSLContext:
+    if how == "self-signed":
+        return certificates.server_context(trustme.CA().issue_cert("127.0.0.1"))
+    if how == "expired":
+        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        return certificates.server_context(certificates.authority.issue_cert("127.0.0.1", not_after=past))
+    if how == "wrong name":
+        return certificates.server_context(certificates.authority.issue_cert("other.example.com"))
+    context = certificates.server_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("how", ["self-signed", "expired", "wrong name", "TLS 1.1 only"])
+async def test_an_upstream_that_cannot_be_verified_gets_nothing(
+    start_relay: StartRelay, certificates: Certificates, how: str, security: str
+) -> None:
+    """T21."""
+    upstream = SpeaksTls(broken(certificates, how), implicit=security == "tls")
+    table = {"security": security, "ca_file": str(certificates.ca_file)}
+    relay = await start_relay(upstream, upstream=table, limits=SHORT)
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.7.5 ")
+    assert not any(command.startswith((b"AUTH", b"MAIL")) for command in upstream.commands)
+
+
+@pytest.mark.parametrize("how", ["not offered", "454", "injected reply"])
+async def test_without_starttls_the_upstream_gets_neither_login_nor_mail(start_relay: StartRelay, how: str) -> None:
+    """T19, T20."""
+
+    class Strips(Scripted):
+        extensions = (*Behaves.extensions, b"STARTTLS") if how != "not offered" else Behaves.extensions
+
+        async def on_starttls(self, talk: Talk, line: bytes) -> bytes:
+            if how == "454":
+                return b"454 4.7.0 TLS not available\r\n"
+            return b"220 go\r\n250 fake\r\n"
+
+    upstream = Strips()
+    relay = await start_relay(upstream, upstream={"security": "starttls"}, limits=SHORT)
+    client = await relay.connect()
+    reply = await client.ask(b"EHLO client.example.com")
+    assert reply.startswith(b"451 4."), reply
+    if how != "injected reply":
+        assert reply.startswith(b"451 4.7.")
+    assert (await client.ask(b"AUTH PLAIN " + GOOD)).startswith(b"503")
+    assert not any(command.startswith((b"AUTH", b"MAIL")) for command in upstream.commands)
+
+
+async def test_a_plain_server_on_the_tls_port_is_a_451_in_time(start_relay: StartRelay) -> None:
+    """T22."""
+    relay = await start_relay(Behaves(), upstream={"security": "tls"}, limits=SHORT)
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.")

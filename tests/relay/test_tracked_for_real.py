@@ -1,0 +1,144 @@
+"""Opting in and rewriting with the real rules and the real rewriter, through the relay."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import MemoryRecords, RunningRelay
+from tests.relay.upstream_servers import Behaves
+
+HEAD = b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.com>\r\nMIME-Version: 1.0\r\n"
+HTML = (
+    HEAD + b"Content-Type: text/html; charset=utf-8\r\nX-TRACK: all\r\nX-Track-Tag: spring\r\n\r\n"
+    b'<html><body><p><a href="https://example.com/a">one</a> <a href="mailto:b@example.com">two</a></p>\r\n'
+    b"..</body></html>\r\n"
+)
+REAL: dict[str, object] = {"rewriter": None, "decide": None}
+
+
+async def test_links_and_pixel_are_put_in_and_nothing_else_changes(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL)
+    reply = await (await relay.session()).submit(HTML)
+    record = relay.records.only
+    assert f"[mailglass {record.id}: opens, 1 of 2 links]".encode() in reply
+    arrived = upstream.delivered[0].content
+    assert arrived.startswith(HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p><a href=")
+    assert b"http://127.0.0.1:8025/c/" in arrived
+    assert b"http://127.0.0.1:8025/o/" in arrived
+    assert arrived.endswith(b"</body></html>\r\n")
+    assert (record.subject, record.header_id, record.tags) == ("Grüße", "<1@example.com>", ("spring",))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (b"Content-Type: text/plain\r\nX-Track: all\r\n", b"not tracked, no-html]"),
+        (b'Content-Type: multipart/signed; boundary="b"\r\nX-Track: all\r\n', b"not tracked, signed]"),
+        (b"Content-Type: text/html\r\nDKIM-Signature: v=1\r\nX-Track: all\r\n", b"not tracked, dkim-signed]"),
+        (b"Content-Type: text/html\r\nX-Track: bogus\r\n", b"not tracked, not-requested; X-Track: "),
+    ],
+)
+async def test_what_is_not_tracked_goes_out_without_its_control_headers_and_says_why(
+    start_relay: StartRelay, upstream: Behaves, more: bytes, says: bytes
+) -> None:
+    relay = await start_relay(upstream, REAL)
+    body = b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b--\r\n"
+    reply = await (await relay.session()).submit(HEAD + more + body)
+    assert b"250 2.0.0 Ok: queued as 4F1 [mailglass: " + says in reply
+    kept = b"".join(line for line in more.splitlines(keepends=True) if not line.startswith(b"X-Track"))
+    assert upstream.delivered[0].content == HEAD + kept + body
+
+
+async def test_a_listeners_default_tracks_without_headers(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, listener={"default": "opens, links"})
+    without = HTML.replace(b"X-TRACK: all\r\nX-Track-Tag: spring\r\n", b"")
+    assert b": opens, 1 of 2 links]" in await (await relay.session()).submit(without)
+
+
+async def test_identity_off_is_a_ceiling(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"identity": "off"})
+    assert b"[mailglass: not tracked, not-requested" in await (await relay.session()).submit(HTML)
+    assert b"X-TRACK" not in upstream.delivered[0].content
+
+
+async def test_excluded_recipients_are_not_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"never_recipients": ["@Example.NET"]})
+    assert b"[mailglass: not tracked, excluded-recipient]" in await (await relay.session()).submit(HTML)
+
+
+async def test_one_copy_each_without_a_spool_is_not_split_but_sent_once_untracked(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """T65, the side without a spool: it refuses to split."""
+    relay = await start_relay(upstream, REAL)
+    asking = HTML.replace(b"X-Track-Tag: spring", b"X-Track-Individually: yes")
+    reply = await (await relay.session()).submit(asking, b"b@example.net", b"c@example.net")
+    assert b"[mailglass: not tracked, several-recipients]" in reply
+    (delivered,) = upstream.delivered
+    assert len(delivered.recipients) == 2
+
+
+async def test_untracked_mail_is_listed_where_that_is_wanted(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"record_untracked": True})
+    client = await relay.session()
+    assert await client.submit(HEAD + b"\r\nHello\r\n") == b"250 2.0.0 Ok: queued as 4F1\r\n"
+    await relay.records.settled.wait()
+    record = relay.records.only
+    assert (record.subject, record.reason, record.state) == ("Grüße", "not-requested", "sent")
+    assert upstream.delivered[0].content == HEAD + b"\r\nHello\r\n"
+
+
+def fails() -> None:
+    raise OSError("the disk is gone")
+
+
+async def hangs() -> None:
+
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("trouble", [fails, hangs])
+async def test_without_a_ledger_the_original_goes_out_and_says_so(
+    start_relay: StartRelay, upstream: Behaves, trouble: object
+) -> None:
+    """A14."""
+    relay = await start_relay(upstream, REAL | {"records": MemoryRecords(before=trouble)})  # type: ignore[arg-type]
+    assert b"[mailglass: not tracked, ledger-unavailable]" in await (await relay.session()).submit(HTML)
+    assert b"/o/" not in upstream.delivered[0].content
+
+
+async def test_without_a_ledger_mail_is_deferred_where_that_is_wanted(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    neighbours = REAL | {"records": MemoryRecords(before=fails)}
+    relay = await start_relay(upstream, neighbours, tracking={"on_ledger_failure": "refuse"})
+    client = await relay.session()
+    assert (await client.submit(HTML)).startswith(b"451 4.3.0 ")
+    assert not upstream.delivered
+    relay.records.before = None
+    assert (await client.submit(HTML)).startswith(b"250 ")
+
+
+async def test_a_message_too_large_to_rewrite_goes_out_as_it_came(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"max_size": "100kB"})
+    big = HTML + b"<p>yyyyyyyyyyyyyyyyyyyyyy</p>\r\n" * 10_000
+    assert b"[mailglass: not tracked, too-large]" in await (await relay.session()).submit(big)
+    assert upstream.delivered[0].content == big.replace(b"X-TRACK: all\r\nX-Track-Tag: spring\r\n", b"")
+
+
+async def test_held_messages_beyond_a_megabyte_lie_in_a_file_without_a_name(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay: RunningRelay = await start_relay(upstream, REAL)
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(HTML + b"<p>yyyyyyyyyyyyyyyyyyyyyy</p>\r\n" * 100_000)
+    await client.send(b".\r\n")
+    assert b": opens, 1 of 2 links]" in await client.reply()
+    folder = relay.server.ports[0].around.pipeline.temporary
+    assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,150 @@
+"""kill -9 at every named failpoint: no acknowledged recipient is lost, and at most the copy in flight comes twice.
+
+Each scene is a client that behaves as clients do: it submits, and when it does not hear 250 it submits the same
+octets again once the relay is back. The upstream outlives the relay and counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from relay.failpoints import SPOOL_FAILPOINTS
+from tests.relay.running_relay import Client
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, scripted_upstream
+from tests.spool.test_through_the_relay import MESSAGE
+
+ROOT = Path(__file__).resolve().parents[2]
+DELIVERABLE = ["r1@example.net", "r2@example.net", "r4@example.net"]
+REFUSED = "r3@example.net"
+RECIPIENTS = ["r1@example.net", "r2@example.net", REFUSED, "r4@example.net"]
+REPORTED_TO = "a@example.com"
+SOAK_RUNS = 50
+
+# Of every stage one, with a ledger that costs no time to open; all are visited in make soak with the real one.
+SAMPLE = [
+    ("spool.after-folder-fsync", "forgetful"),
+    ("individual.after-ledger", "store"),
+    ("delivery.after-dot", "forgetful"),
+    ("journal.before-fsync", "forgetful"),
+    ("individual.before-answer", "forgetful"),
+    ("notification.after-spooled", "forgetful"),
+    ("finish.between-removals", "forgetful"),
+]
+
+
+@dataclass
+class RelayProcess:
+    process: asyncio.subprocess.Process
+    port: int
+
+    @property
+    def is_dead(self) -> bool:
+        return self.process.returncode is not None
+
+
+@asynccontextmanager
+async def relay_process(
+    data_dir: Path, upstream: ScriptedUpstream, failpoint: str = "", ledger: str = "store"
+) -> AsyncIterator[RelayProcess]:
+    with (data_dir.parent / "relay.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.spool.relay_process", str(data_dir), str(upstream.port), "1s", ledger,
+            stdout=asyncio.subprocess.PIPE, stderr=log, cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "MAILGLASS_FAILPOINT": failpoint},
+        )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            yield RelayProcess(process, int(await process.stdout.readline()))
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+async def submit(port: int) -> bool:
+    """Whether the client heard 250."""
+    try:
+        client = await Client.connect(port)
+    except ConnectionError:
+        return False
+    try:
+        await client.reply()
+        await client.ask(b"EHLO client.example.com")
+        await client.begin(*(address.encode() for address in RECIPIENTS))
+        await client.ask(b"DATA")
+        await client.send(MESSAGE + b".\r\n")
+        heard = await client.reply()
+    except (ConnectionError, AssertionError):
+        return False
+    finally:
+        client.close()
+    return heard.startswith(b"250")
+
+
+async def until(true: object, what: str, seconds: float = 25) -> None:
+    """Poll: what is waited for happens in another process."""
+    assert callable(true)
+    try:
+        async with asyncio.timeout(seconds):
+            while not true():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(what) from None
+
+
+async def scene(folder: Path, failpoint: str, ledger: str = "store") -> None:
+    data_dir = folder / "data"
+    folder.mkdir(exist_ok=True)
+    async with scripted_upstream() as upstream:
+        # All recipients are accepted live; then r2 is greylisted and r3 refused.
+        upstream.script = {
+            "r2@example.net": [accepts(), at_dot("451 4.7.1 Greylisted"), accepts()],
+            REFUSED: [accepts(), at_dot("550 5.7.1 No")],
+        }
+        async with relay_process(data_dir, upstream, failpoint, ledger) as relay:
+            heard = await submit(relay.port)
+            await until(lambda: relay.is_dead, f"the relay never came to {failpoint}")
+            assert relay.process.returncode == -signal.SIGKILL
+        upstream.script["r2@example.net"] = [accepts()]
+        async with relay_process(data_dir, upstream, ledger=ledger) as relay:
+            if not heard:
+                assert await submit(relay.port)
+            spool = data_dir / "spool"
+            await until(lambda: not [*spool.glob("*.mail")], "the spool never became empty")
+        assert not (spool / "quarantine").exists()
+        counted = Counter(upstream.addresses())
+    assert set(counted) == {*DELIVERABLE, REPORTED_TO}, "somebody was lost"
+    assert sum(counted.values()) - len(counted) <= 1, f"more than the copy in flight came twice: {counted}"
+
+
+@pytest.mark.parametrize(("failpoint", "ledger"), SAMPLE)
+async def test_a_killed_relay_loses_nobody_and_repeats_at_most_one_copy(
+    tmp_path: Path, failpoint: str, ledger: str
+) -> None:
+    await scene(tmp_path, failpoint, ledger)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("failpoint", SPOOL_FAILPOINTS)
+async def test_fifty_kills_at_every_failpoint(tmp_path: Path, failpoint: str) -> None:
+    chance = random.Random(failpoint)
+    for run in range(SOAK_RUNS):
+        passes = chance.choice((1, 1, 2)) if failpoint.startswith(("delivery.", "journal.")) else 1
+        await scene(tmp_path / str(run), f"{failpoint}@{passes}")
+
+
+def test_there_are_at_least_twenty_places_to_die() -> None:
+    assert len(set(SPOOL_FAILPOINTS)) >= 20
