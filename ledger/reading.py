@@ -45,6 +45,7 @@ class LedgerReader:
         self.settings = settings
         self.place: Place = place_of(settings)
         self.clock = clock
+        self.patience_seconds = PATIENCE_SECONDS
         self._engine = reading_engine(self.place)
         self._inode = self._file_now()
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
@@ -75,7 +76,7 @@ class LedgerReader:
         if found is not None and found[0] > time.monotonic():
             return found[1]
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 return await self._asked(message_id, copy)
         except TimeoutError:
             return found[1] if found is not None else UNKNOWN
@@ -115,7 +116,7 @@ class LedgerReader:
     async def destination(self, message_id: MessageId, link: int) -> str | None:
         """Where a tracked link leads; None when the ledger does not know or does not answer."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self.read() as connection:
+            async with asyncio.timeout(self.patience_seconds), self.read() as connection:
                 return await asking.destination(connection, message_id, link)
         except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
             return None

@@ -51,10 +51,12 @@ class SqliteTransactions:
         assert place.path is not None
         self._place = place
         self._path = place.path
+        self._log = Path(f"{place.path}-wal")
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._log_inode: tuple[int, int] | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transaction, work)
@@ -91,9 +93,18 @@ class SqliteTransactions:
                 return self._connection
             if inode is None:
                 self._rescue()
-            log.error("the ledger's file was replaced; opening it anew")
-            self._drop()
+            else:
+                log.error("the ledger's file was replaced; opening it anew")
+                self._drop()
+                self._remove_old_log()
         return self._open()
+
+    def _remove_old_log(self) -> None:
+        # The write-ahead log of the file that was there before would be replayed into the new one. If somebody put
+        # a log of its own beside it, that is another file than ours was.
+        if self._log_inode is not None and _inode_of(self._log) == self._log_inode:
+            self._log.unlink(missing_ok=True)
+            Path(f"{self._path}-shm").unlink(missing_ok=True)
 
     def _open(self) -> Connection:
         prepare_folder(self._path)
@@ -103,6 +114,7 @@ class SqliteTransactions:
         with self._connection.begin():
             if upgrade(self._connection):
                 log.info("the ledger was brought to the present schema")
+        self._log_inode = _inode_of(self._log)
         return self._connection
 
     def _rescue(self) -> None:
@@ -115,9 +127,7 @@ class SqliteTransactions:
         assert isinstance(raw, sqlite3.Connection)
         raw.execute("VACUUM INTO ?", (str(rescued),))
         self._drop()
-        # A write-ahead log of the deleted file would be replayed into the new one.
-        for suffix in ("-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        self._remove_old_log()
         rescued.rename(self._path)
         log.error("the ledger's file was deleted; written again from the open one")
 

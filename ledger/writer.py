@@ -55,7 +55,9 @@ class Writer:
         return result
 
     async def close(self) -> None:
-        """Commits what waits, then closes the database."""
+        """Commits what waits, then closes the database. A second time does nothing."""
+        if self._closing:
+            return
         self._closing = True
         self._wake.set()
         await self._task

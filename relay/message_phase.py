@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 from ledger.records import Reason
 from relay import logbook
 from relay.client_conversation import ClientConversation
-from relay.data_reader import DataReader, Taken, stuffed, unstuffed
+from relay.data_reader import DataReader, Taken, framed, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
@@ -227,7 +227,7 @@ class MessagePhase:
         if delivery.refusal is not None:
             self.fail(self._session.incident(delivery.refusal))
             return
-        await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+        await self._answer_delivery(delivery, await self._send(framed(delivery.content)))
 
     async def _delivered_apart(self, raw: bytes) -> bool:
         """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,11 +12,11 @@ from sqlalchemy import func, select
 
 from ledger.queries.rows import ADMINISTRATOR
 from ledger.queries.stats import Slot, totals
-from ledger.reading import utc_now
 from ledger.schema import message
 from pixel_server.dashboard.keys import DESK
 from pixel_server.dashboard.live import STREAMS
 
+EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -42,8 +43,7 @@ class _Numbers:
 async def show_metrics(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     async with desk.ledger.read() as connection:
-        since = utc_now().replace(year=1971)
-        whole = await totals(connection, ADMINISTRATOR, since, utc_now())
+        whole = await totals(connection, ADMINISTRATOR, EPOCH, desk.clock() + timedelta(hours=1))
         queued = select(func.count()).select_from(message).where(message.c.state == "queued")
         waiting = int((await connection.execute(queued)).scalar_one())
     registry = CollectorRegistry()

@@ -22,7 +22,7 @@ from aiohttp.http import RawRequestMessage
 
 from config.settings import Settings, host_and_port
 from ledger.access import Ledger
-from ledger.consents import Consents
+from ledger.consents import consents_for
 from ledger.tokens import KeyRing
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
 from pixel_server.public.hits import Asked, HitDesk
@@ -50,12 +50,12 @@ class PlainRequest(web.BaseRequest):
 class PublicServer:
     """One process's share of the public port. ``ring`` gives the present keys."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing], consents: Consents) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
         self._settings = settings
         judge = Judge(settings, load_signs(settings.hits.networks_file), secrets.token_bytes(32))
         self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: judge.due(time.time()))
         self._desk = HitDesk(settings, ledger, ring, judge, self.ingest)
-        self._page = RecipientPage(settings, ledger, ring, consents)
+        self._page = RecipientPage(settings, ledger, ring, consents_for(settings, ledger))
         self._lean: set[LeanProtocol] = set()
         self._web: web.Server | None = None
         self._servers: list[asyncio.Server] = []

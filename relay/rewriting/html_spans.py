@@ -83,6 +83,8 @@ def find_spans(text: Text) -> HtmlSpans | None:
             links.take_image(tag)
         if has_marks:
             links.take_marks(tag)
+            if len(spans.marks) > MOST_LINKS:
+                return None
     return spans
 
 

@@ -28,6 +28,7 @@ class QuotedPrintable:
 
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
+        self._cursor = (-1, 0, 0)  # row, decoded offset, and where in the row that is
         self._starts: list[int] = []  # decoded offset at which each physical line begins
         self._lines: list[bytes] = []
         self._offsets: list[int] = []  # encoded offset at which each physical line begins
@@ -115,18 +116,22 @@ class QuotedPrintable:
         line = self._lines[row]
         position = 0
         missing = offset - self._starts[row]
-        if line.find(b"=", 0, missing + 1) < 0:
-            return self._offsets[row] + missing
+        if row == self._cursor[0] and offset >= self._cursor[1]:
+            # Edits come in order: in a line of megabytes nothing is walked over twice.
+            position = self._cursor[2]
+            missing = offset - self._cursor[1]
         while True:
             match = _ESCAPE.search(line, position)
             at = match.start() if match else len(line)
             if missing < at - position or match is None:
+                self._cursor = (row, offset, position + missing)
                 return self._offsets[row] + position + missing
             missing -= at - position
             if match[1] is None:
                 position = match.end()
                 continue
             if missing == 0:
+                self._cursor = (row, offset, at)
                 return self._offsets[row] + at
             missing -= 1
             position = match.end()

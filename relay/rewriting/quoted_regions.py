@@ -44,7 +44,7 @@ _HEADER_BLOCK_STYLE = re.compile(
 )
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
 _DASHED_LINE = re.compile(
-    rb"-{4,}[ \t]?(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
+    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
     rb"|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
     re.IGNORECASE,
 )

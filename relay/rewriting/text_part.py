@@ -63,7 +63,7 @@ def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
     found = []
     scan = text.scan
     position = 0
-    while match := _URL.search(scan, position):
+    while len(found) <= MOST_LINKS and (match := _URL.search(scan, position)):
         start = match.start()
         line_start = scan.rfind(b"\n", 0, start) + 1
         line_end = scan.find(b"\n", start)

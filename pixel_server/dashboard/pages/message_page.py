@@ -14,6 +14,7 @@ from pixel_server.dashboard import timeline
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.reasons import link_reason_words, reason_words
 from pixel_server.dashboard.rendering import page
+from pixel_server.dashboard.shown_hits import shown_hits
 from pixel_server.rule_words import class_words, words_of
 
 HITS_SHOWN = 200
@@ -44,8 +45,8 @@ async def show_message(request: web.Request) -> web.Response:
     detail = await find_message(request)
     async with desk.ledger.read() as connection:
         wanted = HitFilter(message=detail.message.id)
-        hits = await list_hits(
-            connection, request[READER].viewer, wanted, request.query.get("cursor"), HITS_SHOWN
+        hits = await shown_hits(
+            desk.settings, connection, request[READER].viewer, wanted, request.query.get("cursor"), HITS_SHOWN
         )  # fmt: skip
     return await page(
         request,
