@@ -47,6 +47,7 @@ class TrackingRules:
     identity: str = "individual"  # individual | aggregate | off
     aggregate_minimum: int = 20
     never_recipients: tuple[str, ...] = ()
+    keeps_subjects: bool = True
 
 
 class Pipeline:
@@ -202,7 +203,7 @@ class Pipeline:
             recipients=envelope.recipients,
             login=envelope.login,
             listener=envelope.listener,
-            subject=facts.subject,
+            subject=facts.subject if self._rules.keeps_subjects else "",
             header_id=facts.message_id,
             opens=isinstance(outcome, Tracked) and outcome.opens,
             links=tracked and any(link.tracked for link in outcome.link_list),
