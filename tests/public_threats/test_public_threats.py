@@ -24,7 +24,6 @@ from ledger.records import LinkRecord, MessageRecord, State
 from ledger.shared import SharedLedger, open_ledger
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar, destination_of
-from mailglass.consent_gate import consents_for
 from pixel_server.public.app import PublicServer
 
 BASE = "http://127.0.0.1"
@@ -78,7 +77,7 @@ async def site(folder: Path, *, accepted: bool = True, submitted: timedelta = ti
     )
     settings = load(config, {})
     ledger = await open_ledger(settings)
-    server = PublicServer(settings, ledger, lambda: RING, consents_for(settings, ledger))
+    server = PublicServer(settings, ledger, lambda: RING)
     await server.start()
     at = datetime.now(UTC) - submitted
     message = mint_message_id(round(at.timestamp() * 1000), os.urandom(10))
