@@ -77,7 +77,7 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
     opened: tuple[bytes, int] | None = None
     depth = 0
     for tag in tags:
-        if tag.conditional or tag.start >= limit:
+        if tag.conditional or tag.inert or tag.start >= limit:
             continue
         if opened:
             if tag.name == opened[0]:

@@ -62,6 +62,8 @@ def restores_exactly(raw: bytes, result: Tracked) -> None:
 
 
 def twice_is_once(result: Tracked, plan: Plan) -> None:
+    if not (result.opens or any(row.tracked for row in result.link_list)):
+        return  # an opt-out that was obeyed and taken away leaves nothing behind that a second time could know
     again = rewrite_whole(result.raw, Plan(plan.opens, plan.html_links, plan.text_links), URLS)
     assert isinstance(again, Unchanged) or again.raw == result.raw, "a second rewriting changes more"
 
@@ -176,6 +178,7 @@ def _links_back(comment: str) -> str:
     """Outlook's conditional comments hold links too; there only the shape can be compared."""
     if not comment.startswith("[if"):
         return comment
+    comment = re.sub(r"""\s+data-track[\w-]*(\s*=\s*("[^"]*"|'[^']*'|[^\s>]+))?""", "", comment)
     return re.sub(r"""(href\s*=\s*)("[^"]*"|'[^']*'|[^\s>]+)""", r"\1", comment, flags=re.IGNORECASE)
 
 
