@@ -7,7 +7,6 @@ plain line and no traceback. A command's module is imported when the command is 
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -61,10 +60,7 @@ class LazyCommands(TyperGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        # Imports make little garbage and many objects; looking through them again and again costs a tenth of a start.
-        gc.disable()
         found = getattr(import_module(module), attribute)
-        gc.enable()
         if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
             single.command(cmd_name)(found)

@@ -74,7 +74,7 @@ def test_wrong_use_ends_with_status_2(mailglass: Callable[..., Outcome], argumen
     assert "Traceback" not in shown.out + shown.err
 
 
-@pytest.mark.parametrize("command", [("check",), ("messages",), ("keys", "list"), ("user", "list")])
+@pytest.mark.parametrize("command", [("check",), ("messages",), ("keys", "list"), ("user", "list"), ("run",)])
 def test_a_configuration_at_fault_ends_any_command_with_status_78(
     mailglass: Callable[..., Outcome], tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -120,7 +120,7 @@ def test_keys_that_others_may_read_are_a_fault_of_configuration(
 ) -> None:
     assert mailglass("keys", "list").status == 0
     (tmp_path / "var" / "keys" / "1.key").chmod(0o644)
-    for command in (("keys", "list"), ("keys", "rotate"), ("check",)):
+    for command in (("keys", "list"), ("keys", "rotate"), ("check",), ("run",)):
         shown = mailglass(*command)
         assert shown.status == 78
         assert "chmod 0600" in shown.err
