@@ -43,6 +43,8 @@ COMMANDS = {
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
     "consent": ("mailglass.commands.people:app", "Who may be tracked: ask, add, withdraw, list, import, verify."),
     "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
+    "privacy-page": ("mailglass.commands.accountability:print_page", "Print the page on privacy."),
+    "ropa": ("mailglass.commands.accountability:print_record", "Print the record of processing activities."),
     "restrict": ("mailglass.commands.people:restrict", "Record nothing about a person while it lasts."),
     "subject-export": ("mailglass.commands.people:subject_export", "Print all that is kept about a person."),
     "spool": ("mailglass.commands.spool:app", "Copies on disk that wait to be delivered."),
