@@ -72,7 +72,8 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        message = await self._keep(envelope, prepared, digest)
+        credentials = self._credentials(conversation)
+        message = await self._keep(envelope, prepared, digest, credentials)
         message.claimed = True
         try:
             return await self._deliver(message, conversation, prepared.note)
@@ -80,12 +81,14 @@ class IndividualDelivery:
             message.claimed = False
             self.wake_runner()
 
-    def _credentials(self, envelope: Envelope) -> Credentials:
+    def _credentials(self, conversation: Conversation) -> Credentials:
         if self.has_account:
             return Credentials.ACCOUNT
-        return Credentials.CLIENT if envelope.login else Credentials.NONE
+        return Credentials.CLIENT if conversation.is_logged_in else Credentials.NONE
 
-    async def _keep(self, envelope: Envelope, prepared: PreparedCopies, digest: str) -> SpooledMessage:
+    async def _keep(
+        self, envelope: Envelope, prepared: PreparedCopies, digest: str, credentials: Credentials
+    ) -> SpooledMessage:
         """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
         copies = planned(envelope, prepared)
         header = SpoolHeader(
@@ -95,7 +98,7 @@ class IndividualDelivery:
             mail=envelope.mail,
             sender=envelope.sender,
             login=envelope.login,
-            credentials=self._credentials(envelope),
+            credentials=credentials,
             header_id=prepared.record.header_id,
             digest=digest,
         )
@@ -193,25 +196,40 @@ class IndividualDelivery:
         if not lost:
             await self.deliver_waiting(message.header.login, session)
 
-    async def deliver_waiting(self, login: str, session: Conversation) -> None:
-        """Send what the spool holds for this login's own sessions: reports that found no session in their time.
+    def waits_for(self, login: str) -> bool:
+        """Whether reports wait that only this login's sessions may deliver."""
+        return bool(self._waiting_for(login))
 
-        ``session`` must be that login's: nobody's mail goes over another's session.
+    async def deliver_waiting(self, login: str, session: Conversation) -> None:
+        """Deliver reports that found no session in their time.
+
+        ``session`` must be that login's: nobody's mail goes over another's session. Never raises because of it.
         """
         now = self.clock()
-        for message in list(self.delivery.spool.messages.values()):
-            header = message.header
-            mine = (header.upstream, header.login, header.credentials) == (self.upstream, login, Credentials.CLIENT)
-            if not mine or not header.notification or message.claimed:
-                continue
+        for message in self._waiting_for(login):
             message.claimed = True
             try:
                 outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
-                await self.conclusion.finish(message)
+            except SpoolFault as fault:
+                log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
+                return
             finally:
                 message.claimed = False
+                self.wake_runner()
             if session_lost(outcomes):
                 return
+
+    def _waiting_for(self, login: str) -> list[SpooledMessage]:
+        now, key = self.clock(), (self.upstream, login, Credentials.CLIENT)
+        return [
+            message
+            for message in self.delivery.spool.messages.values()
+            if login  # a name that could not be read tells nobody from anybody
+            and (message.header.upstream, message.header.login, message.header.credentials) == key
+            and message.header.notification
+            and not message.claimed
+            and message.standing.due(now)
+        ]
 
     @staticmethod
     def _needs_session(message: SpooledMessage) -> bool:

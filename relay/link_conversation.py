@@ -17,6 +17,7 @@ class LinkConversation:
     def __init__(self, link: UpstreamLink, final_seconds: float) -> None:
         self._link = link
         self._final_seconds = final_seconds
+        self.is_logged_in = False
 
     async def ask(self, line: bytes) -> Reply:
         return await self._link.ask(line)

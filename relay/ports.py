@@ -70,7 +70,12 @@ class Envelope:
 
 
 class Conversation(Protocol):
-    """The client's own upstream session, between two messages, for whoever delivers copies over it."""
+    """The client's own upstream session, between two messages, for whoever delivers copies over it.
+
+    ``is_logged_in``: a client has logged in on it, with a password that is not kept.
+    """
+
+    is_logged_in: bool
 
     async def ask(self, line: bytes) -> Reply:
         """Sends one command line (without CR LF); raises UpstreamFault."""
@@ -89,6 +94,12 @@ class Copies(Protocol):
         self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
     ) -> Reply:
         """All copies are durable before the first leaves; the reply is the client's final one."""
+
+    def waits_for(self, login: str) -> bool:
+        """Whether something waits that only a session of this login may deliver."""
+
+    async def deliver_waiting(self, login: str, session: Conversation) -> None:
+        """Delivers it over a session of that login. Never raises because of it."""
 
 
 class AllMayBeTracked:

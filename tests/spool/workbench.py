@@ -83,6 +83,7 @@ class Workbench:
     async def submit(
         self, session: Conversation, recipients: Sequence[str] = RECIPIENTS, login: str = "", message_id: MessageId = ID
     ) -> Reply:
+        session.is_logged_in = bool(login)
         prepared = PreparedCopies(
             message_id,
             PLAIN,
