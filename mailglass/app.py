@@ -42,6 +42,7 @@ COMMANDS = {
     "token": ("mailglass.commands.accounts:token_app", "API tokens."),
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
     "consent": ("mailglass.commands.people:app", "Who may be tracked: ask, add, withdraw, list, import, verify."),
+    "purge": ("mailglass.commands.purging:purge", "Delete hits whose time is up."),
     "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
     "privacy-page": ("mailglass.commands.accountability:print_page", "Print the page on privacy."),
     "ropa": ("mailglass.commands.accountability:print_record", "Print the record of processing activities."),

@@ -214,3 +214,9 @@ def test_the_quick_commands_start_without_web_server_and_database(arguments: tup
         timeout=60,
     )
     assert ended.stderr.splitlines()[-1] == "[]", ended.stderr
+
+
+def test_purge_says_how_many_hits_went(mailglass: Callable[..., Outcome]) -> None:
+    assert mailglass("purge") == Outcome(0, "0 hits purged.\n", "")
+    assert mailglass("purge", "--older-than", "30d").status == 0
+    assert mailglass("purge", "--older-than", "a while").status == 1
