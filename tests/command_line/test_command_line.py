@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +34,9 @@ def mailglass(
     """Runs the command line in an installation of its own."""
     (tmp_path / "relay.toml").write_text("")
     monkeypatch.chdir(tmp_path)
+
+    # What serves sends its log to the standard error of the moment.
+    monkeypatch.setattr(logging.getLogger("mailglass"), "handlers", [])
 
     def run(*arguments: str, stdin: str = "") -> Outcome:
         monkeypatch.setattr(sys, "argv", ["mailglass", *arguments])
