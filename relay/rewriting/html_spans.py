@@ -34,6 +34,7 @@ class LinkSpan:
     attributes: Mapping[str, str]
     in_quoted_text: bool
     conditional: bool
+    inert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,13 @@ def find_spans(text: Text) -> HtmlSpans | None:
         return None
     spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
     if every_tag:
-        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.limit)
+        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.hidden, tokens.limit)
     links = _Links(text, spans)
     for index, tag in enumerate(tokens.tags):
         if tag.closing:
+            continue
+        if tag.inert and not tag.conditional:
+            links.take(index, tag)
             continue
         if tag.name in (b"a", b"area") or (tag.conditional and b":" in tag.name):
             links.take(index, tag)
@@ -116,10 +120,11 @@ class _Links:
                 target.end,
                 quote,
                 values["href"],
-                self._visible_text(index, tag) if tag.name == b"a" else values.get("alt", ""),
+                self._visible_text(index, tag) if tag.name == b"a" and not tag.inert else values.get("alt", ""),
                 values,
                 self._is_quoted(tag.start),
                 tag.conditional,
+                tag.inert,
             )
         )
 
@@ -152,7 +157,7 @@ class _Links:
         position = tag.end
         length = 0
         for following in tags[index + 1 : index + 200]:
-            if following.conditional != tag.conditional:
+            if following.conditional != tag.conditional or following.inert:
                 continue
             pieces.append(self._between(position, following.start))
             length += len(pieces[-1])
