@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.rewriting.base64_part import Base64Part
 from relay.rewriting.mime_spans import Part
@@ -16,8 +17,7 @@ from relay.rewriting.plan import Edit, SpanKind
 from relay.rewriting.quoted_printable import LONGEST_LINE, QuotedPrintable
 
 
-@dataclass(frozen=True, slots=True)
-class BodyEdit:
+class BodyEdit(NamedTuple):
     """Replace ``decoded[start:end]`` by ``new``. An edit that cannot be carried over is dropped, by ``key``."""
 
     start: int
