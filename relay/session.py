@@ -100,8 +100,12 @@ class Session:
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        if error is not None and self._unheard is not None:  # the reset may have thrown our reply away
-            self.around.resends.remember(*self._unheard)
+        if self._unheard is not None:
+            digest, reply = self._unheard
+            if error is not None:  # the reset may have thrown our reply away
+                self.around.resends.remember(digest, reply)
+            elif self._is_at_eof:
+                self.around.resends.take(digest)
         if self._line_wanted is not None and not self._line_wanted.done():
             self._line_wanted.set_exception(ConnectionResetError())
         if self.phase is not None:
@@ -124,8 +128,8 @@ class Session:
         if self._job is not None:
             self._job.cancel()
         if self.phase is not None:
-            self.phase.cut()
-        if not self.is_over:
+            self.phase.cut()  # says its own last word, then the session ends
+        elif not self.is_over:
             self.finish_with(self.incident(Fault.STOPPING))
 
     def fell_silent(self) -> None:
@@ -147,7 +151,7 @@ class Session:
         if len(self.lines) <= MOST_WAITING:
             self.client.hold_back("waiting", False)
         if self._is_at_eof and not self.is_over and not self._is_owing:
-            self.finish()
+            self.finish(while_sending=True)
 
     @property
     def _must_wait(self) -> bool:
@@ -295,6 +299,8 @@ class Session:
         else:
             self._unheard = (digest, reply) if reply.is_positive else None
             self.answer(reply)
+            if self._unheard and self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
+                self.around.resends.remember(*self._unheard)
         if self._job is None:
             self.release()
 

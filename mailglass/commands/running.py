@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mailglass import lean_start  # noqa: F401 - works by being imported before what follows
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.greeting import command_for, greeting
 from mailglass.instance_lock import only_instance

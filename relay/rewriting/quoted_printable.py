@@ -91,9 +91,9 @@ class QuotedPrintable:
             else:
                 tail = text[cut - 2 : cut].find(b"=")  # never cut through an "=3D"
                 cut -= 2 - tail if tail >= 0 else 0
+                if text[cut] == 46 and text[cut - 1] not in b"3D.":
+                    cut -= 1  # a dot at a line's beginning is precious to SMTP
             piece = text[position:cut]
-            if column == 0 and piece[:1] == b".":
-                piece = b"=2E" + piece[1:]  # a dot at a line's beginning is precious to SMTP
             pieces.append(piece)
             column += len(piece)
             position = cut

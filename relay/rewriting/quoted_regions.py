@@ -44,8 +44,8 @@ _HEADER_BLOCK_STYLE = re.compile(
 )
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
 _DASHED_LINE = re.compile(
-    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
-    rb"|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
+    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad"
+    rb"|oorspronk|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
     re.IGNORECASE,
 )
 _LABEL_ENDS = (b":</b>", b": </b>", b":</span></b>", b":</strong>", b": </strong>")

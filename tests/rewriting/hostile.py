@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+_MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+_TEXT = b"Content-Type: text/plain\r\n\r\n"
 _HEAD = b"From: a@example.com\r\nTo: b@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
 
 
@@ -66,7 +68,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T48 many links": lambda n: _html(b"<a href='http://example.com/'>x</a>\r\n" * n),
     "T48 unended links": lambda n: _html(b"<a href='http://example.com/'>\r\n" * n),
     "T48 links in one line": lambda n: _html(b"<a href='http://example.com/'>x</a>" * n),
-    "T48 many attributes": lambda n: _html(b"<a " + b"".join(b"a%d=b " % i for i in range(n)) + b"href='http://e.com/'>"),
+    "T48 many attributes": lambda n: _html(b"<a " + b"".join(b"a%d=b " % i for i in range(n)) + b"href='http://e.de'>"),
     "T48 the same attribute": lambda n: _html(b"<a " + b"href=x " * n + b">"),
     "T48 long words in a tag": lambda n: _html(b"<p " + b"x" * n * 10),
     "T48 long reference": lambda n: _html(b"<a href='http://example.com/&#" + b"9" * n * 10 + b"'>x</a>"),
@@ -85,7 +87,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T48 marks": lambda n: _html(b"<p data-track=no data-track-x=y>" * n),
     "T48 bodies": lambda n: _html(b"</body>" * n),
     "T49 quoted-printable in one line": _quoted_printable_line,
-    "T49 soft breaks": lambda n: _html(b"<a href=3D'http://example.com/" + b"=\r\n" * n + b"x'>y</a>", b"quoted-printable"),
+    "T49 soft breaks": lambda n: _html(b"<a href=3D'http://e.com/" + b"=\r\n" * n + b"x'>y</a>", b"quoted-printable"),
     "T49 odd escapes": lambda n: _html(b"<a href=3D'http://example.com/'>" + b"=ZZ" * n, b"quoted-printable"),
     "T49 bare equals signs": lambda n: _html(b"<a href='http://example.com/'>" + b"=" * n * 4, b"quoted-printable"),
     "T49 base64 of spaces": lambda n: _html(b"PGEg " * n, b"base64"),
@@ -94,10 +96,10 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T49 roman of iso-2022-jp": lambda n: _html(b"\x1b(J" * n + b"<p>", b"7bit", b"iso-2022-jp"),
     "T49 hz": lambda n: _html(b"~{VP~}" * n + b"<p>", b"7bit", b"hz-gb-2312"),
     "T49 meta": lambda n: _html(b"<meta " * n, b"7bit", b""),
-    "text links": lambda n: _HEAD + b"Content-Type: text/plain\r\n\r\n" + b"http://example.com/)))))))) " * n,
+    "text links": lambda n: _HEAD + _TEXT + b"http://example.com/)))))))) " * n,
     "text of brackets": lambda n: _HEAD + b"Content-Type: text/plain\r\n\r\nhttp://example.com/" + b")" * n * 10,
-    "text in one line": lambda n: _HEAD + b"Content-Type: text/plain\r\n\r\n" + b"http://example.com/ " * n,
-    "boundary everywhere": lambda n: _HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b" * n,
-    "boundary alike everywhere": lambda n: _HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--bb" * n,
+    "text in one line": lambda n: _HEAD + _TEXT + b"http://example.com/ " * n,
+    "boundary everywhere": lambda n: _HEAD + _MIXED + b"\r\n--b" * n,
+    "boundary alike everywhere": lambda n: _HEAD + _MIXED + b"\r\n--bb" * n,
     "empty lines": lambda n: _HEAD + b"\r\n" * n,
 }  # fmt: skip
