@@ -238,6 +238,7 @@ class Dashboard(Table):
 
     bind: Bind = Field("127.0.0.1:8026", description="address and port; put TLS before it beyond loopback")
     allowed_hosts: tuple[str, ...] = Field((), description="host names it answers to, beside its own address")
+    private_webhooks: bool = Field(False, description="true: webhooks may go to http and to addresses of this network")
 
 
 class Ledger(Table):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -20,6 +22,7 @@ from pixel_server.dashboard.pages import access, activity, letters, message_page
 from pixel_server.dashboard.pages import messages as messages_page
 from pixel_server.dashboard.pages import people as people_page
 from pixel_server.dashboard.pages import statistics as statistics_page
+from pixel_server.notify.teller import Teller
 
 PAGES = (access, messages_page, message_page, activity, statistics_page, people_page, letters, set_up, settings_page)
 API = (messages, hits, statistics, people, live, openapi)
@@ -52,4 +55,15 @@ def build(
     for module in (*PAGES, *API, metrics, static):
         app.add_routes(module.ROUTES)
     live.follow(app)
+    app.cleanup_ctx.append(_telling)
     return app
+
+
+async def _telling(app: web.Application) -> AsyncIterator[None]:
+    """Notices are sent from where the pages are, as long as they are there."""
+    desk = app[DESK]
+    task = asyncio.ensure_future(Teller(desk.settings, desk.ledger, desk.outbox, desk.clock).run())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

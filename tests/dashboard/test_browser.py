@@ -23,10 +23,15 @@ from tests.dashboard.letters import hit, letter
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PAGES = ("/messages", "MESSAGE", "/activity?all=1", "/statistics", "/people", "/outbox", "/set-up", "/settings")
 
 

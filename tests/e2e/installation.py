@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from copy import copy
 from pathlib import Path
 
 from ledger.outbox import Delivery, Outbox
@@ -32,7 +33,7 @@ def free_ports(count: int) -> list[int]:
 class Installation:
     """``relay.toml`` and everything that is kept lie in ``folder``."""
 
-    def __init__(self, folder: Path, upstream: str = "sandbox = true\n", more: str = "") -> None:
+    def __init__(self, folder: Path, upstream: str = "sandbox = true\n", workers: int = 1) -> None:
         self.folder = folder
         self.smtp, self.public, self.private = free_ports(3)
         self.public_url = f"http://127.0.0.1:{self.public}"
@@ -43,8 +44,14 @@ class Installation:
         (folder / "relay.toml").write_text(
             f'[[listener]]\nbind = "127.0.0.1:{self.smtp}"\n[upstream.default]\n{upstream}'
             f'[tracking]\npublic_url = "{self.public_url}"\n[pixel_server]\nbind = "127.0.0.1:{self.public}"\n'
-            f'[dashboard]\nbind = "127.0.0.1:{self.private}"\n{more}'
+            f'workers = {workers}\n[dashboard]\nbind = "127.0.0.1:{self.private}"\n'
         )
+
+    def beside(self) -> Installation:
+        """Another process of the same installation, not started."""
+        other = copy(self)
+        other._process = None
+        return other
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """One mailglass command, to its end."""
