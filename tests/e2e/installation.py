@@ -35,6 +35,7 @@ class Installation:
 
     def __init__(self, folder: Path, upstream: str = "sandbox = true\n", workers: int = 1) -> None:
         self.folder = folder
+        self.settings: dict[str, str] = {}  # MAILGLASS_…, over what relay.toml says
         self.smtp, self.public, self.private = free_ports(3)
         self.public_url = f"http://127.0.0.1:{self.public}"
         self.page = f"http://127.0.0.1:{self.private}"
@@ -109,7 +110,7 @@ class Installation:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILGLASS_")}
-        return {**kept, "PYTHONPATH": str(ROOT)}
+        return {**kept, **self.settings, "PYTHONPATH": str(ROOT)}
 
     def _close(self) -> None:
         assert self._process is not None
