@@ -28,6 +28,7 @@ COMMANDS = {
     "check": ("mailglass.commands.checking:check", "Read the configuration and list every fault."),
     "doctor": ("mailglass.commands.doctor:doctor", "Send a probe and say which link of the chain is broken."),
     "send-test": ("mailglass.commands.sending:send_test", "Submit a small tracked message to the relay."),
+    "demo": ("mailglass.commands.demo:demo", "Fill a sandbox's ledger with a believable month."),
     "rewrite": ("mailglass.commands.rewriting:rewrite", "Rewrite a message offline exactly as the relay would."),
     "restore": ("mailglass.commands.rewriting:restore", "Take our pixel and links out of a message again."),
     "decode": ("mailglass.commands.rewriting:decode", "Say what one of our URLs means."),

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Outcome, Refused
@@ -43,6 +44,7 @@ class SpoolRunner:
     open_session: OpenSession
     look_seconds: float = LOOK_SECONDS
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_stopping: bool = False
 
     async def start(self) -> Found:
         """Load what an earlier process left. Call once, before anything is delivered. Raises SpoolFault."""
@@ -56,8 +58,8 @@ class SpoolRunner:
         return found
 
     async def run(self) -> None:
-        """Until cancelled. When the disk fails, that is logged and the work taken up again later."""
-        while True:
+        """Until ``stop``. When the disk fails, that is logged and the work taken up again later."""
+        while not self._is_stopping:
             self._woken.clear()
             try:
                 await self.run_once()
@@ -68,6 +70,11 @@ class SpoolRunner:
                     await self._woken.wait()
             except TimeoutError:
                 pass
+
+    def stop(self) -> None:
+        """End after the copy that is under way, so that it does not come to be in doubt."""
+        self._is_stopping = True
+        self.wake()
 
     def wake(self) -> None:
         """Something new is there."""
@@ -99,7 +106,11 @@ class SpoolRunner:
     async def _deliver_due(self, upstream: str) -> None:
         """Sessions one after the other while each of them gets something delivered."""
         progress = True
-        while progress and (messages := [one for one in self._due() if one.header.upstream == upstream]):
+        while (
+            progress
+            and not self._is_stopping
+            and (messages := [one for one in self._due() if one.header.upstream == upstream])
+        ):
             failpoint("runner.before-session")
             try:
                 async with self.open_session(upstream) as session:
@@ -125,12 +136,16 @@ class SpoolRunner:
         """The outcomes; none when the disk failed for this message, which must not keep the others."""
         message.claimed = True
         try:
-            return await self.delivery.deliver(message, message.standing.due(self.delivery.clock()), session)
+            due = message.standing.due(self.delivery.clock())
+            return await self.delivery.deliver(message, takewhile(self._goes_on, due), session)
         except SpoolFault as fault:
             log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
             return {}
         finally:
             message.claimed = False
+
+    def _goes_on(self, _number: int) -> bool:
+        return not self._is_stopping
 
     async def _release(self, message: SpooledMessage, outcomes: dict[int, Outcome]) -> None:
         """A copy that met a 421 was one too many for its session, not unwelcome: the next session may have it."""

@@ -20,6 +20,9 @@ from relay.spool_notices import Notices
 from relay.spool_runner import SpoolRunner
 from relay.spool_session import spool_session
 
+# Most final replies come within seconds; whoever stops the relay waits no longer for the others.
+STOP_SECONDS = 10.0
+
 Destinations = Mapping[str, Callable[[], Destination]]
 
 
@@ -60,8 +63,10 @@ class SpoolSide:
         self._task = asyncio.create_task(self.runner.run(), name="spool")
 
     async def stop(self) -> None:
-        """End the task. A copy under way is cut off, and is in doubt at the next start, as after a crash."""
+        """End the task after the copy under way; one that takes too long is cut off, and in doubt at the next start."""
         if self._task is not None:
+            self.runner.stop()
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
             self._task.cancel()
             await asyncio.wait([self._task])
         self.spool.close()

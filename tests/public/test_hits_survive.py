@@ -205,17 +205,16 @@ async def one_round(folder: Path, answered: list[int], locked: bool, delay: floa
     async def client(name: int) -> None:
         nonlocal got
         count = 0
+        reader, writer = await asyncio.open_connection("127.0.0.1", number)
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", number)
             while True:
                 count += 1
-                # Another source each time, so that every hit has a row of its own.
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: u{name}.{count}\r\n\r\n".encode())
                 await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(43)
                 got += 1
         except (OSError, asyncio.IncompleteReadError):
-            pass
+            writer.close()
 
     clients = [asyncio.create_task(client(n)) for n in range(8)]
     with closing(sqlite3.connect(folder / "mailglass.db", isolation_level=None)) as other:
