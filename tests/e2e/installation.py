@@ -61,6 +61,13 @@ class Installation:
             input=stdin, capture_output=True, text=True, cwd=self.folder, env=self._environment(), timeout=60,
         )  # fmt: skip
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """One mailglass command that goes on; its output can be read while it does."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mailglass", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=self.folder, env=self._environment(),
+        )  # fmt: skip
+
     def start(self, part: str = "run") -> list[str]:
         """Starts it and waits until it says that it is ready; what it printed."""
         with (self.folder / "log").open("ab") as log:
