@@ -35,6 +35,7 @@ class Installation:
 
     def __init__(self, folder: Path, upstream: str = "sandbox = true\n", workers: int = 1) -> None:
         self.folder = folder
+        self.settings: dict[str, str] = {}  # MAILGLASS_…, over what relay.toml says
         self.smtp, self.public, self.private = free_ports(3)
         self.public_url = f"http://127.0.0.1:{self.public}"
         self.page = f"http://127.0.0.1:{self.private}"
@@ -58,6 +59,13 @@ class Installation:
         return subprocess.run(
             [sys.executable, "-m", "mailglass", *arguments],
             input=stdin, capture_output=True, text=True, cwd=self.folder, env=self._environment(), timeout=60,
+        )  # fmt: skip
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """One mailglass command that goes on; its output can be read while it does."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mailglass", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=self.folder, env=self._environment(),
         )  # fmt: skip
 
     def start(self, part: str = "run") -> list[str]:
@@ -109,7 +117,7 @@ class Installation:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILGLASS_")}
-        return {**kept, "PYTHONPATH": str(ROOT)}
+        return {**kept, **self.settings, "PYTHONPATH": str(ROOT)}
 
     def _close(self) -> None:
         assert self._process is not None

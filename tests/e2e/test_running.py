@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import queue
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -132,3 +135,20 @@ def test_backup_and_check_work_beside_a_running_installation(mailglass: Installa
     again = mailglass.command("ledger", "backup", str(tmp_path / "copy.db"))
     assert again.returncode == 1
     assert "nothing was overwritten" in again.stderr
+
+
+def test_hits_are_followed_as_they_come_until_interrupted(mailglass: Installation) -> None:
+    mailglass.start()
+    following = mailglass.begin("hits", "--follow", "--json")
+    try:
+        # What came before it began to look is not printed: probes are sent until one comes after that.
+        lines: queue.Queue[str] = queue.Queue()
+        assert following.stdout is not None
+        Thread(target=lambda: lines.put(following.stdout.readline()), daemon=True).start()
+        while lines.empty() and following.poll() is None:
+            assert mailglass.command("doctor", "--to", "ann@example.com").returncode == 0
+        assert json.loads(lines.get(timeout=10))["kind"] == "open"
+    finally:
+        following.send_signal(signal.SIGINT)
+        following.communicate(timeout=30)
+    assert following.returncode == 0
