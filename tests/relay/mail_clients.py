@@ -46,7 +46,7 @@ def swaks(to: Submission) -> list[str]:
     command = ["swaks", "--server", "127.0.0.1", "--port", str(to.port), "--from", SENDER, "--to", RECIPIENT,
                "--helo", "client.example.com", "--data", f"@{to.folder}/message.eml", "--hide-all"]  # fmt: skip
     if to.ca_file:
-        command += ["--tls", "--tls-verify", "--tls-ca-path", str(to.ca_file)]
+        command += ["--tls"]  # it cannot verify an address for a name
     return command + (["--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD] if to.login else [])
 
 
@@ -89,7 +89,7 @@ def s_nail(to: Submission) -> list[str]:
         options += ["-S", "smtp-use-starttls", "-S", "tls-verify=strict", "-S", f"tls-ca-file={to.ca_file}"]
     options += ["-s", "Test", RECIPIENT]
     quoted = " ".join(f"'{option}'" for option in options)
-    return ["sh", "-c", f"printf 'Gr\\303\\274\\303\\237e\\n' | HOME={to.folder} LC_ALL=C.UTF-8 s-nail -n -:/ {quoted}"]
+    return ["sh", "-c", f"printf 'Gr\\303\\274\\303\\237e\\n' | HOME={to.folder} LC_ALL=C.UTF-8 s-nail -:/ {quoted}"]
 
 
 def curl(to: Submission) -> list[str]:
@@ -189,7 +189,7 @@ async def submit(command: Command, to: Submission) -> None:
         *command(to), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, output.decode("utf-8", "replace")[-2000:]
+    assert process.returncode == 0, f"{command.__name__}: " + output.decode("utf-8", "replace")[-2000:]
 
 
 def masked(raw: bytes) -> bytes:
