@@ -25,6 +25,7 @@ class ClientConversation(LinkConversation):
         self._session = session
         self._conclude = conclude
         self.is_logged_in = session.is_logged_in
+        self.account = session.account
         self.is_answered = False
 
     def answer(self, reply: Reply) -> bool:

@@ -118,8 +118,14 @@ def unstuffed(content: bytes) -> bytes:
 
 
 def stuffed(message: bytes) -> bytes:
-    """The message as it goes over the wire in DATA, without the end mark."""
+    """The message as it goes over the wire in DATA, without the end mark.
+
+    Its last line is ended if it is not (a pixel may have been put behind everything): the end mark has to stand on a
+    line of its own, or the server waits for it for ever.
+    """
     message = message.replace(b"\r\n.", b"\r\n..")
+    if message and not message.endswith(b"\r\n"):
+        message += b"\r\n"
     return b"." + message if message.startswith(b".") else message
 
 

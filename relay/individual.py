@@ -72,8 +72,7 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        credentials = self._credentials(conversation)
-        message = await self._keep(envelope, prepared, digest, credentials)
+        message = await self._keep(envelope, prepared, digest, conversation)
         message.claimed = True
         try:
             return await self._deliver(message, conversation, prepared.note)
@@ -84,21 +83,25 @@ class IndividualDelivery:
     def _credentials(self, conversation: Conversation) -> Credentials:
         if self.has_account:
             return Credentials.ACCOUNT
-        return Credentials.CLIENT if conversation.is_logged_in else Credentials.NONE
+        if not conversation.is_logged_in:
+            return Credentials.NONE
+        return Credentials.CLIENT if conversation.account is None else Credentials.KEPT
 
     async def _keep(
-        self, envelope: Envelope, prepared: PreparedCopies, digest: str, credentials: Credentials
+        self, envelope: Envelope, prepared: PreparedCopies, digest: str, conversation: Conversation
     ) -> SpooledMessage:
         """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
-        copies = planned(envelope, prepared)
+        copies, credentials = planned(envelope, prepared), self._credentials(conversation)
+        account = conversation.account if credentials is Credentials.KEPT else None
         header = SpoolHeader(
             id=prepared.message_id,
             spooled_at=self.clock(),
             upstream=self.upstream,
             mail=envelope.mail,
             sender=envelope.sender,
-            login=envelope.login,
+            login=account.username if account else envelope.login,
             credentials=credentials,
+            password=account.password if account else "",
             header_id=prepared.record.header_id,
             digest=digest,
         )

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
+from relay.dialing import Credentials
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 
@@ -72,10 +73,12 @@ class Envelope:
 class Conversation(Protocol):
     """The client's own upstream session, between two messages, for whoever delivers copies over it.
 
-    ``is_logged_in``: a client has logged in on it, with a password that is not kept.
+    ``is_logged_in``: a client has logged in on it. ``account`` is what it logged in with, where the settings say to
+    keep that and it could be read; else None.
     """
 
     is_logged_in: bool
+    account: Credentials | None
 
     async def ask(self, line: bytes) -> Reply:
         """Sends one command line (without CR LF); raises UpstreamFault."""

@@ -17,6 +17,7 @@ from relay import commands, logbook
 from relay.client_conversation import bring_reports, reports_wait
 from relay.command_lines import CommandLines
 from relay.deadline import Deadline
+from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
 from relay.surroundings import Surroundings
@@ -56,6 +57,7 @@ class Session:
         self.hello = b""  # the client's last accepted EHLO or HELO line
         self.login = ""
         self.is_logged_in = False
+        self.account: Credentials | None = None  # what it logged in with; only where the settings say to keep it
         self.transaction = Transaction()
         self.phase: MessagePhase | None = None
         self.messages = 0

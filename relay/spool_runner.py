@@ -16,6 +16,7 @@ from itertools import takewhile
 
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Outcome, Refused
+from relay.dialing import Credentials as Account
 from relay.failpoints import failpoint
 from relay.ports import Conversation
 from relay.replies import UpstreamFault, UpstreamRefusal
@@ -32,12 +33,14 @@ log = logging.getLogger("mailglass.spool")
 # How soon an administrator's request is seen, and how finely retries are timed.
 LOOK_SECONDS = 2.0
 
-OpenSession = Callable[[str], AbstractAsyncContextManager[Conversation]]
+# The upstream's name in the settings, and whom to log in as when that is not the relay's own affair.
+SessionKey = tuple[str, Account | None]
+OpenSession = Callable[[SessionKey], AbstractAsyncContextManager[Conversation]]
 
 
 @dataclass(slots=True)
 class SpoolRunner:
-    """``open_session`` opens one with the named upstream; entering it raises UpstreamFault or UpstreamRefusal."""
+    """``open_session`` opens one with an upstream; entering it raises UpstreamFault or UpstreamRefusal."""
 
     delivery: CopyDelivery
     conclusion: Conclusion
@@ -86,8 +89,8 @@ class SpoolRunner:
             await self.conclusion.fulfil(request)
         for message in self._unclaimed():
             await self.conclusion.give_up(message)
-        for upstream in sorted({message.header.upstream for message in self._due()}):
-            await self._deliver_due(upstream)
+        for key in dict.fromkeys(map(session_key, self._due())):
+            await self._deliver_due(key)
         for message in self._unclaimed():
             await self.conclusion.report(message)
             await self.conclusion.finish(message)
@@ -103,17 +106,15 @@ class SpoolRunner:
             if message.header.credentials is not Credentials.CLIENT and message.standing.due(now)
         ]
 
-    async def _deliver_due(self, upstream: str) -> None:
+    async def _deliver_due(self, key: SessionKey) -> None:
         """Sessions one after the other while each of them gets something delivered."""
         progress = True
         while (
-            progress
-            and not self._is_stopping
-            and (messages := [one for one in self._due() if one.header.upstream == upstream])
+            progress and not self._is_stopping and (messages := [one for one in self._due() if session_key(one) == key])
         ):
             failpoint("runner.before-session")
             try:
-                async with self.open_session(upstream) as session:
+                async with self.open_session(key) as session:
                     progress = await self._deliver_over(session, messages)
             except UpstreamRefusal as refusal:
                 await self._put_off(messages, refusal.reply.text)
@@ -166,3 +167,10 @@ class SpoolRunner:
                 if next_try is not None:  # else it is given up in the next round
                     events.append(Event(EventKind.DEFERRED, now, number, why, next_try, tries=tries))
             await asyncio.to_thread(self.delivery.spool.record, message, *events)
+
+
+def session_key(message: SpooledMessage) -> SessionKey:
+    """Which session may deliver a message: nobody's copies go over a session that somebody else logged in to."""
+    header = message.header
+    kept = header.credentials is Credentials.KEPT
+    return header.upstream, Account(header.login, header.password) if kept else None

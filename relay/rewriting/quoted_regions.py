@@ -116,7 +116,7 @@ def find_quoted_regions(
 
 def _text_divider(html: bytes, unseen: list[tuple[int, int]], start: int, limit: int) -> int:
     """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
-    found = []
+    found: list[int] = []
     for sign in (_DASHED_LINE, _HEADER_BLOCK):
         matches = (match.start() for match in sign.finditer(html, start, limit))
         found += itertools.islice((at for at in matches if not _is_within(unseen, at)), 1)
