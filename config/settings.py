@@ -333,6 +333,9 @@ class Spool(Table):
 
     first_retry: Duration = Field(timedelta(minutes=5), description="after a refused try; then ever longer, up to 1h")
     expiry: Duration = Field(timedelta(days=2), description="then a waiting copy is given up and its sender told")
+    keep_credentials: bool = Field(
+        False, description="true: keep a client's password beside its waiting copies, to try again with it"
+    )
     in_doubt: Literal["retry", "hold"] = Field(
         "retry", description="connection lost at the end: retry (may come twice) | hold (until you decide)"
     )

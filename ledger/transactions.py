@@ -95,14 +95,22 @@ class SqliteTransactions:
                 self._rescue()
             else:
                 log.error("the ledger's file was replaced; opening it anew")
-                self._drop()
-                self._remove_old_log()
+                self._finish_old_file()
         return self._open()
 
-    def _remove_old_log(self) -> None:
-        # The write-ahead log of the file that was there before would be replayed into the new one. If somebody put
-        # a log of its own beside it, that is another file than ours was.
-        if self._log_inode is not None and _inode_of(self._log) == self._log_inode:
+    def _finish_old_file(self) -> None:
+        """Closes a file that is no longer at its path. It may only have been moved away for a moment, so what stands
+        in its log goes into it first; and the log is empty then, else it would be replayed into the next file."""
+        assert self._connection is not None
+        raw = self._connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        try:
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            busy = 1
+        self._drop()
+        # Not if somebody put a log of its own beside the new file: that is another one than ours was.
+        if busy and self._log_inode is not None and _inode_of(self._log) == self._log_inode:
             self._log.unlink(missing_ok=True)
             Path(f"{self._path}-shm").unlink(missing_ok=True)
 
@@ -126,8 +134,7 @@ class SqliteTransactions:
         raw = self._connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         raw.execute("VACUUM INTO ?", (str(rescued),))
-        self._drop()
-        self._remove_old_log()
+        self._finish_old_file()
         rescued.rename(self._path)
         log.error("the ledger's file was deleted; written again from the open one")
 

@@ -7,7 +7,6 @@ plain line and no traceback. A command's module is imported when the command is 
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -44,6 +43,7 @@ COMMANDS = {
     "token": ("mailglass.commands.accounts:token_app", "API tokens."),
     "keys": ("mailglass.commands.signing_keys:app", "Signing keys."),
     "consent": ("mailglass.commands.people:app", "Who may be tracked: ask, add, withdraw, list, import, verify."),
+    "purge": ("mailglass.commands.purging:purge", "Delete hits whose time is up."),
     "erase": ("mailglass.commands.people:erase", "Erase what was recorded about a person."),
     "privacy-page": ("mailglass.commands.accountability:print_page", "Print the page on privacy."),
     "ropa": ("mailglass.commands.accountability:print_record", "Print the record of processing activities."),
@@ -64,10 +64,7 @@ class LazyCommands(TyperGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        # Imports make little garbage and many objects; looking through them again and again costs a tenth of a start.
-        gc.disable()
         found = getattr(import_module(module), attribute)
-        gc.enable()
         if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
             single.command(cmd_name)(found)

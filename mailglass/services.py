@@ -12,9 +12,6 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
 
 from aiohttp import web
 
@@ -26,6 +23,7 @@ from ledger.keys import KeyFolderFault, LiveKeyRing
 from ledger.outbox import Outbox
 from ledger.shared import open_ledger
 from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.installation import Installation, Part, Started
 from mailglass.neighbours import relay_neighbours
 from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
@@ -34,32 +32,6 @@ from relay import wiring
 from relay.sandbox import Sandbox
 
 DASHBOARD_GRACE_SECONDS = 2.0
-
-
-class Part(StrEnum):
-    RELAY = "relay"
-    PIXEL_SERVER = "pixel-server"
-    DASHBOARD = "dashboard"
-
-
-@dataclass(slots=True)
-class Started:
-    """Where each part listens, as host and port, and the path of the set-up page while there is no account."""
-
-    listeners: list[tuple[str, int]] = field(default_factory=list)
-    pixel_server: tuple[str, int] | None = None
-    dashboard: tuple[str, int] | None = None
-    first_account_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What is to be started; ``config`` is the file, for worker processes that read it again."""
-
-    settings: Settings
-    config: Path
-    parts: frozenset[Part]
-    is_worker: bool = False
 
 
 async def serve(installation: Installation, announce: Callable[[Started], None]) -> None:

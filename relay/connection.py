@@ -112,7 +112,7 @@ class ClientConnection(SMTP):
         """Stops and starts reading from the client; it is read while no reason stands against it."""
         before = bool(self._pauses)
         (self._pauses.add if is_on else self._pauses.discard)(why)
-        if self.transport is None or before == bool(self._pauses) or self.transport.is_closing():
+        if self.transport is None or before is bool(self._pauses) or self.transport.is_closing():
             return
         if is_on:
             self.transport.pause_reading()
@@ -128,11 +128,14 @@ class ClientConnection(SMTP):
         if not while_sending:
             self.transport.close()
             return
+        if not self.transport.can_write_eof():  # TLS
+            self.transport.close()
+            return
         self._is_lingering = True
-        self._pauses.clear()
+        for why in tuple(self._pauses):
+            self.hold_back(why, False)
         try:
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
+            self.transport.write_eof()
         except OSError as error:  # the client is gone already
             self._late_reset = error
             self.transport.abort()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,17 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from config.settings import Settings
 from ledger import consent_schema
-from ledger.engine import place_of
+from ledger.engine import place_of, prepare_folder, sqlite_writing_engine
 from ledger.faults import SchemaTooNew
 from ledger.migrations import HEAD
 from ledger.schema import metadata
 from ledger.store import Store
 from ledger.transactions import Transactions, transactions_for
-from ledger.upgrade import upgrade, version_of
+from ledger.upgrade import create, migrate, upgrade, version_of
 from tests.ledger.samples import settings_for
 
 
@@ -29,17 +32,50 @@ async def transactions(settings: Settings) -> Any:
     await opened.close()
 
 
-async def test_a_new_database_has_the_declared_shape(transactions: Transactions) -> None:
+@pytest.mark.parametrize("way", [create, migrate], ids=["made anew", "migrated from nothing"])
+async def test_a_new_database_has_the_declared_shape(settings: Settings, way: Callable[[Connection], None]) -> None:
     assert consent_schema.metadata is metadata
 
     def differences(connection: Connection) -> list[Any]:
-        upgrade(connection)
+        with connection.begin():
+            way(connection)
         context = MigrationContext.configure(
             connection, opts={"include_object": is_declared, "compare_type": False, "compare_server_default": False}
         )
         return list(compare_metadata(context, metadata))
 
-    assert await transactions.run(differences) == []
+    assert await on_an_empty_database(settings, differences) == []
+
+
+async def test_both_ways_to_a_new_database_write_the_same_tables(tmp_path: Path) -> None:
+    shapes = []
+    for way in (create, migrate):
+
+        def shape(connection: Connection, way: Callable[[Connection], None] = way) -> object:
+            with connection.begin():
+                way(connection)
+            rows = connection.execute(text("SELECT type, name, sql FROM sqlite_master ORDER BY type, name"))
+            return [(kind, name, sorted(re.findall(r"[\w']+", sql or ""))) for kind, name, sql in rows]
+
+        shapes.append(await on_an_empty_database(settings_for(tmp_path / way.__name__), shape))
+    assert shapes[0] == shapes[1]
+
+
+async def on_an_empty_database(settings: Settings, work: Callable[[Connection], Any]) -> Any:
+    """Runs work on a connection to a database that nobody has opened as a ledger."""
+    place = place_of(settings)
+    if place.path is None:
+        engine = create_async_engine(place.url)
+        async with engine.connect() as connection:
+            found = await connection.run_sync(work)
+        await engine.dispose()
+        return found
+    prepare_folder(place.path)
+    engine = sqlite_writing_engine(place)
+    with engine.connect() as connection:
+        found = work(connection)
+    engine.dispose()
+    return found
 
 
 def is_declared(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:

@@ -12,7 +12,6 @@ from typing import Any
 
 from config.settings import Settings
 from ledger.access import Ledger
-from ledger.consents import Consents
 from ledger.keys import load_keys
 from ledger.message_id import MessageId, mint_message_id
 from ledger.records import CopyRecord, LinkRecord, MessageRecord, State
@@ -41,8 +40,7 @@ class PublicPort:
         self.settings = settings
         self.ledger = ledger
         self.ring = ring
-        consents = Consents(ledger, b"s" * 32, False, settings.privacy.keep_hits)
-        self.server = PublicServer(settings, ledger, lambda: ring, consents)
+        self.server = PublicServer(settings, ledger, lambda: ring)
 
     @classmethod
     async def open(cls, folder: Path, **tables: dict[str, Any]) -> PublicPort:

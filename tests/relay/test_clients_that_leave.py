@@ -196,3 +196,22 @@ async def test_a_stop_cuts_off_what_takes_longer_than_the_grace(start_relay: Sta
     assert (await at_dot.everything()).startswith(b"451 4.4.2 Outcome unknown")
     assert relay.records.only.state == "in-doubt"
     upstream.go_on.set()
+
+
+@pytest.mark.parametrize("recipients", [(b"b@example.net",), (b"b@example.net", b"c@example.net")])
+async def test_while_a_message_is_held_the_upstream_is_kept_from_giving_up(
+    relay: RunningRelay, upstream: Behaves, monkeypatch: pytest.MonkeyPatch, recipients: tuple[bytes, ...]
+) -> None:
+    monkeypatch.setattr("relay.patience.SECONDS", 0.02)
+    client = await relay.session()
+    await client.begin(*recipients)
+    await client.ask(b"DATA")
+    await client.send(b"Subject: x\r\n.odd: y\r\nX-Track: all\r\nX-Last: z\r\n\r\nHel")
+    if len(recipients) == 1:
+        await upstream.until(lambda: upstream.content_so_far >= len(b"Subject: x\r\nodd: y\r\nX-Last: z\r\n"))
+    else:
+        await upstream.until(lambda: upstream.commands.count(b"NOOP") > 2)
+    await client.send(b"lo\r\n.\r\n")
+    assert b": opens, " in await client.reply()
+    (delivered,) = upstream.delivered
+    assert delivered.content == b"Subject: x\r\nodd: y\r\nX-Last: z\r\n\r\nHello\r\n<tracked>\r\n"
