@@ -33,7 +33,6 @@ from pathlib import Path
 from aiohttp import web
 
 from config.settings import PixelServer, Settings
-from ledger.consents import Consents
 from ledger.keys import load_keys
 from ledger.message_id import mint_message_id
 from ledger.records import MessageRecord, State
@@ -254,9 +253,7 @@ def _serve_mailglass(port: int, folder: Path) -> None:
         settings = Settings(data_dir=folder / "data", pixel_server=pixel_server)
         ledger = await open_ledger(settings)
         ring = load_keys(settings.keys_dir)
-        server = PublicServer(
-            settings, ledger, lambda: ring, Consents(ledger, bytes(32), False, settings.privacy.consent_valid)
-        )
+        server = PublicServer(settings, ledger, lambda: ring)
         await server.start()
         await _until_stopped()
         await server.close()

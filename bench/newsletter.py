@@ -1,4 +1,4 @@
-"""Synthetic mail for measuring: newsletters of a wanted size, and messages round them. Nothing is taken from anywhere."""
+"""Synthetic mail for measuring: newsletters of a wanted size, and messages round them."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from config.settings import Settings
 from ledger.access import Ledger
 from ledger.changes import change, change_of_messages
 from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_ask, may_track, standing
 from ledger.consent_texts import CONSENT_WORDS, text_shown
 from ledger.consent_writing import add_audit, add_events, add_request, answer_request, remember_text
 from ledger.erasure import Erased, erase_person, silence_copies
+from ledger.keys import load_people_key
 from ledger.message_id import MessageId
 from ledger.people import normalise, person_key
 from ledger.queries.consents import events_of
@@ -167,6 +169,13 @@ class Consents:
     async def note(self, actor: str, action: str, subject: str = "", amount: int = 0) -> None:
         """A line in the audit log alone; ``subject`` never holds an address."""
         await self._ledger.write(add_to_audit, self._ledger.clock(), actor, action, subject, amount)
+
+
+def consents_for(settings: Settings, ledger: Ledger) -> Consents:
+    """The register as the settings want it. Raises KeyFolderFault when the key of people cannot be used."""
+    privacy = settings.privacy
+    key = load_people_key(settings.keys_dir)
+    return Consents(ledger, key, privacy.consent == "required", privacy.consent_valid, privacy.ask_again)
 
 
 @change

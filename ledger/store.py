@@ -153,6 +153,7 @@ class Store(Ledger):
             if self.fault is not None or self._file_now() != self._inode:
                 try:
                     await self._writer.write(_nothing)
+                    await self._follow_file()
                 except LedgerUnavailable:
                     continue
 

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.settings import Settings
-from ledger.access import Ledger
 from ledger.consents import Consents
-from ledger.keys import load_people_key
 from relay.ports import Allowed
-
-
-def consents_for(settings: Settings, ledger: Ledger) -> Consents:
-    """Raises KeyFolderFault when the key of people cannot be used."""
-    privacy = settings.privacy
-    key = load_people_key(settings.keys_dir)
-    return Consents(ledger, key, privacy.consent == "required", privacy.consent_valid, privacy.ask_again)
 
 
 class ConsentGate:

@@ -8,6 +8,7 @@ moves bytes, nothing more; what they mean is the session's business.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
@@ -37,6 +38,7 @@ class ClientConnection(SMTP):
         self._pauses: set[str] = set()
         self._is_lingering = False
         self._is_counted = False
+        self._late_reset: OSError | None = None
         self.peer: object = None
         self.is_encrypted = False
         self.deadline = Deadline(self.loop, self._fell_silent)
@@ -68,7 +70,7 @@ class ClientConnection(SMTP):
             self._original_transport.close()
         if self._is_counted:
             self._around.doorkeeper.leave(self.address)
-        self.talk.vanished(error)
+        self.talk.vanished(error or self._late_reset)
         super(SMTP, self).connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -82,7 +84,7 @@ class ClientConnection(SMTP):
 
     def eof_received(self) -> bool:
         if self._is_lingering:
-            return False
+            return False  # heard the last word, and agrees
         keep_open = self.talk.half_closed()
         return keep_open and not self.is_encrypted
 
@@ -110,7 +112,7 @@ class ClientConnection(SMTP):
         """Stops and starts reading from the client; it is read while no reason stands against it."""
         before = bool(self._pauses)
         (self._pauses.add if is_on else self._pauses.discard)(why)
-        if self.transport is None or before == bool(self._pauses) or self.transport.is_closing():
+        if self.transport is None or before is bool(self._pauses) or self.transport.is_closing():
             return
         if is_on:
             self.transport.pause_reading()
@@ -126,17 +128,25 @@ class ClientConnection(SMTP):
         if not while_sending:
             self.transport.close()
             return
+        if not self.transport.can_write_eof():  # TLS
+            self.transport.close()
+            return
         self._is_lingering = True
-        self._pauses.clear()
+        for why in tuple(self._pauses):
+            self.hold_back(why, False)
         try:
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
-        except OSError:  # the client was quicker
+            self.transport.write_eof()
+        except OSError as error:  # the client is gone already
+            self._late_reset = error
             self.transport.abort()
+            return
         self.loop.call_later(LINGER_SECONDS, self._stop_lingering)
 
     def _stop_lingering(self) -> None:
+        """A client that had closed, and not only its own direction, has answered our last word with a reset by now."""
         if self.transport is not None:
+            number = self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._late_reset = ConnectionResetError(number, "reset") if number else None
             self.transport.abort()
 
     def _fell_silent(self) -> None:

@@ -36,7 +36,7 @@ class CopyRecords(Protocol):
     """Where it is put on record what became of a copy."""
 
     async def settle(
-        self, message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
+        self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
     ) -> object:
         """Committed when it returns. Raises OSError when the ledger is not to be had."""
 

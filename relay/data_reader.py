@@ -118,6 +118,19 @@ def unstuffed(content: bytes) -> bytes:
 
 
 def stuffed(message: bytes) -> bytes:
-    """The message as it goes over the wire in DATA, without the end mark."""
+    """The message as it goes over the wire in DATA, without the end mark.
+
+    Its last line is ended if it is not (a pixel may have been put behind everything): the end mark has to stand on a
+    line of its own, or the server waits for it for ever.
+    """
     message = message.replace(b"\r\n.", b"\r\n..")
+    if message and not message.endswith(b"\r\n"):
+        message += b"\r\n"
     return b"." + message if message.startswith(b".") else message
+
+
+def framed(message: bytes) -> bytes:
+    """A whole message stuffed and ended by CR LF, without which the end mark would be part of its last line
+    (RFC 5321 section 4.1.1.4)."""
+    content = stuffed(message)
+    return content if not content or content.endswith(b"\r\n") else content + b"\r\n"

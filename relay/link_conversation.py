@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from relay.data_reader import stuffed
+from relay.data_reader import framed
+from relay.dialing import Credentials
 from relay.failpoints import failpoint
 from relay.outlet import END_MARK
 from relay.replies import Reply
@@ -17,13 +18,15 @@ class LinkConversation:
     def __init__(self, link: UpstreamLink, final_seconds: float) -> None:
         self._link = link
         self._final_seconds = final_seconds
+        self.is_logged_in = False
+        self.account: Credentials | None = None
 
     async def ask(self, line: bytes) -> Reply:
         return await self._link.ask(line)
 
     async def deliver(self, content: bytes) -> Reply:
         # Content and dot leave apart, so that the failpoint between them is a place that exists.
-        self._link.write(stuffed(content))
+        self._link.write(framed(content))
         failpoint("delivery.before-dot")
         verdict = asyncio.ensure_future(self._link.ask_raw(END_MARK, self._final_seconds))
         await asyncio.sleep(0)  # the dot is on its way

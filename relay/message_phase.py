@@ -20,6 +20,7 @@ from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
 from relay.outlet import Outlet
+from relay.patience import Patience
 from relay.pipeline import Delivery
 from relay.ports import Envelope
 from relay.replies import Fault, Refusal, RelayFault, Reply, for_refusal
@@ -55,6 +56,7 @@ class MessagePhase:
         self._head = bytearray()
         self._verdict: Reply | None = None  # known before the client has finished
         self._held: Held | None = None
+        self._patience: Patience | None = None
         self._wanted = Wanted()
         self.header = b""  # unstuffed
         self._header_octets = 0  # stuffed
@@ -142,6 +144,8 @@ class MessagePhase:
         if self._wanted.asked:
             self._how = _How.HOLD
             self._held = Held(self._session.around.holding, pipeline.temporary)
+            edited = stuffed(pipeline.with_header_edits(self.header, self._wanted))
+            self._patience = Patience(self._link, self.outlet, edited)
             return content
         if not self._wanted.header_edits:
             return content
@@ -171,7 +175,17 @@ class MessagePhase:
         self._discard()
         self._how, self._is_too_large = _How.STREAM, True
         head = stuffed(self._session.around.pipeline.with_header_edits(self.header, self._wanted))
-        self._pass(head + content[self._header_octets :], ended)
+        self._pass(self._unsent(head + content[self._header_octets :]), ended)
+
+    def _unsent(self, content: bytes) -> bytes:
+        """What is still to be sent of a held message. Raises RelayFault when something else was sent early."""
+        if self._patience is None:
+            return content
+        self._patience.stop()
+        rest = self._patience.rest_of(content)
+        if rest is None:
+            raise RelayFault(Fault.INTERNAL, "the header changed while the message was held")
+        return rest
 
     # To the upstream
 
@@ -227,7 +241,7 @@ class MessagePhase:
         if delivery.refusal is not None:
             self.fail(self._session.incident(delivery.refusal))
             return
-        await self._answer_delivery(delivery, await self._send(stuffed(delivery.content)))
+        await self._answer_delivery(delivery, await self._send(self._unsent(stuffed(delivery.content))))
 
     async def _delivered_apart(self, raw: bytes) -> bool:
         """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
@@ -324,6 +338,8 @@ class MessagePhase:
             self._session.client.hold_back(why, False)
 
     def _discard(self) -> None:
+        if self._patience is not None:
+            self._patience.stop()
         if self._held is not None:
             self._held.discard()
             self._held = None

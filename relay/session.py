@@ -14,8 +14,10 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from relay import commands, logbook
+from relay.client_conversation import bring_reports, reports_wait
 from relay.command_lines import CommandLines
 from relay.deadline import Deadline
+from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
 from relay.surroundings import Surroundings
@@ -55,12 +57,14 @@ class Session:
         self.hello = b""  # the client's last accepted EHLO or HELO line
         self.login = ""
         self.is_logged_in = False
+        self.account: Credentials | None = None  # what it logged in with; only where the settings say to keep it
         self.transaction = Transaction()
         self.phase: MessagePhase | None = None
         self.messages = 0
         self.failed_logins = 0
         self.is_over = False
         self.is_busy = False  # something is under way: further commands wait
+        self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
         self._is_at_eof = False
         self._errors = 0
         self._faults = 0
@@ -100,8 +104,12 @@ class Session:
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        if error is not None and self._unheard is not None:  # the reset may have thrown our reply away
-            self.around.resends.remember(*self._unheard)
+        if self._unheard is not None:
+            digest, reply = self._unheard
+            if error is not None:  # the reset may have thrown our reply away
+                self.around.resends.remember(digest, reply)
+            elif self._is_at_eof:
+                self.around.resends.take(digest)
         if self._line_wanted is not None and not self._line_wanted.done():
             self._line_wanted.set_exception(ConnectionResetError())
         if self.phase is not None:
@@ -124,8 +132,8 @@ class Session:
         if self._job is not None:
             self._job.cancel()
         if self.phase is not None:
-            self.phase.cut()
-        if not self.is_over:
+            self.phase.cut()  # says its own last word, then the session ends
+        elif not self.is_over:
             self.finish_with(self.incident(Fault.STOPPING))
 
     def fell_silent(self) -> None:
@@ -147,7 +155,7 @@ class Session:
         if len(self.lines) <= MOST_WAITING:
             self.client.hold_back("waiting", False)
         if self._is_at_eof and not self.is_over and not self._is_owing:
-            self.finish()
+            self.finish(while_sending=True)
 
     @property
     def _must_wait(self) -> bool:
@@ -273,6 +281,10 @@ class Session:
         if self.around.is_stopping and not self.transaction.is_begun:
             self.finish_with(self.incident(Fault.STOPPING))
             return
+        if reports_wait(self):
+            self.may_bring_reports = False
+            self.run(bring_reports(self))
+            return
         self._await_command()
         self.advance()
 
@@ -295,6 +307,8 @@ class Session:
         else:
             self._unheard = (digest, reply) if reply.is_positive else None
             self.answer(reply)
+            if self._unheard and self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
+                self.around.resends.remember(*self._unheard)
         if self._job is None:
             self.release()
 

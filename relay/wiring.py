@@ -79,6 +79,7 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
             is_implicit_tls=listener.security == "tls",
             is_exposed=not is_loopback(host),
             accounts=_accounts(upstream, listener, neighbours),
+            keeps_credentials=settings.spool.keep_credentials and spool is not None,
             copies=spool.copies_for(listener.upstream) if spool else None,
             session_prefix=f"{prefix}{number}-" if number else prefix,
         )

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from config.settings import Settings
-from ledger.consents import Consents
+from ledger.consents import Consents, consents_for
 from ledger.keys import KeyFolderFault
 from mailglass.commands.reading import changing
-from mailglass.consent_gate import consents_for
 from mailglass.failures import ConfigurationAtFault
 
 

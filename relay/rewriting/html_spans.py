@@ -71,7 +71,7 @@ def find_spans(text: Text) -> HtmlSpans | None:
         return None
     spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
     if every_tag:
-        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.limit)
+        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.hidden, tokens.limit)
     links = _Links(text, spans)
     for index, tag in enumerate(tokens.tags):
         if tag.closing:

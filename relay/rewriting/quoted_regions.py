@@ -7,7 +7,10 @@ either opens an element that is quoted whole, or begins a quotation that runs to
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect_right
+from sys import maxsize
 
 from relay.rewriting.html_tokens import Tag, attributes_of
 
@@ -74,10 +77,13 @@ def may_hold_quotes(lower: bytes) -> bool:
     return any(end in lower for end in _LABEL_ENDS) and _HEADER_BLOCK.search(lower) is not None
 
 
-def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[int, int]]:
-    """The quoted stretches in order, not overlapping, from every tag of the document."""
+def find_quoted_regions(
+    html: bytes, tags: list[Tag], hidden: list[tuple[int, int]], limit: int
+) -> list[tuple[int, int]]:
+    """The quoted stretches in order, not overlapping, from every tag of the document and what is hidden in it."""
     regions: list[tuple[int, int]] = []
-    divider = _text_divider(html, 0, limit)
+    unseen = _unseen(tags, hidden)
+    divider = _text_divider(html, unseen, 0, limit)
     opened: tuple[bytes, int] | None = None
     depth = 0
     for tag in tags:
@@ -90,7 +96,7 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
                     regions.append((opened[1], tag.end))
                     opened = None
                     if divider < tag.end:
-                        divider = _text_divider(html, tag.end, limit)
+                        divider = _text_divider(html, unseen, tag.end, limit)
             continue
         if tag.start > divider:
             return [*regions, (divider, limit)]
@@ -108,14 +114,27 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
     return regions
 
 
-def _text_divider(html: bytes, start: int, limit: int) -> int:
+def _text_divider(html: bytes, unseen: list[tuple[int, int]], start: int, limit: int) -> int:
     """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
-    found = [
-        match.start()
-        for match in (_DASHED_LINE.search(html, start, limit), _HEADER_BLOCK.search(html, start, limit))
-        if match
-    ]
+    found: list[int] = []
+    for sign in (_DASHED_LINE, _HEADER_BLOCK):
+        matches = (match.start() for match in sign.finditer(html, start, limit))
+        found += itertools.islice((at for at in matches if not _is_within(unseen, at)), 1)
     return min(found, default=limit)
+
+
+def _unseen(tags: list[Tag], hidden: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where nobody reads words: comments, styles, the attributes inside a tag. In order, none inside another."""
+    unseen: list[tuple[int, int]] = []
+    for start, end in sorted([*hidden, *((tag.start + 1, tag.end) for tag in tags)]):
+        if not unseen or end > unseen[-1][1]:
+            unseen.append((start, end))
+    return unseen
+
+
+def _is_within(stretches: list[tuple[int, int]], position: int) -> bool:
+    row = bisect_right(stretches, (position, maxsize)) - 1
+    return row >= 0 and position < stretches[row][1]
 
 
 def _mark(html: bytes, tag: Tag) -> str | None:

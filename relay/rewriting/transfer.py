@@ -49,10 +49,11 @@ class PlainBody:
         A line that is too long already may be broken by what is new, but no part of it may get longer.
         """
         raw, base = self._raw, self._start
-        newline = b"\n" if b"\n" in self.decoded else b"\r"
+        newline = b"\n" if b"\n" in raw else b"\r"
         carried: list[Edit] = []
         too_long: set[int] = set()
         line_start, line_end, shift = 0, -1, 0  # shift: how far earlier edits have moved what follows in the line
+        breaks = [edit for edit in edits if newline in edit.new]
         for edit in edits:
             start, end = base + edit.start, base + edit.end
             if start > line_end:
@@ -63,7 +64,7 @@ class PlainBody:
             first, *others = edit.new.split(newline)
             growth = len(edit.new) - (end - start)
             lines = [start - line_start + shift + len(first), *map(len, others)]
-            lines[-1] += joined_end - end
+            lines[-1] += _rest_of_line(breaks, edit, joined_end - base, newline)
             may_lengthen = growth > 0 or end > line_end
             if may_lengthen and max(lines) > max(LONGEST_LINE, joined_end - line_start if others else 0):
                 too_long.add(edit.key)
@@ -148,6 +149,19 @@ def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:
         position = edit.end
     pieces.append(raw[position:])
     return b"".join(pieces)
+
+
+def _rest_of_line(breaks: Sequence[BodyEdit], edit: BodyEdit, line_end: int, newline: bytes) -> int:
+    """How many octets of the line stand behind an edit: up to its end, or to an edit that is going to break it there.
+
+    What a first rewriting leaves for want of room must not find room in a second one.
+    """
+    for coming in breaks:
+        if edit.end <= coming.start <= line_end and coming is not edit:
+            first, *_, last = coming.new.split(newline)
+            if len(last) + line_end - coming.end <= LONGEST_LINE:  # else it is not put in
+                return coming.start - edit.end + len(first)
+    return line_end - edit.end
 
 
 def _line_end(raw: bytes, newline: bytes, position: int) -> int:

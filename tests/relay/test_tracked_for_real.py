@@ -142,3 +142,13 @@ async def test_held_messages_beyond_a_megabyte_lie_in_a_file_without_a_name(
     folder = relay.server.ports[0].around.pipeline.temporary
     assert list(folder.iterdir()) == []
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+async def test_html_without_an_end_tag_gets_its_pixel_last_and_the_message_still_ends(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, REAL)
+    reply = await (await relay.session()).submit(b"Content-Type: text/html\r\nX-Track: opens\r\n\r\n<p>Hello</p>\r\n")
+    assert b": opens]" in reply
+    assert upstream.delivered[0].content.endswith(b"\r\n")
+    assert b"/o/" in upstream.delivered[0].content

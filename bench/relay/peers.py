@@ -1,0 +1,230 @@
+"""The relays that are measured side by side, each as processes of its own in front of the same sink.
+
+A peer that is not installed says so and is left out. Nothing listens beyond loopback; everything lies in one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class NotHere(Exception):
+    """The peer cannot be had on this machine; the words say what is missing."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 20) -> None:
+    """Until a greeting comes."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as probe:
+                if probe.recv(3) == b"220":
+                    return
+        except OSError:
+            pass
+        if time.monotonic() > end:
+            raise NotHere(f"nothing answers on port {port}")
+        time.sleep(0.1)
+
+
+@dataclass
+class Peer:
+    """``stop`` ends what ``start`` began, and only that."""
+
+    folder: Path
+    sink: int
+    name: str = ""
+    port: int = 0
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def roots(self) -> list[int]:
+        return [process.pid for process in self.processes]
+
+    def _run(self, *command: str, prints_port: bool = False, **more: object) -> None:
+        output = subprocess.PIPE if prints_port else subprocess.DEVNULL
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, **more)  # type: ignore[call-overload]
+        self.processes.append(process)
+        if prints_port:
+            self.port = int(process.stdout.readline())
+
+    def peak_megabytes(self) -> float:
+        """The highest resident size of all its processes, shared pages counted in each."""
+        return sum(map(_peak, _family(self.roots()))) / 1024
+
+
+def _family(roots: list[int]) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            parents.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], list(roots)
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += parents.get(pid, [])
+    return found
+
+
+def _peak(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+class Sink(Peer):
+    """smtp-sink of Postfix: accepts and forgets. The others stand in front of it; alone it is the limit."""
+
+    def start(self) -> None:
+        self.name, self.port = "sink (the limit)", self.sink
+        if shutil.which("smtp-sink") is None:
+            raise NotHere("smtp-sink (Debian: postfix)")
+        user = ("-u", "postfix") if os.geteuid() == 0 else ()
+        self._run("smtp-sink", *user, f"127.0.0.1:{self.sink}", "512")
+        wait_for(self.port)
+
+
+class Ours(Peer):
+    def start(self) -> None:
+        self.name = "mailglass"
+        self._run(sys.executable, "-m", "bench.relay.ours", str(self.sink), str(self.folder / "ours"), prints_port=True)
+        wait_for(self.port)
+
+
+class Stock(Peer):
+    def start(self) -> None:
+        self.name = "aiosmtpd + aiosmtplib"
+        self._run(sys.executable, "-m", "bench.relay.stock", str(self.sink), prints_port=True)
+        wait_for(self.port)
+
+
+class Postfix(Peer):
+    """Its smtpd as a before-queue proxy (SMTPD_PROXY_README), which relays live as we do."""
+
+    def start(self) -> None:
+        self.name = "Postfix before-queue"
+        if shutil.which("postfix") is None or os.geteuid() != 0:
+            raise NotHere("postfix, and root to start it")
+        self.port, self.config = free_port(), self.folder / "postfix"
+        for part in ("queue", "data"):
+            (self.config / part).mkdir(parents=True)
+        shutil.chown(self.config / "data", "postfix")
+        (self.config / "main.cf").write_text(
+            f"queue_directory = {self.config}/queue\ndata_directory = {self.config}/data\n"
+            "compatibility_level = 3.6\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n"
+            "mydestination =\nmyhostname = bench.example.com\ndefault_process_limit = 120\n"
+            "smtpd_recipient_restrictions = permit_mynetworks, reject\nmessage_size_limit = 0\nmailbox_size_limit = 0\n"
+            "maillog_file = /dev/null\nmaillog_file_prefixes = /dev\nalias_maps =\nalias_database =\n"
+            "smtpd_peername_lookup = no\nsmtputf8_enable = no\n"
+        )
+        (self.config / "master.cf").write_text(
+            f"127.0.0.1:{self.port} inet n - n - - smtpd -o smtpd_proxy_filter=127.0.0.1:{self.sink}\n"
+            "rewrite unix - - n - - trivial-rewrite\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n"
+            "anvil unix - - n - 1 anvil\nproxymap unix - - n - - proxymap\ntlsmgr unix - - n 1000? 1 tlsmgr\n"
+            "postlog unix-dgram n - n - 1 postlogd\nerror unix - - n - - error\nretry unix - - n - - error\n"
+        )
+        started = subprocess.run(("postfix", "-c", str(self.config), "start"), capture_output=True, check=False)
+        if started.returncode:
+            raise NotHere(started.stderr.decode("utf-8", "replace")[-300:])
+        wait_for(self.port)
+
+    def roots(self) -> list[int]:
+        return [int((self.config / "queue/pid/master.pid").read_text())]
+
+    def stop(self) -> None:
+        if (self.config / "queue/pid/master.pid").exists():
+            subprocess.run(("postfix", "-c", str(self.config), "stop"), capture_output=True, check=False)
+
+
+class Nginx(Peer):
+    """Its mail proxy without authentication; the "where to" is answered by itself."""
+
+    def start(self) -> None:
+        self.name = "nginx mail proxy"
+        module = Path("/usr/lib/nginx/modules/ngx_mail_module.so")
+        if shutil.which("nginx") is None or not module.exists():
+            raise NotHere("nginx with its mail module")
+        self.port, answers = free_port(), free_port()
+        config = self.folder / "nginx.conf"
+        config.write_text(
+            f"load_module {module};\nworker_processes 1;\ndaemon off;\nerror_log /dev/null;\npid {self.folder}/nginx.pid;\n"
+            "events { worker_connections 4096; }\n"
+            f"http {{ access_log off; server {{ listen 127.0.0.1:{answers}; location / {{ add_header Auth-Status OK;"
+            f" add_header Auth-Server 127.0.0.1; add_header Auth-Port {self.sink}; return 200; }} }} }}\n"
+            f"mail {{ server_name bench.example.com; auth_http 127.0.0.1:{answers}/; proxy_pass_error_message on;\n"
+            f' smtp_capabilities "PIPELINING" "SIZE 100000000" "8BITMIME"; smtp_auth none;\n'
+            f" server {{ listen 127.0.0.1:{self.port}; protocol smtp; xclient off; }} }}\n"
+        )
+        self._run("nginx", "-c", str(config), "-p", str(self.folder))
+        wait_for(self.port)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+
+
+class Haraka(Peer):
+    """Its smtp_proxy queue plugin, installed with npm into the bench's cache."""
+
+    cache = Path(".cache/bench/haraka")
+
+    def start(self) -> None:
+        self.name = "Haraka smtp_proxy"
+        program = self.cache / "node_modules/.bin/haraka"
+        if shutil.which("npm") is None:
+            raise NotHere("npm")
+        if not program.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            install = ("npm", "install", "--no-audit", "--no-fund", "--prefix", str(self.cache), "Haraka")
+            subprocess.run(install, capture_output=True, check=False, timeout=300)
+        if not program.exists():
+            raise NotHere("Haraka could not be installed with npm")
+        self.port, config = free_port(), self.folder / "haraka/config"
+        config.mkdir(parents=True)
+        (config / "smtp.ini").write_text(f"listen=127.0.0.1:{self.port}\nnodes=0\n")
+        (config / "plugins").write_text("everybody\nqueue/smtp_proxy\n")
+        (config.parent / "plugins").mkdir()
+        (config.parent / "plugins/everybody.js").write_text(
+            "exports.hook_connect = (next, connection) => { connection.relaying = true; next(); };\n"
+        )
+        (config / "smtp_proxy.ini").write_text(f"host=127.0.0.1\nport={self.sink}\n")
+        (config / "loglevel").write_text("LOGEMERG\n")
+        (config / "databytes").write_text("100000000\n")
+        self._run(str(program), "-c", str(config.parent))
+        wait_for(self.port, 40)
+
+
+PEERS = (Sink, Postfix, Nginx, Haraka, Stock, Ours)

@@ -1,0 +1,217 @@
+"""Clients that vanish, half-close or come again, and a relay that is being stopped: no mail is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import RunningRelay
+from tests.relay.upstream_servers import Behaves, Talk
+
+BODY = b"Subject: x\r\n\r\nHello\r\n"
+ASKING = b"X-Track: all\r\nSubject: x\r\n\r\nHello\r\n"
+
+
+class WaitsAtTheDot(Behaves):
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+        self.at_dot = asyncio.Event()
+
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        self.at_dot.set()
+        await self.go_on.wait()
+        return await super().on_dot(talk, content)
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_a_client_that_leaves_in_the_middle_of_its_message_has_sent_nothing(
+    relay: RunningRelay, upstream: Behaves, content: bytes, how: str
+) -> None:
+    """T66."""
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(content + b"y" * 300_000)
+    client.close() if how == "close" else client.reset()
+    await upstream.until(lambda: upstream.open_connections == 0)
+    assert not upstream.delivered
+    around = relay.server.ports[0].around
+    assert around.holding._held == 0
+    assert list(around.pipeline.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_when_it_leaves_after_the_dot_the_result_is_kept_and_the_same_message_is_not_sent_again(
+    start_relay: StartRelay, content: bytes, how: str
+) -> None:
+    """T66."""
+    upstream = WaitsAtTheDot()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(content + b".\r\n")
+    await upstream.at_dot.wait()
+    client.close() if how == "close" else client.reset()
+    around = relay.server.ports[0].around
+    (session,) = around.sessions
+    async with asyncio.timeout(5):
+        while not (session._is_at_eof or session.is_over):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    upstream.go_on.set()
+    await upstream.until(lambda: upstream.open_connections == 0)
+    await around.sessions.until_empty()
+    assert len(upstream.delivered) == 1
+    if content is ASKING:
+        assert relay.records.only.state == "sent"
+    again = await relay.session()
+    assert (await again.submit(content)).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert len(upstream.delivered) == 1
+    other = await relay.session()
+    assert (await other.submit(content + b"another\r\n")).startswith(b"250")
+    assert (await (await relay.session()).submit(content)).startswith(b"250")  # said once: then it is a new sending
+    assert len(upstream.delivered) == 3
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_a_client_that_half_closes_after_the_dot_hears_the_verdict(
+    start_relay: StartRelay, content: bytes
+) -> None:
+    upstream = WaitsAtTheDot()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(content + b".\r\n")
+    client.writer.write_eof()
+    await upstream.at_dot.wait()
+    upstream.go_on.set()
+    assert (await client.everything()).startswith(b"250 2.0.0 Ok: queued")
+    await relay.server.ports[0].around.sessions.until_empty()
+    assert (await (await relay.session()).submit(content)).startswith(b"250")  # it has heard: this is a new sending
+    assert len(upstream.delivered) == 2
+
+
+async def test_a_client_that_sends_everything_and_half_closes_gets_all_its_replies(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    client = await relay.connect()
+    await client.send(b"EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n")
+    await client.send(BODY + b".\r\nQUIT\r\n")
+    client.writer.write_eof()
+    heard = [line[:4] for line in (await client.everything()).splitlines() if line[3:4] == b" "]
+    assert heard == [b"250 ", b"250 ", b"250 ", b"354 ", b"250 ", b"221 "]
+    assert len(upstream.delivered) == 1
+
+
+async def test_body_octets_reach_the_upstream_before_the_client_has_sent_the_last(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(b"Subject: x\r\n\r\nfirst line\r\n")
+    await upstream.until(lambda: upstream.content_so_far > 20)
+    await client.send(b"last line\r\n.\r\n")
+    assert (await client.reply()).startswith(b"250")
+
+
+async def test_a_slow_upstream_holds_the_client_back_and_memory_stays_flat(start_relay: StartRelay) -> None:
+    class ReadsSlowly(Behaves):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go_on = asyncio.Event()
+
+        async def read_content(self, talk: Talk) -> bytes:
+            await self.go_on.wait()
+            return await super().read_content(talk)
+
+    upstream = ReadsSlowly()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    client.writer.transport.set_write_buffer_limits(high=1)
+    sent = 0
+
+    async def upload() -> None:
+        nonlocal sent
+        for _ in range(400):
+            await client.send((b"y" * 98 + b"\r\n") * 1000)
+            sent += 100_000
+        await client.send(b".\r\n")
+
+    task = asyncio.create_task(upload())
+    last = -1
+    while sent != last or not sent:  # until nothing moves any more
+        last = sent
+        await asyncio.sleep(0.3)
+    assert sent < 30_000_000  # the kernel's buffers and no more
+    upstream.go_on.set()
+    await task
+    assert (await client.reply()).startswith(b"250")
+    assert len(upstream.delivered[0].content) == 40_000_000
+
+
+async def test_a_stop_ends_idle_sessions_and_finishes_messages_under_way(start_relay: StartRelay) -> None:
+    """A13."""
+    upstream = WaitsAtTheDot()
+    relay = await start_relay(upstream)
+    idle, busy, begun = await relay.session(), await relay.session(), await relay.session()
+    for client, content in ((busy, BODY + b".\r\n"), (begun, BODY)):
+        await client.begin()
+        await client.ask(b"DATA")
+        await client.send(content)
+    await upstream.at_dot.wait()
+    stopping = asyncio.create_task(relay.server.stop(grace_seconds=10))
+    assert (await idle.everything()).startswith(b"421 4.3.2 ")
+    late = await relay.connect(greeting=False)
+    assert (await late.everything()).startswith(b"421 4.3.2 ")
+    upstream.go_on.set()
+    await begun.send(b".\r\n")
+    for client in (busy, begun):
+        heard = await client.everything()
+        assert heard.startswith(b"250 2.0.0 Ok: queued"), heard
+        assert b"\r\n421 4.3.2 " in heard
+    await stopping
+    assert len(upstream.delivered) == 2
+
+
+async def test_a_stop_cuts_off_what_takes_longer_than_the_grace(start_relay: StartRelay) -> None:
+    upstream = WaitsAtTheDot()
+    relay = await start_relay(upstream)
+    at_dot, in_data = await relay.session(), await relay.session()
+    for client, content in ((at_dot, BODY + b".\r\n"), (in_data, BODY)):
+        await client.begin()
+        await client.ask(b"DATA")
+        await client.send(content)
+    await upstream.at_dot.wait()
+    await relay.server.stop(grace_seconds=0.2)
+    assert (await in_data.everything()).startswith(b"451 4.3.2 ")
+    assert (await at_dot.everything()).startswith(b"451 4.4.2 Outcome unknown")
+    assert relay.records.only.state == "in-doubt"
+    upstream.go_on.set()
+
+
+@pytest.mark.parametrize("recipients", [(b"b@example.net",), (b"b@example.net", b"c@example.net")])
+async def test_while_a_message_is_held_the_upstream_is_kept_from_giving_up(
+    relay: RunningRelay, upstream: Behaves, monkeypatch: pytest.MonkeyPatch, recipients: tuple[bytes, ...]
+) -> None:
+    monkeypatch.setattr("relay.patience.SECONDS", 0.02)
+    client = await relay.session()
+    await client.begin(*recipients)
+    await client.ask(b"DATA")
+    await client.send(b"Subject: x\r\n.odd: y\r\nX-Track: all\r\nX-Last: z\r\n\r\nHel")
+    if len(recipients) == 1:
+        await upstream.until(lambda: upstream.content_so_far >= len(b"Subject: x\r\nodd: y\r\nX-Last: z\r\n"))
+    else:
+        await upstream.until(lambda: upstream.commands.count(b"NOOP") > 2)
+    await client.send(b"lo\r\n.\r\n")
+    assert b": opens, " in await client.reply()
+    (delivered,) = upstream.delivered
+    assert delivered.content == b"Subject: x\r\nodd: y\r\nX-Last: z\r\n\r\nHello\r\n<tracked>\r\n"
