@@ -238,6 +238,7 @@ class Dashboard(Table):
 
     bind: Bind = Field("127.0.0.1:8026", description="address and port; put TLS before it beyond loopback")
     allowed_hosts: tuple[str, ...] = Field((), description="host names it answers to, beside its own address")
+    private_webhooks: bool = Field(False, description="true: webhooks may go to http and to addresses of this network")
 
 
 class Ledger(Table):
@@ -332,6 +333,9 @@ class Spool(Table):
 
     first_retry: Duration = Field(timedelta(minutes=5), description="after a refused try; then ever longer, up to 1h")
     expiry: Duration = Field(timedelta(days=2), description="then a waiting copy is given up and its sender told")
+    keep_credentials: bool = Field(
+        False, description="true: keep a client's password beside its waiting copies, to try again with it"
+    )
     in_doubt: Literal["retry", "hold"] = Field(
         "retry", description="connection lost at the end: retry (may come twice) | hold (until you decide)"
     )

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from sqlite3 import Error as SqliteError
 
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
@@ -45,6 +46,7 @@ class LedgerReader:
         self.settings = settings
         self.place: Place = place_of(settings)
         self.clock = clock
+        self.patience_seconds = PATIENCE_SECONDS
         self._engine = reading_engine(self.place)
         self._inode = self._file_now()
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
@@ -75,7 +77,7 @@ class LedgerReader:
         if found is not None and found[0] > time.monotonic():
             return found[1]
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 return await self._asked(message_id, copy)
         except TimeoutError:
             return found[1] if found is not None else UNKNOWN
@@ -115,7 +117,7 @@ class LedgerReader:
     async def destination(self, message_id: MessageId, link: int) -> str | None:
         """Where a tracked link leads; None when the ledger does not know or does not answer."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self.read() as connection:
+            async with asyncio.timeout(self.patience_seconds), self.read() as connection:
                 return await asking.destination(connection, message_id, link)
         except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
             return None
@@ -147,15 +149,21 @@ class LedgerReader:
             await asyncio.gather(self._asking, return_exceptions=True)
         await self._engine.dispose()
 
-    def _file_now(self) -> tuple[int, int] | None:
-        try:
-            status = self.place.path.stat() if self.place.path else None
-        except OSError:
-            return None
-        return (status.st_dev, status.st_ino) if status else None
+    def _file_now(self) -> tuple[tuple[int, int] | None, ...]:
+        """Which file and which log of changes lie there at this moment."""
+        path = self.place.path
+        return () if path is None else (_inode_of(path), _inode_of(path.with_name(path.name + "-wal")))
 
     async def _follow_file(self) -> None:
         inode = self._file_now()
         if inode != self._inode:  # deleted and written again, or restored: open connections see the old one
             self._inode = inode
             await self._engine.dispose()
+
+
+def _inode_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

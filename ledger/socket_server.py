@@ -25,6 +25,7 @@ class SocketServer:
         self._path = path
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Whoever starts it holds the installation's lock, so a socket that lies there is a dead one's."""
@@ -34,6 +35,7 @@ class SocketServer:
         self._path.chmod(0o600)
 
     async def close(self) -> None:
+        self._closed = True
         if self._server is not None:
             self._server.close()
             for connection in list(self._connections):
@@ -44,6 +46,9 @@ class SocketServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
+        if self._closed:  # it came while we were closing
+            writer.close()
+            return
         self._connections.add(connection)
         telling = asyncio.create_task(self._tell(writer))
         answers: set[asyncio.Task[None]] = set()

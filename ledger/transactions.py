@@ -51,10 +51,12 @@ class SqliteTransactions:
         assert place.path is not None
         self._place = place
         self._path = place.path
+        self._log = Path(f"{place.path}-wal")
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._log_inode: tuple[int, int] | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transaction, work)
@@ -91,9 +93,26 @@ class SqliteTransactions:
                 return self._connection
             if inode is None:
                 self._rescue()
-            log.error("the ledger's file was replaced; opening it anew")
-            self._drop()
+            else:
+                log.error("the ledger's file was replaced; opening it anew")
+                self._finish_old_file()
         return self._open()
+
+    def _finish_old_file(self) -> None:
+        """Closes a file that is no longer at its path. It may only have been moved away for a moment, so what stands
+        in its log goes into it first; and the log is empty then, else it would be replayed into the next file."""
+        assert self._connection is not None
+        raw = self._connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        try:
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            busy = 1
+        self._drop()
+        # Not if somebody put a log of its own beside the new file: that is another one than ours was.
+        if busy and self._log_inode is not None and _inode_of(self._log) == self._log_inode:
+            self._log.unlink(missing_ok=True)
+            Path(f"{self._path}-shm").unlink(missing_ok=True)
 
     def _open(self) -> Connection:
         prepare_folder(self._path)
@@ -103,6 +122,7 @@ class SqliteTransactions:
         with self._connection.begin():
             if upgrade(self._connection):
                 log.info("the ledger was brought to the present schema")
+        self._log_inode = _inode_of(self._log)
         return self._connection
 
     def _rescue(self) -> None:
@@ -114,10 +134,7 @@ class SqliteTransactions:
         raw = self._connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         raw.execute("VACUUM INTO ?", (str(rescued),))
-        self._drop()
-        # A write-ahead log of the deleted file would be replayed into the new one.
-        for suffix in ("-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        self._finish_old_file()
         rescued.rename(self._path)
         log.error("the ledger's file was deleted; written again from the open one")
 

@@ -19,8 +19,9 @@ MAXIMUM_WORDS = 12  # of one query: more are left out
 
 
 def words_of(recipients: Iterable[str], subject: str) -> str:
-    """The text to index for a message."""
-    return _spaced(" ".join([*recipients, subject]))
+    """The text to index for a message: its words, with nothing between them that a tokenizer could have views on
+    (PostgreSQL's keeps addresses and hosts whole)."""
+    return " ".join(_WORD.findall(_spaced(" ".join([*recipients, subject]))))
 
 
 def fts5_query(typed: str) -> str:

@@ -55,7 +55,9 @@ class Writer:
         return result
 
     async def close(self) -> None:
-        """Commits what waits, then closes the database."""
+        """Commits what waits, then closes the database. A second time does nothing."""
+        if self._closing:
+            return
         self._closing = True
         self._wake.set()
         await self._task
@@ -81,8 +83,12 @@ class Writer:
         return group
 
     async def _commit(self, group: Sequence[_Change]) -> None:
+        def work(connection: Connection) -> list[tuple[_Change, Any]]:
+            # Getting the lock may have taken so long that some callers went away: nothing is done for them.
+            return [(change, change.work(connection)) for change in group if not change.done.done()]
+
         try:
-            results = await self._transactions.run(lambda connection: [change.work(connection) for change in group])
+            results = await self._transactions.run(work)
         except Locked as fault:
             await self._wait_for_the_lock(group, fault)
         except LedgerFault as fault:
@@ -94,7 +100,7 @@ class Writer:
             await self._one_by_one(group, fault)
         else:
             self._note(None)
-            for change, result in zip(group, results, strict=True):
+            for change, result in results:
                 if not change.done.done():
                     change.done.set_result(result)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Listener, Settings
+from mailglass.installation import Started
 
 
 def url(address: tuple[str, int]) -> str:
@@ -15,23 +15,17 @@ def url(address: tuple[str, int]) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
 
 
-def greeting(
-    settings: Settings,
-    listeners: Sequence[tuple[str, int]],
-    pixel_server: tuple[str, int] | None,
-    dashboard: tuple[str, int] | None,
-    first_account_path: str | None,
-    command: str,
-) -> str:
+def greeting(settings: Settings, started: Started, command: str) -> str:
+    listeners, dashboard = started.listeners, started.dashboard
     lines = ["mailglass is ready.", ""]
     for listener, (host, port) in zip(settings.listener, listeners, strict=False):
         lines.append(f"  mail clients    {host or '*'}:{port}  ({_kind(settings, listener)})")
-    if pixel_server:
-        lines.append(f"  tracking        {settings.tracking.public_url}  (answered at {url(pixel_server)})")
+    if started.pixel_server:
+        lines.append(f"  tracking        {settings.tracking.public_url}  (answered at {url(started.pixel_server)})")
     if dashboard:
         lines.append(f"  log in at       {url(dashboard)}/")
-        if first_account_path:
-            lines.append(f"  first account   {url(dashboard)}{first_account_path}  (works once)")
+        if started.first_account_path:
+            lines.append(f"  first account   {url(dashboard)}{started.first_account_path}  (works once)")
     if listeners:
         lines += ["", "Send a first tracked message:", f"  {command} send-test --to you@example.com"]
         if settings.sandboxed:

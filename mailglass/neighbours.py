@@ -1,14 +1,11 @@
-"""What the relay asks of the other packages, answered: records, rewriting, accounts, consents, keys."""
+"""What the relay asks of the other packages, answered: records, copies, accounts, consents, keys."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from config.settings import Listener, Settings
+from config.settings import Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
 from ledger.consents import consents_for
@@ -17,26 +14,17 @@ from ledger.keys import LiveKeyRing
 from ledger.message_id import MessageId
 from ledger.queries.accounts import account_named
 from ledger.records import MessageRecord, State
-from ledger.urls import TrackingUrls
 from mailglass.consent_gate import ConsentGate
-from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
-from relay.rewriting.plan import Plan, Tracked, Unchanged, Wanted
-from relay.rewriting.worker import RewritingWorker
 from relay.wiring import Neighbours
-
-# One message that takes its full two seconds must not hold up all others; more would only share the same cores.
-REWRITERS = 2
 
 
 def relay_neighbours(
-    settings: Settings, ledger: Ledger, keys: LiveKeyRing, rewriter: ThreadedRewriter, sandbox_port: Callable[[], int]
+    settings: Settings, ledger: Ledger, keys: LiveKeyRing, sandbox_port: Callable[[], int]
 ) -> Neighbours:
-    records = LedgerRecords(ledger)
+    """Raises KeyFolderFault."""
     return Neighbours(
-        records=records,
-        copies=records,
-        rewriter=rewriter,
-        decide=_decisions(settings),
+        records=LedgerRecords(ledger),
+        copies=ledger,
         ring=keys.current,
         consents=ConsentGate(consents_for(settings, ledger)),
         accounts=LedgerAccounts(ledger),
@@ -53,41 +41,8 @@ class LedgerRecords:
     async def register(self, record: MessageRecord) -> None:
         await self._ledger.register(record)
 
-    async def settle(
-        self,
-        message_id: MessageId,
-        state: State,
-        reply: str,
-        accepted_at: datetime | None,
-        copy: int | None = None,
-    ) -> None:
-        await self._ledger.settle(message_id, state, reply, accepted_at, copy)
-
-
-class ThreadedRewriter:
-    """Rewrites in threads, so that the sessions of others go on meanwhile."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(REWRITERS, thread_name_prefix="rewriting")
-        self._of_thread = threading.local()
-        self._workers: list[RewritingWorker] = []
-
-    async def rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
-        """Never raises; done within about two seconds, doubt and timeout are ``Unchanged``."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._rewrite, raw, plan, urls)
-
-    async def close(self) -> None:
-        """Ends threads and worker processes."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
-
-    def _rewrite(self, raw: bytes, plan: Plan, urls: TrackingUrls) -> Tracked | Unchanged:
-        worker = getattr(self._of_thread, "worker", None)
-        if worker is None:
-            worker = self._of_thread.worker = RewritingWorker()
-            self._workers.append(worker)
-        return worker.rewrite(raw, plan, urls)
+    async def settle(self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
+        await self._ledger.settle(message_id, state, reply, accepted_at)
 
 
 class LedgerAccounts:
@@ -105,13 +60,3 @@ class LedgerAccounts:
         except LedgerUnavailable:
             account = None
         return await self._passwords.verify(account.password_hash if account else None, password)
-
-
-def _decisions(settings: Settings) -> Callable[[Listener], Callable[[bytes], Wanted]]:
-    tracking = settings.tracking
-
-    def for_listener(listener: Listener) -> Callable[[bytes], Wanted]:
-        policy = OptInPolicy(listener.default, tracking.dialects, tracking.subject_tag)
-        return lambda header: under_ceiling(decide(header, policy), tracking.identity)
-
-    return for_listener

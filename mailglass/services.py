@@ -10,12 +10,8 @@ import asyncio
 import errno
 import gc
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -25,10 +21,10 @@ from ledger.faults import LedgerFault
 from ledger.first_account import offer_first_account
 from ledger.keys import KeyFolderFault, LiveKeyRing
 from ledger.outbox import Outbox
-from ledger.retention import keep_tidy
 from ledger.shared import open_ledger
 from mailglass.failures import ConfigurationAtFault, Failed
-from mailglass.neighbours import ThreadedRewriter, relay_neighbours
+from mailglass.installation import Installation, Part, Started
+from mailglass.neighbours import relay_neighbours
 from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
 from pixel_server.public.app import PublicServer
@@ -36,32 +32,6 @@ from relay import wiring
 from relay.sandbox import Sandbox
 
 DASHBOARD_GRACE_SECONDS = 2.0
-
-
-class Part(StrEnum):
-    RELAY = "relay"
-    PIXEL_SERVER = "pixel-server"
-    DASHBOARD = "dashboard"
-
-
-@dataclass(slots=True)
-class Started:
-    """Where each part listens, as host and port, and the path of the set-up page while there is no account."""
-
-    listeners: list[tuple[str, int]] = field(default_factory=list)
-    pixel_server: tuple[str, int] | None = None
-    dashboard: tuple[str, int] | None = None
-    first_account_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What is to be started; ``config`` is the file, for worker processes that read it again."""
-
-    settings: Settings
-    config: Path
-    parts: frozenset[Part]
-    is_worker: bool = False
 
 
 async def serve(installation: Installation, announce: Callable[[Started], None]) -> None:
@@ -106,8 +76,6 @@ async def _start_pixel_server(
     with _listening_on(settings.pixel_server.bind):
         await server.start(reuse_port=several)
     running.push_async_callback(server.close)
-    if not installation.is_worker:
-        _keep_in_background(keep_tidy(ledger), running)
     started.pixel_server = (host_and_port(settings.pixel_server.bind)[0], server.port)
     if several and not installation.is_worker:
         workers = PixelWorkers(installation.config, settings.pixel_server.workers - 1)
@@ -138,18 +106,11 @@ async def _start_relay(
     if settings.sandboxed:
         await sandbox.start()
         running.push_async_callback(sandbox.stop)
-    rewriter = ThreadedRewriter()
-    running.push_async_callback(rewriter.close)
-    server = wiring.build(settings, relay_neighbours(settings, ledger, keys, rewriter, lambda: sandbox.port))
+    server = wiring.build(settings, relay_neighbours(settings, ledger, keys, lambda: sandbox.port))
     running.push_async_callback(server.stop)
     with _listening_on(", ".join(listener.bind for listener in settings.listener)):
         await server.start()
     started.listeners = [(str(port.hostname or ""), port.port) for port in server.ports]
-
-
-def _keep_in_background(work: Coroutine[Any, Any, None], running: AsyncExitStack) -> None:
-    task = asyncio.create_task(work)
-    running.callback(task.cancel)
 
 
 @contextmanager

@@ -96,6 +96,7 @@ closes:
   source is an IPv4 address or an IPv6 /64. Of a message with two links it takes both; one link is never a burst.
 - **Office** (R17): Word, Excel or Outlook look at a link before they give it to the browser. If the browser follows,
   its click is the person's and Office's was a preview; if none follows, the click by Office is the person's.
+- **Told**: a hit that somebody called their own on the page has the rule `told`; no rule overrules it.
 - **Hints** are kept and shown, and never decide: `shadow` (the same link again at once, from another network and
   another system), `cluster` (one source asks for the copies of three recipients of a domain at once).
 

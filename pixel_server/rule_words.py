@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.records import HitClass
 
 # No rule of the table: somebody said on the page that it was themselves. No rule overrules that.
-SAID_BY_SENDER = "ME"
+SAID_BY_SENDER = "told"
 
 RULE_WORDS: dict[str, tuple[str, str]] = {
     "R01": ("Your own browser, logged in to this dashboard", "このダッシュボードにログイン中のご自身のブラウザー"),

@@ -1,8 +1,8 @@
 """Logging in: passed through to the upstream line by line, or checked against the relay's own users.
 
 Passing through knows no mechanism; it carries lines until the upstream has decided, so every mechanism works that is
-not bound to the TLS connection. A user's name is read from the exchange for the record; a password is never kept,
-never logged, and forgotten with the line it stood in.
+not bound to the TLS connection. A user's name is read from the exchange for the record; a password is never logged, and
+forgotten with the line it stood in, unless [spool] keep_credentials says otherwise.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from relay import logbook
 from relay.capabilities import OWN_MECHANISMS
 from relay.command_lines import AUTH_OCTETS
+from relay.kept_account import AccountReader
 from relay.replies import Refusal, Reply, compose, for_refusal
 
 if TYPE_CHECKING:
@@ -74,8 +75,11 @@ async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
         raise ConnectionResetError
     words = line.split()
     name = _NameReader(words[1].upper())
+    kept = AccountReader(words[1])
+    readers: list[_NameReader | AccountReader] = [name, kept] if session.around.keeps_credentials else [name]
     if len(words) > 2:
-        name.see(words[2])
+        for reader in readers:
+            reader.see(words[2])
     reply = await link.ask(line)
     while reply.code == 334:
         session.client.write(reply.raw)
@@ -83,8 +87,10 @@ async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
         if len(answer) + 2 > AUTH_OCTETS:
             await link.ask(_CANCEL)
             return for_refusal(Refusal.COMMAND_TOO_LONG), ""
-        name.see(answer)
+        for reader in readers:
+            reader.see(answer)
         reply = await link.ask(answer)
+    session.account = kept.account if reply.code == 235 else None
     return reply, name.login
 
 

@@ -24,6 +24,8 @@ class ClientConversation(LinkConversation):
         super().__init__(link, session.around.limits.upstream_final.total_seconds())
         self._session = session
         self._conclude = conclude
+        self.is_logged_in = session.is_logged_in
+        self.account = session.account
         self.is_answered = False
 
     def answer(self, reply: Reply) -> bool:
@@ -33,3 +35,19 @@ class ClientConversation(LinkConversation):
             self.is_answered = True
             self._conclude(reply)
         return is_there
+
+
+def reports_wait(session: Session) -> bool:
+    """Whether the spool holds what only a session of this very login may deliver, and this one can."""
+    copies, link = session.around.copies, session.link
+    if copies is None or link is None or not (session.may_bring_reports and session.messages and session.is_logged_in):
+        return False
+    return link.is_open and not session.transaction.is_begun and copies.waits_for(session.login)
+
+
+async def bring_reports(session: Session) -> None:
+    """Delivers it, between two messages of the client. Nothing of the client's depends on what comes of it."""
+    copies, link = session.around.copies, session.link
+    if copies is not None and link is not None:
+        conversation = ClientConversation(session, link, lambda reply: None)
+        await copies.deliver_waiting(session.login, conversation)

@@ -29,7 +29,8 @@ class Refused:
 
     @property
     def for_good(self) -> bool:
-        return self.reply.code >= 500
+        # 503 speaks of the order of commands, never of a recipient: another session may fare better.
+        return self.reply.code >= 500 and self.reply.code != 503
 
     @property
     def ends_session(self) -> bool:
@@ -73,7 +74,12 @@ async def deliver_copy(session: Conversation, mail: bytes, rcpt: bytes, content:
     except UpstreamFault as fault:
         return Doubtful(fault)
     failpoint("delivery.after-reply")
-    return Accepted(reply) if reply.is_positive else Refused(reply)
+    if reply.is_positive:
+        return Accepted(reply)
+    refusal = Refused(reply)
+    if not refusal.ends_session:
+        await reset_quietly(session)  # Postfix keeps the envelope of a message refused at its end
+    return refusal
 
 
 async def _announce(session: Conversation, mail: bytes, rcpt: bytes) -> Refused | None:

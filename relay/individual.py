@@ -72,7 +72,7 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        message = await self._keep(envelope, prepared, digest)
+        message = await self._keep(envelope, prepared, digest, conversation)
         message.claimed = True
         try:
             return await self._deliver(message, conversation, prepared.note)
@@ -80,22 +80,28 @@ class IndividualDelivery:
             message.claimed = False
             self.wake_runner()
 
-    def _credentials(self, envelope: Envelope) -> Credentials:
+    def _credentials(self, conversation: Conversation) -> Credentials:
         if self.has_account:
             return Credentials.ACCOUNT
-        return Credentials.CLIENT if envelope.login else Credentials.NONE
+        if not conversation.is_logged_in:
+            return Credentials.NONE
+        return Credentials.CLIENT if conversation.account is None else Credentials.KEPT
 
-    async def _keep(self, envelope: Envelope, prepared: PreparedCopies, digest: str) -> SpooledMessage:
+    async def _keep(
+        self, envelope: Envelope, prepared: PreparedCopies, digest: str, conversation: Conversation
+    ) -> SpooledMessage:
         """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
-        copies = planned(envelope, prepared)
+        copies, credentials = planned(envelope, prepared), self._credentials(conversation)
+        account = conversation.account if credentials is Credentials.KEPT else None
         header = SpoolHeader(
             id=prepared.message_id,
             spooled_at=self.clock(),
             upstream=self.upstream,
             mail=envelope.mail,
             sender=envelope.sender,
-            login=envelope.login,
-            credentials=self._credentials(envelope),
+            login=account.username if account else envelope.login,
+            credentials=credentials,
+            password=account.password if account else "",
             header_id=prepared.record.header_id,
             digest=digest,
         )
@@ -193,25 +199,40 @@ class IndividualDelivery:
         if not lost:
             await self.deliver_waiting(message.header.login, session)
 
-    async def deliver_waiting(self, login: str, session: Conversation) -> None:
-        """Send what the spool holds for this login's own sessions: reports that found no session in their time.
+    def waits_for(self, login: str) -> bool:
+        """Whether reports wait that only this login's sessions may deliver."""
+        return bool(self._waiting_for(login))
 
-        ``session`` must be that login's: nobody's mail goes over another's session.
+    async def deliver_waiting(self, login: str, session: Conversation) -> None:
+        """Deliver reports that found no session in their time.
+
+        ``session`` must be that login's: nobody's mail goes over another's session. Never raises because of it.
         """
         now = self.clock()
-        for message in list(self.delivery.spool.messages.values()):
-            header = message.header
-            mine = (header.upstream, header.login, header.credentials) == (self.upstream, login, Credentials.CLIENT)
-            if not mine or not header.notification or message.claimed:
-                continue
+        for message in self._waiting_for(login):
             message.claimed = True
             try:
                 outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
-                await self.conclusion.finish(message)
+            except SpoolFault as fault:
+                log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
+                return
             finally:
                 message.claimed = False
+                self.wake_runner()
             if session_lost(outcomes):
                 return
+
+    def _waiting_for(self, login: str) -> list[SpooledMessage]:
+        now, key = self.clock(), (self.upstream, login, Credentials.CLIENT)
+        return [
+            message
+            for message in self.delivery.spool.messages.values()
+            if login  # a name that could not be read tells nobody from anybody
+            and (message.header.upstream, message.header.login, message.header.credentials) == key
+            and message.header.notification
+            and not message.claimed
+            and message.standing.due(now)
+        ]
 
     @staticmethod
     def _needs_session(message: SpooledMessage) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from relay.data_reader import stuffed
+from relay.dialing import Credentials
 from relay.failpoints import failpoint
 from relay.outlet import END_MARK
 from relay.replies import Reply
@@ -17,6 +18,8 @@ class LinkConversation:
     def __init__(self, link: UpstreamLink, final_seconds: float) -> None:
         self._link = link
         self._final_seconds = final_seconds
+        self.is_logged_in = False
+        self.account: Credentials | None = None
 
     async def ask(self, line: bytes) -> Reply:
         return await self._link.ask(line)

@@ -18,9 +18,10 @@ from ledger.message_id import MessageId
 from ledger.records import MessageRecord, Reason, State
 from ledger.urls import TrackingUrls
 from relay import logbook
-from relay.header_facts import header_facts
+from relay.header_facts import header_facts, is_signed
 from relay.ports import Allowed, Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies
+from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
 from relay.rewriting.rewrite import prepare, render
@@ -47,6 +48,7 @@ class TrackingRules:
     identity: str = "individual"  # individual | aggregate | off
     aggregate_minimum: int = 20
     never_recipients: tuple[str, ...] = ()
+    keeps_subjects: bool = True
 
 
 class Pipeline:
@@ -96,7 +98,11 @@ class Pipeline:
         outcome = await self._rewritten(message_id, envelope, raw, wanted, is_divisible)
         record = self._record(message_id, envelope, raw, wanted, outcome)
         delivery = Delivery(
-            self, message_id, record, _content(raw, wanted, outcome), _note(message_id, wanted, outcome)
+            self,
+            message_id,
+            record,
+            _content(raw, wanted, outcome, envelope.sender),
+            _note(message_id, wanted, outcome),
         )
         if await delivery.register():
             return delivery
@@ -105,7 +111,11 @@ class Pipeline:
             return delivery
         unavailable = Unchanged(Reason.LEDGER_UNAVAILABLE, notes=outcome.notes)
         return Delivery(
-            self, message_id, None, _content(raw, wanted, unavailable), _note(message_id, wanted, unavailable)
+            self,
+            message_id,
+            None,
+            _content(raw, wanted, unavailable, envelope.sender),
+            _note(message_id, wanted, unavailable),
         )
 
     async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
@@ -113,7 +123,7 @@ class Pipeline:
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
         plan = self._rules.plan_for(wanted)
         allowed = await self._allowed(plan, envelope) if self._rules.identity == "individual" else ()
-        if not any(allowed):
+        if not any(allowed) or is_signed(raw):  # a signature of our own is made for one copy that all share
             return None
         message_id = self._mint_id()
         urls = self._urls(message_id)
@@ -125,7 +135,7 @@ class Pipeline:
             return None
         return PreparedCopies(
             message_id,
-            _content(raw, wanted, Unchanged(Reason.NO_CONSENT)),
+            _content(raw, wanted, Unchanged(Reason.NO_CONSENT), envelope.sender),
             lambda number: render(copies, urls, number).raw,
             allowed,
             self._record(message_id, envelope, raw, wanted, outcome),
@@ -202,7 +212,7 @@ class Pipeline:
             recipients=envelope.recipients,
             login=envelope.login,
             listener=envelope.listener,
-            subject=facts.subject,
+            subject=facts.subject if self._rules.keeps_subjects else "",
             header_id=facts.message_id,
             opens=isinstance(outcome, Tracked) and outcome.opens,
             links=tracked and any(link.tracked for link in outcome.link_list),
@@ -302,8 +312,14 @@ def is_excluded(address: str, never: Sequence[str]) -> bool:
     return any(lowered == one.lower() or (one.startswith("@") and lowered.endswith(one.lower())) for one in never)
 
 
-def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged) -> bytes:
-    return outcome.raw if isinstance(outcome, Tracked) else spliced(raw, wanted.header_edits)
+def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged, sender: str) -> bytes:
+    if isinstance(outcome, Tracked):
+        return outcome.raw
+    edits = wanted.header_edits
+    if wanted.fallback_receipt and outcome.reason is Reason.NO_CONSENT:
+        receipt = receipt_edit(raw, sender)
+        edits = (receipt, *edits) if receipt is not None else edits
+    return spliced(raw, edits)
 
 
 def _note(message_id: MessageId, wanted: Wanted, outcome: Tracked | Unchanged) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
+from relay.dialing import Credentials
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 
@@ -70,7 +71,14 @@ class Envelope:
 
 
 class Conversation(Protocol):
-    """The client's own upstream session, between two messages, for whoever delivers copies over it."""
+    """The client's own upstream session, between two messages, for whoever delivers copies over it.
+
+    ``is_logged_in``: a client has logged in on it. ``account`` is what it logged in with, where the settings say to
+    keep that and it could be read; else None.
+    """
+
+    is_logged_in: bool
+    account: Credentials | None
 
     async def ask(self, line: bytes) -> Reply:
         """Sends one command line (without CR LF); raises UpstreamFault."""
@@ -89,6 +97,12 @@ class Copies(Protocol):
         self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
     ) -> Reply:
         """All copies are durable before the first leaves; the reply is the client's final one."""
+
+    def waits_for(self, login: str) -> bool:
+        """Whether something waits that only a session of this login may deliver."""
+
+    async def deliver_waiting(self, login: str, session: Conversation) -> None:
+        """Delivers it over a session of that login. Never raises because of it."""
 
 
 class AllMayBeTracked:

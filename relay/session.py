@@ -14,8 +14,10 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from relay import commands, logbook
+from relay.client_conversation import bring_reports, reports_wait
 from relay.command_lines import CommandLines
 from relay.deadline import Deadline
+from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
 from relay.resends import Digest
@@ -56,6 +58,7 @@ class Session:
         self.hello = b""  # the client's last accepted EHLO or HELO line
         self.login = ""
         self.is_logged_in = False
+        self.account: Credentials | None = None  # what it logged in with; only where the settings say to keep it
         self.transaction = Transaction()
         self.phase: MessagePhase | None = None
         self.messages = 0
@@ -64,6 +67,7 @@ class Session:
         self._idle_seconds = around.limits.client_idle.total_seconds()
         self._is_full = False  # so much waits that the client is not read
         self.is_busy = False  # something is under way: further commands wait
+        self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
         self._is_at_eof = False
         self._errors = 0
         self._faults = 0
@@ -281,6 +285,10 @@ class Session:
             return
         if self.around.is_stopping and not self.transaction.is_begun:
             self.finish_with(self.incident(Fault.STOPPING))
+            return
+        if reports_wait(self):
+            self.may_bring_reports = False
+            self.run(bring_reports(self))
             return
         self._await_command()
         self.advance()

@@ -11,7 +11,6 @@ times size. Knows no SMTP and no ledger. Its methods block: callers run them in 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,10 +153,6 @@ class Spool:
             if message.header.digest == digest and message.standing.ours and not message.standing.answered:
                 return message
         return None
-
-    def size(self) -> int:
-        """Bytes of disk that the waiting messages take."""
-        return sum(os.stat(message.path).st_size for message in self.messages.values())
 
 
 def _details(writer: RecordWriter, copies: Sequence[PlannedCopy], render: Render | None) -> Iterator[CopyDetail]:

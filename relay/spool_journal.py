@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.failpoints import failpoint
-from relay.spool_files import DamagedFile, SpoolFault, as_spool_fault, fsync_folder
+from relay.spool_files import DamagedFile, as_spool_fault, fsync_folder
 from relay.spool_states import Event, EventKind
 
 MAGIC = b"mailglass journal 1\n"
@@ -43,8 +43,7 @@ def append(path: Path, events: Iterable[Event], sync: bool = True) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             failpoint("journal.before-write")
-            if os.write(descriptor, data) != len(data):
-                raise SpoolFault(0, "a short write to the journal")
+            _write_all(descriptor, data)
             if sync:
                 failpoint("journal.before-fsync")
                 os.fdatasync(descriptor)
@@ -94,11 +93,16 @@ def read_journal(path: Path) -> tuple[list[Event], bool]:
 def _write_new(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        if os.write(descriptor, data) != len(data):
-            raise SpoolFault(0, "a short write to the journal")
+        _write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write everything: a disk that is nearly full takes a part first, and says why only when asked for the rest."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _line(event: Event) -> bytes:

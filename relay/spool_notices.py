@@ -87,6 +87,7 @@ class Notices:
             sender="",
             login=message.header.login,
             credentials=message.header.credentials,
+            password=message.header.password,
             notification=True,
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ class Credentials(StrEnum):
     NONE = "none"  # the client did not log in, so nobody needs to
     ACCOUNT = "account"  # the relay's own account
     CLIENT = "client"  # the client's own session alone: nothing is kept
+    KEPT = "kept"  # the client's own name and password, by [spool] keep_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class SpoolHeader:
     credentials: Credentials = Credentials.NONE
     header_id: str = ""
     notification: bool = False  # made by us: ours from the start, and no report is made about it
+    password: str = field(default="", repr=False)  # with KEPT
     digest: str = ""  # of the submission, so that a client that never heard our 250 may send it again
 
 
@@ -60,6 +62,7 @@ def write_header(header: SpoolHeader) -> bytes:
         "credentials": header.credentials.value,
         "header_id": header.header_id,
         "notification": header.notification,
+        "password": header.password,
         "digest": header.digest,
     }
     return json.dumps(fields).encode("ascii")
@@ -82,6 +85,7 @@ def read_header(payload: bytes) -> SpoolHeader:
             Credentials(fields["credentials"]),
             fields["header_id"],
             fields["notification"],
+            fields["password"],
             fields["digest"],
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:

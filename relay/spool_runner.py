@@ -12,9 +12,11 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Outcome, Refused
+from relay.dialing import Credentials as Account
 from relay.failpoints import failpoint
 from relay.ports import Conversation
 from relay.replies import UpstreamFault, UpstreamRefusal
@@ -31,18 +33,21 @@ log = logging.getLogger("mailglass.spool")
 # How soon an administrator's request is seen, and how finely retries are timed.
 LOOK_SECONDS = 2.0
 
-OpenSession = Callable[[str], AbstractAsyncContextManager[Conversation]]
+# The upstream's name in the settings, and whom to log in as when that is not the relay's own affair.
+SessionKey = tuple[str, Account | None]
+OpenSession = Callable[[SessionKey], AbstractAsyncContextManager[Conversation]]
 
 
 @dataclass(slots=True)
 class SpoolRunner:
-    """``open_session`` opens one with the named upstream; entering it raises UpstreamFault or UpstreamRefusal."""
+    """``open_session`` opens one with an upstream; entering it raises UpstreamFault or UpstreamRefusal."""
 
     delivery: CopyDelivery
     conclusion: Conclusion
     open_session: OpenSession
     look_seconds: float = LOOK_SECONDS
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_stopping: bool = False
 
     async def start(self) -> Found:
         """Load what an earlier process left. Call once, before anything is delivered. Raises SpoolFault."""
@@ -56,8 +61,8 @@ class SpoolRunner:
         return found
 
     async def run(self) -> None:
-        """Until cancelled. When the disk fails, that is logged and the work taken up again later."""
-        while True:
+        """Until ``stop``. When the disk fails, that is logged and the work taken up again later."""
+        while not self._is_stopping:
             self._woken.clear()
             try:
                 await self.run_once()
@@ -69,6 +74,11 @@ class SpoolRunner:
             except TimeoutError:
                 pass
 
+    def stop(self) -> None:
+        """End after the copy that is under way, so that it does not come to be in doubt."""
+        self._is_stopping = True
+        self.wake()
+
     def wake(self) -> None:
         """Something new is there."""
         self._woken.set()
@@ -79,8 +89,8 @@ class SpoolRunner:
             await self.conclusion.fulfil(request)
         for message in self._unclaimed():
             await self.conclusion.give_up(message)
-        for upstream in sorted({message.header.upstream for message in self._due()}):
-            await self._deliver_due(upstream)
+        for key in dict.fromkeys(map(session_key, self._due())):
+            await self._deliver_due(key)
         for message in self._unclaimed():
             await self.conclusion.report(message)
             await self.conclusion.finish(message)
@@ -96,13 +106,15 @@ class SpoolRunner:
             if message.header.credentials is not Credentials.CLIENT and message.standing.due(now)
         ]
 
-    async def _deliver_due(self, upstream: str) -> None:
+    async def _deliver_due(self, key: SessionKey) -> None:
         """Sessions one after the other while each of them gets something delivered."""
         progress = True
-        while progress and (messages := [one for one in self._due() if one.header.upstream == upstream]):
+        while (
+            progress and not self._is_stopping and (messages := [one for one in self._due() if session_key(one) == key])
+        ):
             failpoint("runner.before-session")
             try:
-                async with self.open_session(upstream) as session:
+                async with self.open_session(key) as session:
                     progress = await self._deliver_over(session, messages)
             except UpstreamRefusal as refusal:
                 await self._put_off(messages, refusal.reply.text)
@@ -125,12 +137,16 @@ class SpoolRunner:
         """The outcomes; none when the disk failed for this message, which must not keep the others."""
         message.claimed = True
         try:
-            return await self.delivery.deliver(message, message.standing.due(self.delivery.clock()), session)
+            due = message.standing.due(self.delivery.clock())
+            return await self.delivery.deliver(message, takewhile(self._goes_on, due), session)
         except SpoolFault as fault:
             log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
             return {}
         finally:
             message.claimed = False
+
+    def _goes_on(self, _number: int) -> bool:
+        return not self._is_stopping
 
     async def _release(self, message: SpooledMessage, outcomes: dict[int, Outcome]) -> None:
         """A copy that met a 421 was one too many for its session, not unwelcome: the next session may have it."""
@@ -151,3 +167,10 @@ class SpoolRunner:
                 if next_try is not None:  # else it is given up in the next round
                     events.append(Event(EventKind.DEFERRED, now, number, why, next_try, tries=tries))
             await asyncio.to_thread(self.delivery.spool.record, message, *events)
+
+
+def session_key(message: SpooledMessage) -> SessionKey:
+    """Which session may deliver a message: nobody's copies go over a session that somebody else logged in to."""
+    header = message.header
+    kept = header.credentials is Credentials.KEPT
+    return header.upstream, Account(header.login, header.password) if kept else None

@@ -6,7 +6,7 @@ name. Where the relay has no account nobody logs in, as the client did not.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from relay.dialing import Destination, dial, greet
@@ -32,11 +32,9 @@ class _Nobody:
 
 
 @asynccontextmanager
-async def spool_session(
-    destination: Callable[[], Destination], hostname: str, final_seconds: float
-) -> AsyncIterator[Conversation]:
+async def spool_session(destination: Destination, hostname: str, final_seconds: float) -> AsyncIterator[Conversation]:
     """A session ready for MAIL. Raises UpstreamFault, or UpstreamRefusal when the upstream will not talk to us."""
-    link = await dial(destination(), _Nobody(), hostname)
+    link = await dial(destination, _Nobody(), hostname)
     try:
         reply = await greet(link, b"EHLO " + hostname.encode("ascii"))
         if not reply.is_positive:

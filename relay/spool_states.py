@@ -138,7 +138,7 @@ def summary(standing: Standing, at: datetime) -> Iterator[Event]:
     if standing.answered:
         yield Event(EventKind.ANSWERED, at)
     for number, copy in standing.copies.items():
-        if copy != CopyStanding():
+        if replace(copy, notified=False) != CopyStanding():
             yield Event(
                 _LEADS_TO[copy.state], copy.since or at, number, copy.reply, copy.next_try, tries=_tries_before(copy)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from config.settings import Settings
@@ -17,8 +18,11 @@ from relay.retry import RetrySchedule
 from relay.spool import Spool
 from relay.spool_conclusion import Conclusion
 from relay.spool_notices import Notices
-from relay.spool_runner import SpoolRunner
+from relay.spool_runner import SessionKey, SpoolRunner
 from relay.spool_session import spool_session
+
+# Most final replies come within seconds; whoever stops the relay waits no longer for the others.
+STOP_SECONDS = 10.0
 
 Destinations = Mapping[str, Callable[[], Destination]]
 
@@ -60,17 +64,23 @@ class SpoolSide:
         self._task = asyncio.create_task(self.runner.run(), name="spool")
 
     async def stop(self) -> None:
-        """End the task. A copy under way is cut off, and is in doubt at the next start, as after a crash."""
+        """End the task after the copy under way; one that takes too long is cut off, and in doubt at the next start."""
         if self._task is not None:
+            self.runner.stop()
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
             self._task.cancel()
             await asyncio.wait([self._task])
         self.spool.close()
 
-    def _open_session(self, upstream: str) -> AbstractAsyncContextManager[Conversation]:
+    def _open_session(self, key: SessionKey) -> AbstractAsyncContextManager[Conversation]:
+        upstream, account = key
         destination = self._destinations.get(upstream)
         if destination is None:  # the settings have lost it since the message was spooled
             raise UpstreamFault(Fault.UPSTREAM_UNREACHABLE, "no such upstream")
-        return spool_session(destination, self._hostname, self._settings.limits.upstream_final.total_seconds())
+        where = destination()
+        if account is not None:
+            where = replace(where, account=account)
+        return spool_session(where, self._hostname, self._settings.limits.upstream_final.total_seconds())
 
     def _host_of(self, upstream: str) -> str:
         table = self._settings.upstream.get(upstream)

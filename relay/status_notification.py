@@ -187,7 +187,7 @@ def _fields(report: Report) -> str:
 def _recipient_fields(failed: FailedCopy, upstream: str) -> Sequence[str]:
     lines = []
     kind, _, original = failed.original.partition(";")
-    if original:
+    if kind and original:
         lines.append(f"Original-Recipient: {_ascii(kind)}; {_ascii(decode_xtext(original))}")
     lines.append(f"Final-Recipient: {_typed_address(failed.address)}")
     lines += ["Action: failed", f"Status: {status_of(failed)}", f"Remote-MTA: dns; {upstream}"]
@@ -203,7 +203,8 @@ def _typed_address(address: str) -> str:
         return f"rfc822; {_one_line(address)}"
     # RFC 6533 section 3: what is not ASCII is written \x{…}, so that the report passes everywhere.
     return "utf-8; " + "".join(
-        letter if "!" <= letter <= "~" and letter not in "\\+=" else f"\\x{{{ord(letter):X}}}" for letter in address
+        letter if "!" <= letter <= "~" and letter not in "\\+=" else f"\\x{{{ord(letter):X}}}"
+        for letter in _one_line(address)
     )
 
 
@@ -216,10 +217,10 @@ def _coding(content: bytes) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    """Without control characters: a reply or an address must not begin a line of its own."""
-    return " ".join("".join(" " if ord(letter) < 32 or ord(letter) == 127 else letter for letter in text).split())[
-        :_LONGEST_VALUE
-    ]
+    """Without control characters, since a reply or an address must not begin a line of its own, and without the lone
+    surrogates that stand for octets which are no UTF-8."""
+    printable = "".join(" " if ord(letter) < 32 or ord(letter) == 127 else letter for letter in text)
+    return " ".join(printable.encode("utf-8", "replace").decode("utf-8").split())[:_LONGEST_VALUE]
 
 
 def _ascii(text: str) -> str:

@@ -56,6 +56,7 @@ class Surroundings:
     is_implicit_tls: bool = False
     is_exposed: bool = False  # listens beyond loopback: nothing goes without TLS and a login
     accounts: Accounts | None = None  # login = "account": users of our own
+    keeps_credentials: bool = False  # [spool] keep_credentials
     copies: Copies | None = None  # None: without a spool nothing is taken apart
     session_prefix: str = ""
     is_stopping: bool = False

@@ -24,6 +24,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         identity=tracking.identity,
         aggregate_minimum=tracking.aggregate_minimum,
         never_recipients=tracking.never_recipients,
+        keeps_subjects=settings.privacy.keep_subject,
     )
 
 

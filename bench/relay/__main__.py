@@ -71,7 +71,10 @@ def run_cell(peers: list[Peer], cell: Cell, repetitions: int, seconds: float) ->
 
 def table(cell: Cell, found: dict[str, dict[str, float]]) -> str:
     limit = found[LIMIT]
-    lines = [f"\n### {cell.title}\n", "| relay | msgs/s | MB/s | of the sink | p50 ms (added) | p99 ms | peak MB | errors |"]
+    lines = [
+        f"\n### {cell.title}\n",
+        "| relay | msgs/s | MB/s | of the sink | p50 ms (added) | p99 ms | peak MB | errors |",
+    ]
     lines.append("|---|---|---|---|---|---|---|---|")
     for name, row in found.items():
         rate = row["per_second"]

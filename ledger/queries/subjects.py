@@ -74,11 +74,8 @@ async def _message(connection: AsyncConnection, row: Any, wanted: str) -> Subjec
     theirs = [one.number for one in copies if one.address and normalise(one.address) == wanted]
     if row.recipient_count == 1:
         theirs.append(0)
-    urls = dict(
-        (await connection.execute(select(link.c.number, link.c.url).where(link.c.message_seq == row.seq)))
-        .tuples()
-        .all()
-    )
+    links = await connection.execute(select(link.c.number, link.c.url).where(link.c.message_seq == row.seq))
+    urls: dict[int, str] = {one.number: one.url for one in links}
     hits = await connection.execute(
         select(hit).where(hit.c.message_seq == row.seq, hit.c.copy.in_(theirs)).order_by(hit.c.seq)
     )

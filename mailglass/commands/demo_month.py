@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from ledger.message_id import MessageId, mint_message_id
+from ledger.message_id import mint_message_id
 from ledger.records import (
     Confidence,
     CopyRecord,
@@ -210,8 +210,3 @@ def _person_reads(writing: _Writing, copy: int, links: list[int]) -> None:
             click = after + timedelta(seconds=random.uniform(12, 90))
             writing.add(HitKind.CLICK, click, verdict, browser, network, random.choice(links[:2]), copy)
         after += timedelta(hours=random.lognormvariate(1.6, 1.1))
-
-
-def own_message(month_letters: list[Letter]) -> MessageId:
-    """The letter that shows most: the one with the most hits, for a look at one message's page."""
-    return max(month_letters, key=lambda letter: len(letter.hits)).record.id

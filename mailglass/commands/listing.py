@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -86,7 +87,8 @@ def hits(
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     if follow:
-        run_to_end(watch())
+        with suppress(KeyboardInterrupt):  # the way to end it
+            run_to_end(watch())
     else:
         found = run_to_end(ask(wanted, limit))
         if as_json:

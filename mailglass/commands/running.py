@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,16 +14,11 @@ import typer
 
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.greeting import command_for, greeting
+from mailglass.installation import Installation, Part, Started
 from mailglass.instance_lock import only_instance
 from mailglass.log_output import send_log_to_stderr
-from mailglass.services import Installation, Part, Started, serve
 
-try:
-    from uvloop import new_event_loop as _uvloop
-
-    _new_loop: Callable[[], Any] | None = _uvloop
-except ImportError:  # where there is none, asyncio's own loop does
-    _new_loop = None
+Serve = Callable[[Installation, Callable[[Started], None]], Coroutine[Any, Any, None]]
 
 
 def run(config: Config = DEFAULT_CONFIG) -> None:
@@ -54,18 +51,23 @@ def _serve(config: Path, parts: frozenset[Part], is_worker: bool = False) -> Non
 
     def announce(started: Started) -> None:
         if not is_worker:
-            typer.echo(
-                greeting(
-                    settings,
-                    started.listeners,
-                    started.pixel_server,
-                    started.dashboard,
-                    started.first_account_path,
-                    command,
-                )
-            )
+            typer.echo(greeting(settings, started, command))
             sys.stdout.flush()
 
-    locked = () if is_worker else sorted(parts)
-    with only_instance(settings.data_dir, locked), asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(serve(Installation(settings, config, parts, is_worker), announce))
+    with only_instance(settings.data_dir, () if is_worker else sorted(parts)):
+        serve, new_loop = _import_services()
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve(Installation(settings, config, parts, is_worker), announce))
+
+
+def _import_services() -> tuple[Serve, Callable[[], Any] | None]:
+    """Web server, database and mail libraries take a second: whoever has a fault to hear need not wait for them."""
+    gc.disable()  # imports make little garbage and many objects; looking through them costs a tenth of the time
+    import_module("mailglass.lean_start")
+    serve: Serve = import_module("mailglass.services").serve
+    try:
+        new_loop = import_module("uvloop").new_event_loop
+    except ImportError:  # where there is none, asyncio's own loop does
+        new_loop = None
+    gc.enable()
+    return serve, new_loop

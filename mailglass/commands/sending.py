@@ -50,7 +50,7 @@ def send_test(
 ) -> None:
     """Submit a small tracked message to the relay."""
     settings = settings_from_file(config)
-    login = Login(user, _password(password_stdin)) if user else None
+    login = Login(user, password_from(password_stdin)) if user else None
     reply = submit(settings.listener[0], compose(sender or to, to, "A test of mailglass"), sender or to, to, login)
     typer.echo(reply)
     typer.echo(f"Open it, then look at {page_url(settings)}")
@@ -122,7 +122,8 @@ def _said(code: int, text: bytes | str) -> str:
     return f"{code} {' '.join(words.split())}"
 
 
-def _password(from_stdin: bool) -> str:
+def password_from(from_stdin: bool) -> str:
+    """From the first line of standard input, or asked for without showing it."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     return str(typer.prompt("Password", hide_input=True))

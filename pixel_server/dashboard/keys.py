@@ -11,6 +11,7 @@ from aiohttp import web
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.accounts import Passwords
+from ledger.consents import Consents
 from ledger.outbox import Outbox
 from ledger.queries.accounts import AccountRow
 from ledger.queries.rows import Viewer
@@ -36,6 +37,7 @@ class Desk:
     clock: Callable[[], datetime]
     outbox: Outbox
     passwords: Passwords
+    consents: Consents
     rates: Rates
     login_rate: Buckets = field(init=False)
     all_logins_rate: Buckets = field(init=False)

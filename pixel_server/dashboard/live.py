@@ -16,13 +16,14 @@ from aiohttp import web
 from ledger.faults import LedgerUnavailable
 from ledger.message_id import parse_message_id
 from ledger.queries.activity import newest_hit_id
-from ledger.queries.hits import HitFilter, list_hits
+from ledger.queries.hits import HitFilter
 from ledger.queries.messages import HIGHEST_LIMIT, message_detail
 from ledger.recording import LedgerEvent
 from pixel_server.dashboard import sessions
 from pixel_server.dashboard.api.forms import hit_form
 from pixel_server.dashboard.bearer import READ, bearer_reader, demand
 from pixel_server.dashboard.keys import DESK, Desk, Reader
+from pixel_server.dashboard.shown_hits import shown_hits
 
 ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
 RETRY_MILLISECONDS = 2000
@@ -115,7 +116,7 @@ class _Telling:
     async def _tell_newer(self) -> None:
         async with self._desk.ledger.read() as connection:
             wanted = HitFilter(after=self._last)
-            newer = await list_hits(connection, self._reader.viewer, wanted, None, HIGHEST_LIMIT)
+            newer = await shown_hits(self._desk.settings, connection, self._reader.viewer, wanted, None, HIGHEST_LIMIT)
         for hit in reversed(newer.items):
             await self._write("hit", hit_form(hit) | {"subject": hit.subject, "address": hit.address}, hit.id)
             self._last = hit.id

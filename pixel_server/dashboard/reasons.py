@@ -5,6 +5,7 @@ The command line has longer ones (``mailglass explain``); the pages cannot ask i
 
 from __future__ import annotations
 
+from ledger.consent_events import Standing
 from ledger.records import HitClass, LinkReason, Reason
 from pixel_server.dashboard.marking import N_
 
@@ -55,6 +56,16 @@ SHORT_CLASS_WORDS: dict[HitClass, str] = {
     HitClass.LINK_PREVIEW: N_("A preview"),
     HitClass.BOT: N_("A program"),
     HitClass.OWN: N_("You"),
+}
+STANDING_WORDS: dict[Standing, str] = {
+    Standing.UNKNOWN: N_("said nothing"),
+    Standing.ASKED: N_("asked"),
+    Standing.GRANTED: N_("ticked, not confirmed"),
+    Standing.CONFIRMED: N_("consented"),
+    Standing.REFUSED: N_("refused"),
+    Standing.EXPIRED: N_("expired"),
+    Standing.WITHDRAWN: N_("withdrawn"),
+    Standing.RESTRICTED: N_("restricted"),
 }
 CONFIDENCE_WORDS = {"certain": N_("certain"), "probable": N_("probable")}
 

@@ -111,14 +111,17 @@ def _menu(request: web.Request) -> list[MenuEntry]:
         ("/messages", say("Messages"), "messages"),
         ("/activity", say("Activity"), "activity"),
         ("/statistics", say("Statistics"), "statistics"),
+        ("/people", say("People"), "people"),
         ("/outbox", say("Outbox"), "outbox"),
         ("/set-up", say("Set-up"), "set-up"),
         ("/settings", say("Settings"), "settings"),
     ]
-    known = {resource.canonical for resource in request.app.router.resources()}
-    sandboxed = request.app[DESK].settings.sandboxed
+    left_out = {
+        "outbox": not request.app[DESK].settings.sandboxed,
+        "people": not request[READER].account.admin,
+    }
     return [
         MenuEntry(path, name, icon, request.path == path or request.path.startswith(path + "/"))
         for path, name, icon in entries
-        if path in known and (icon != "outbox" or sandboxed)
+        if not left_out.get(icon)
     ]

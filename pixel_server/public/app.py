@@ -29,7 +29,9 @@ from pixel_server.public.hits import Asked, HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import Judge
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
+from pixel_server.public.page_look import PAGE_HEADERS
 from pixel_server.public.plain_http import PlainServer
+from pixel_server.public.privacy_page import privacy_page
 from pixel_server.public.recipient_page import RecipientPage
 from pixel_server.public.signs.loading import load_signs
 
@@ -128,7 +130,7 @@ class PublicServer:
         asked = Asked(request.method, _path_of(request), _lines_of(request), request.remote or "")
         plain = asked.path.partition("?")[0]
         own = self._desk.parse(asked.path)
-        if own is None and plain in ("/healthz", "/robots.txt"):
+        if own is None and plain in ("/healthz", "/robots.txt", "/privacy"):
             return self._about(plain) if asked.method in ("GET", "HEAD") else NOT_ALLOWED
         if own is None:
             return NOT_FOUND
@@ -139,6 +141,8 @@ class PublicServer:
         return await answered
 
     def _about(self, path: str) -> Answer:
+        if path == "/privacy":
+            return Answer(200, PAGE_HEADERS, privacy_page(self._settings).encode("utf-8"))
         return ROBOTS if path == "/robots.txt" else text_answer(200, json.dumps(self.health()) + "\n")
 
 

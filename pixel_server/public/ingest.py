@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class Ingest:
         self._wake = asyncio.Event()
         self._changes: dict[str, Verdict] = {}
         self._ripe: dict[str, Verdict] = {}  # of the round before
-        self._typical_seconds = 0.001
+        self._storing_seconds = deque([0.001], maxlen=64)  # of the latest groups
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -113,9 +114,10 @@ class Ingest:
         self._group.answers.append(answered)
 
     def pace(self, answered: Callable[[], None]) -> None:
-        """Calls ``answered`` after about as long as storing takes: how long an answer takes must not tell whether
-        its token is a real one."""
-        asyncio.get_running_loop().call_later(self._typical_seconds, answered)
+        """Calls ``answered`` after as long as storing one of the latest hits took: how long an answer takes must not
+        tell whether its token is a real one, and a mean would, being longer than most."""
+        self._storing_seconds.rotate()
+        asyncio.get_running_loop().call_later(self._storing_seconds[0], answered)
 
     def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> None:
         """Takes changed verdicts of earlier hits; they are written when there is time."""
@@ -146,7 +148,7 @@ class Ingest:
         now = asyncio.get_running_loop().time
         if await self._store(group):
             self.counters.stored += len(group.answers)
-            self._typical_seconds += (min(now() - group.since, 0.05) - self._typical_seconds) / 16
+            self._storing_seconds.append(min(now() - group.since, 0.05))
         elif await self._write_down(group):
             self.counters.journaled += len(group.answers)
         else:

@@ -51,13 +51,14 @@ class Judge:
     def judge(
         self, facts: HitFacts, kind: HitKind, target: Target, state: RecordingState, at: datetime, random_bytes: bytes
     ) -> Judged:
-        """``random_bytes``: 10 of them. The hit's id sorts by ``at``."""
+        """``random_bytes``: 10 of them. The hit's id sorts by the time that is kept."""
         now = at.timestamp()
         marks = observe(facts, self._signs)
         source = "" if marks.loopback else source_of(facts.ip)
         user_agent = _header(facts, "user-agent")
         context = self._context(kind, state, now, source)
-        hit_id = str(mint_message_id(round(now * 1000), random_bytes))
+        kept_at = at.replace(second=0, microsecond=0) if self._privacy.whole_minutes else at
+        hit_id = str(mint_message_id(round(kept_at.timestamp() * 1000), random_bytes))
         seen = Observed(
             hit_id, now, target.copy, target.link, marks, context,
             self._fingerprint(source, at), system_of(user_agent),
@@ -73,7 +74,7 @@ class Judge:
         self._remember(hit_id, verdict)
         nameless = self._privacy.honour_gpc and kind is HitKind.CLICK and refuses_identity(facts.headers)
         hit = Hit(
-            hit_id, at, kind, target.message, target.copy, target.link, marks.method, verdict,
+            hit_id, kept_at, kind, target.message, target.copy, target.link, marks.method, verdict,
             "" if nameless else kept_user_agent(user_agent, self._privacy.user_agent),
             "" if nameless else kept_ip(facts.ip, self._privacy.ip_address),
             evidence(marks, context, "" if nameless else seen.source, hints),  # type: ignore[arg-type]

@@ -71,20 +71,26 @@ def _is_body(part: Part) -> bool:
     if parent is None or parent.kind == "multipart/alternative":
         return _ancestors_are_bodies(parent)
     first = part.path[-1] == 1
-    if parent.kind == "multipart/related" and not first:
+    if _is_resource(part):
         return False
     return (first or not _has_name(part)) and _ancestors_are_bodies(parent)
 
 
 def _ancestors_are_bodies(part: Part | None) -> bool:
     while part is not None:
-        if part.disposition is not None and part.disposition.kind not in ("inline",):
+        if part.disposition is not None and part.disposition.kind != "inline":
             return False
-        parent = part.parent
-        if parent is not None and parent.kind == "multipart/related" and part.path[-1] != 1:
+        if _is_resource(part):
             return False
-        part = parent
+        part = part.parent
     return True
+
+
+def _is_resource(part: Part) -> bool:
+    """Whether the root of a multipart/related may refer to it (RFC 2387): shown inside that, or not at all."""
+    if part.parent is None or part.parent.kind != "multipart/related" or part.path[-1] == 1:
+        return False
+    return bool(part.header.named("content-id") or part.header.named("content-location"))
 
 
 def _has_name(part: Part) -> bool:

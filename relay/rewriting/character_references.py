@@ -63,5 +63,5 @@ def encode_attribute(value: str, quote: str = '"') -> str:
     elif quote == '"':
         text = text.replace('"', "&quot;")
     else:
-        text = re.sub("[\\s\"'=<>`]", lambda match: f"&#{ord(match[0])};", text)
+        text = re.sub("[\\s\"'<>`]|^=", lambda match: f"&#{ord(match[0])};", text)
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -44,7 +44,18 @@ _SHIFTED = {
 _WIDE = {"utf-16": 2, "utf-16-le": 2, "utf-16-be": 2, "utf-32": 4, "utf-32-le": 4, "utf-32-be": 4}
 _ESCAPE = re.compile(rb"\x1b(?:\([BJI@HN]|\$\([A-Z@]|\$[@AB]|\$\)C|\.[AF]|[^\x1b]{0,2})|\x0e|\x0f|\n")
 _HZ = re.compile(rb"~(?:~|\{|\}|\r?\n)|\n")
-_NOT_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "utf-7"}
+_NOT_TEXT = {
+    "idna",
+    "punycode",
+    "unicode-escape",
+    "unicode_escape",
+    "raw-unicode-escape",
+    "raw_unicode_escape",
+    "undefined",
+    "mbcs",
+    "oem",
+    "utf-7",
+}
 # Names of mail programs that Python spells otherwise.
 _ALIASES = {
     "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "x-sjis": "cp932", "x-euc-jp": "euc_jp", "gb_2312-80": "gbk",
@@ -97,14 +108,14 @@ def read_text(body: bytes, declared: str | None) -> Text | None:
         return None  # most often UTF-16 that is not declared
     if codec in ("", "ascii"):
         return _undeclared(body)
-    if codec in _TRANSPARENT or is_single_byte_ascii(codec):
-        return Text(body, body, codec)
     if codec in _DOUBLE_BYTE:
         return _double_byte(body, codec)
     if codec in _SHIFTED:
         return _shifted(body, codec)
     if codec == "hz":
         return _hz(body)
+    if codec in _TRANSPARENT or is_single_byte_ascii(codec):
+        return Text(body, body, codec)
     return _single_byte(body, codec)
 
 

@@ -59,7 +59,11 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     if spans is None or job.links_before + len(spans.links) > HIGHEST_NUMBER:
         return Reason.TOO_COMPLEX
     slots: list[Slot] = []
-    links = [_link(job, span, job.links_before + index, slots) for index, span in enumerate(spans.links, start=1)]
+    is_done = _is_rewritten_already(job, spans)
+    links = [
+        _link(job, span, job.links_before + index, slots, is_done=is_done)
+        for index, span in enumerate(spans.links, start=1)
+    ]
     removed = _take_out_pixels(job, spans, slots)
     slots.extend(
         Slot(start, end, SpanKind.ATTRIBUTE, b"")
@@ -78,24 +82,41 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     return HtmlResult(body, links, opens, not spans.tokens.unusual)
 
 
-def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot]) -> LinkRecord:
+def _is_rewritten_already(job: HtmlPlan, spans: HtmlSpans) -> bool:
+    """Whether we have been here before: our pixel, or where none is wanted our links, outside quoted text.
+
+    The first time has taken the authors' opt-outs away, so what it left untracked stays so.
+    """
+    if job.plan.opens:
+        return any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
+    return any(
+        not link.in_quoted_text and job.urls.is_own(link.href) and job.urls.original_of(link.href) is not None
+        for link in spans.links
+    )
+
+
+def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_done: bool) -> LinkRecord:
     destination = destination_of(span.href)
     own = destination is not None and job.urls.is_own(destination)
     original = job.urls.original_of(destination) if own and destination and span.in_quoted_text else None
     reason: LinkReason | None
-    if original is not None:
+    if span.inert:
+        reason = judge(LinkCandidate(span.href, destination, "", {}, False, own), job.policy) or LinkReason.INVALID
+    elif original is not None:
         reason, destination = LinkReason.QUOTED, original
         new = encode_attribute(original, span.quote).encode("ascii")
         slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
     else:
         candidate = LinkCandidate(span.href, destination, span.text, span.attributes, span.in_quoted_text, own)
         reason = judge(candidate, job.policy)
+    if reason is None and is_done:
+        reason = LinkReason.OPTED_OUT
     if reason is None and destination is not None and len(destination) > _LONGEST_URL:
         reason = LinkReason.TOO_LONG
     tracked = reason is None and job.plan.html_links and destination is not None
     if tracked and destination is not None:
         slots.append(Slot(span.start, span.end, SpanKind.HREF, None, number, destination, span.quote))
-    elif has_no_track_scheme(span.href):
+    elif has_no_track_scheme(span.href) and not span.inert:
         at = span.href.find("+notrack")
         plain = span.href[:at].lstrip() + span.href[at + len("+notrack") :]
         slots.append(Slot(span.start, span.end, SpanKind.HREF, encode_attribute(plain, span.quote).encode("ascii")))
@@ -132,10 +153,13 @@ def _put_in_pixel(job: HtmlPlan, html: bytes, spans: HtmlSpans, slots: list[Slot
     if opens:
         at_top = plan.pixel_at_top or _final_length(html, slots) > CLIPPED_FROM
         place = find_place(html, spans, at_top=at_top)
-        slots.append(Slot(place, place, SpanKind.PIXEL))
+        opens = place is not None
+        if place is not None:
+            slots.append(Slot(place, place, SpanKind.PIXEL))
     if plan.notice or plan.withdrawal:
         place = find_place(html, spans, at_top=False)
-        slots.append(Slot(place, place, SpanKind.NOTICE))
+        if place is not None:
+            slots.append(Slot(place, place, SpanKind.NOTICE))
     return opens
 
 

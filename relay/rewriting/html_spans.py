@@ -10,10 +10,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from relay.rewriting.character_references import decode_attribute, decode_text
 from relay.rewriting.charsets import Text
-from relay.rewriting.html_tokens import Tag, Tokens, attributes_of, tokenize
+from relay.rewriting.html_tokens import Attribute, Tag, Tokens, attributes_of, tokenize
 from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 
 MOST_LINKS = 10_000
@@ -22,8 +23,7 @@ _OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
 _WORDS = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSpan:
+class LinkSpan(NamedTuple):
     """One link. ``start`` to ``end`` is the value without its quotes; ``quote`` is ``"``, ``'`` or nothing."""
 
     start: int
@@ -34,6 +34,7 @@ class LinkSpan:
     attributes: Mapping[str, str]
     in_quoted_text: bool
     conditional: bool
+    inert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,13 @@ def find_spans(text: Text) -> HtmlSpans | None:
         return None
     spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
     if every_tag:
-        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.limit)
+        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.hidden, tokens.limit)
     links = _Links(text, spans)
     for index, tag in enumerate(tokens.tags):
         if tag.closing:
+            continue
+        if tag.inert and not tag.conditional:
+            links.take(index, tag)
             continue
         if tag.name in (b"a", b"area") or (tag.conditional and b":" in tag.name):
             links.take(index, tag)
@@ -83,6 +87,8 @@ def find_spans(text: Text) -> HtmlSpans | None:
             links.take_image(tag)
         if has_marks:
             links.take_marks(tag)
+            if len(spans.marks) > MOST_LINKS:
+                return None
     return spans
 
 
@@ -97,15 +103,15 @@ class _Links:
 
     def take(self, index: int, tag: Tag) -> None:
         text = self._text
-        attributes = attributes_of(self._html, tag)
-        target = next((found for found in attributes if found.name == b"href"), None)
+        target: Attribute | None = None
+        values = {}
+        for found in attributes_of(self._html, tag):
+            if found.name == b"href":
+                target = found
+            if found.name != b"style":
+                values[found.name.decode("latin-1")] = decode_attribute(text.decode(found.start, found.end))
         if target is None:
             return
-        values = {
-            found.name.decode("latin-1"): decode_attribute(text.decode(found.start, found.end))
-            for found in attributes
-            if found.name != b"style"
-        }
         before = self._html[target.start - 1 : target.start]
         quote = before.decode("ascii") if before in (b'"', b"'") and target.whole_end > target.end else ""
         self._spans.links.append(
@@ -114,10 +120,11 @@ class _Links:
                 target.end,
                 quote,
                 values["href"],
-                self._visible_text(index, tag) if tag.name == b"a" else values.get("alt", ""),
+                self._visible_text(index, tag) if tag.name == b"a" and not tag.inert else values.get("alt", ""),
                 values,
                 self._is_quoted(tag.start),
                 tag.conditional,
+                tag.inert,
             )
         )
 
@@ -150,7 +157,7 @@ class _Links:
         position = tag.end
         length = 0
         for following in tags[index + 1 : index + 200]:
-            if following.conditional != tag.conditional:
+            if following.conditional != tag.conditional or following.inert:
                 continue
             pieces.append(self._between(position, following.start))
             length += len(pieces[-1])

@@ -28,6 +28,7 @@ _BREAKS_OUT = frozenset(
 )  # WHATWG HTML 13.2.6.5: these end foreign content
 _HTML_INSIDE = frozenset(b"foreignobject desc title mi mo mn ms mtext annotation-xml".split())
 _VOID = frozenset(b"area base br col embed hr img input link meta param source track wbr".split())
+_LINKS = frozenset((b"a", b"area"))
 _SPECIAL = frozenset((*RAW_END, b"script", b"plaintext", b"svg", b"math", b"template"))
 _MOST_TOKENS = 200_000
 
@@ -40,6 +41,7 @@ class Tag(NamedTuple):
     start: int
     end: int
     conditional: bool = False  # inside a conditional comment, which only Outlook reads
+    inert: bool = False  # a link in foreign content or a template, which is named and left alone
 
 
 class Attribute(NamedTuple):
@@ -164,6 +166,8 @@ class _Pass:
             return tag.end
         if not self._template_depth:
             self.tokens.tags.append(tag)
+        elif name in _LINKS and not tag.closing:
+            self.tokens.tags.append(tag._replace(inert=True))
         if tag.closing:
             return tag.end
         if name in RAW_END or name == b"script":
@@ -197,7 +201,7 @@ class _Pass:
         return close
 
     def _foreign(self, root: Tag, end: int) -> int:
-        """Behind the SVG or MathML that ``root`` opens (13.2.6.5); tags inside are not reported."""
+        """Behind the SVG or MathML that ``root`` opens (13.2.6.5); of the tags inside only links are reported."""
         html = self.html
         self.tokens.unusual = True
         names = [root.name]
@@ -226,6 +230,8 @@ class _Pass:
             if not inside_html and self._breaks_out(match[2].lower(), bool(match[1]), match.end(), position):
                 self.tokens.hidden.append((root.end, position))
                 return position
+            if name in _LINKS and not match[1]:
+                self.tokens.tags.append(Tag(name, False, position, match.end(), root.conditional, True))
             position = match.end()
             if match[1]:
                 if name in names:

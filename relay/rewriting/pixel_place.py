@@ -11,31 +11,31 @@ from __future__ import annotations
 import re
 
 from relay.rewriting.html_spans import HtmlSpans
-from relay.rewriting.html_tokens import Tokens, tokenize
+from relay.rewriting.html_tokens import Tag, Tokens, tokenize
 
 # Gmail shows about 102 kB of a message's HTML and hides the rest behind a link; pixels there are not fetched.
 CLIPPED_FROM = 100_000
-_SPACES = b"\t\n\f\r "
-_FORMATTING = re.compile(
-    rb"<(/?+)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\t\n\f\r />])", re.IGNORECASE
+_OF_THE_HEAD = frozenset(
+    b"html head title style script meta link base basefont bgsound noframes noscript template".split()
 )
+_SPACES = b"\t\n\f\r "
+_FORMATTING_NAMES = frozenset(b"a b big code em font i nobr s small strike strong tt u".split())
+_FORMATTING = re.compile(rb"<(/?+)(" + b"|".join(sorted(_FORMATTING_NAMES)) + rb")(?=[\t\n\f\r />])", re.IGNORECASE)
 _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
 )
 
 
-def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int:
-    """The offset at which the pixel goes in."""
+def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int | None:
+    """The offset at which the pixel goes in; None when what follows would no longer be what it was."""
     top = _top(spans.tokens) if at_top else None
     if top is not None:
         return top
     end = _body_end(html, spans.tokens)
-    for start, stop in spans.quoted:
-        if start < end:
-            # Quoted text at the very end of what is there counts, also one that somebody answers below.
-            end = min(end, start)
-            del stop
-            break
+    if spans.quoted:
+        end = min(end, spans.quoted[0][0])
+    if end == spans.tokens.limit < len(html) and not _body_has_begun(html, spans, end):
+        return None  # an unended comment or style of the head would find itself in the body
     return _without_effect(html, spans, end)
 
 
@@ -73,7 +73,14 @@ def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
         if not _leaves_formatting_open(html, place):
             return place
     words = _last_words(html, spans, place)
-    return place if words is None else words
+    if words is not None:
+        return words
+    opened = [
+        tag.end
+        for tag in _every_tag(html, spans)
+        if tag.end <= place and not (tag.closing or tag.conditional or tag.inert) and tag.name in _FORMATTING_NAMES
+    ]
+    return opened[-1] if opened else place
 
 
 def _is_in_table(html: bytes, place: int) -> bool:
@@ -103,18 +110,33 @@ def _leaves_formatting_open(html: bytes, place: int) -> bool:
     return any(depth.values())
 
 
+def _body_has_begun(html: bytes, spans: HtmlSpans, place: int) -> bool:
+    """Whether anything before ``place`` has opened the body (WHATWG HTML 13.2.6.4.4-6)."""
+    if _last_words(html, spans, place) is not None:
+        return True
+    tags = _every_tag(html, spans)
+    return any(
+        tag.start < place and not (tag.closing or tag.conditional) and tag.name not in _OF_THE_HEAD for tag in tags
+    )
+
+
+def _every_tag(html: bytes, spans: HtmlSpans) -> list[Tag]:
+    tokens = spans.tokens if spans.every_tag else tokenize(html, every_tag=True)
+    return tokens.tags if tokens else []
+
+
 def _last_words(html: bytes, spans: HtmlSpans, place: int) -> int | None:
     """Behind the last text before ``place`` that is shown; None if there is none."""
     tokens = spans.tokens if spans.every_tag else tokenize(html, every_tag=True)
     if tokens is None:
         return None
-    taken: list[tuple[int, int]] = [(tag.start, tag.end) for tag in tokens.tags if not tag.conditional]
+    taken = [(tag.start, tag.end) for tag in tokens.tags if not (tag.conditional or tag.inert)]
     taken = sorted([*taken, *tokens.hidden])
     end = place
     for start, stop in reversed(taken):
         if start >= place:
             continue
         if stop < end and html[stop:end].strip(_SPACES):
-            return stop + len(html[stop:end].rstrip(_SPACES))
+            return end
         end = min(end, start)
     return None

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from bisect import bisect_right
-from itertools import accumulate
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
-# An "=" that is neither an octet nor a soft break at a LF or CRLF, or a bare CR: then the standard library's
-# decoder and others differ, and the slower reading below is used.
-_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|\r(?!\n)")
+# An "=" that is neither an octet nor a soft break at a LF or CRLF: then the standard library's decoder and others
+# differ, and the slower reading below is used; so with a bare CR.
+_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
@@ -28,13 +26,9 @@ class QuotedPrintable:
 
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
-        self._starts: list[int] = []  # decoded offset at which each physical line begins
-        self._lines: list[bytes] = []
-        self._offsets: list[int] = []  # encoded offset at which each physical line begins
-        if _ODD.search(encoded):
-            self.decoded = _ESCAPE.sub(_octet, encoded)
-        else:
-            self.decoded = a2b_qp(encoded)
+        self._is_odd = encoded.count(b"\r") != encoded.count(b"\r\n") or _ODD.search(encoded) is not None
+        self._at = (0, 0)  # an encoded offset, and the decoded one that it stands for
+        self.decoded = _ESCAPE.sub(_octet, encoded) if self._is_odd else a2b_qp(encoded)
 
     def encoded_span(self, start: int, end: int) -> tuple[int, int]:
         """The encoded bytes that stand for ``decoded[start:end]``, without soft breaks round them."""
@@ -90,9 +84,9 @@ class QuotedPrintable:
             else:
                 tail = text[cut - 2 : cut].find(b"=")  # never cut through an "=3D"
                 cut -= 2 - tail if tail >= 0 else 0
+                if text[cut] == 46 and text[cut - 1] not in b"3D.":
+                    cut -= 1  # a dot at a line's beginning is precious to SMTP
             piece = text[position:cut]
-            if column == 0 and piece[:1] == b".":
-                piece = b"=2E" + piece[1:]  # a dot at a line's beginning is precious to SMTP
             pieces.append(piece)
             column += len(piece)
             position = cut
@@ -109,38 +103,43 @@ class QuotedPrintable:
 
     def _encoded_offset(self, offset: int) -> int:
         """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break."""
-        if not self._lines:
-            self._index_lines()
-        row = min(bisect_right(self._starts, offset) - 1, len(self._lines) - 1)
-        line = self._lines[row]
-        position = 0
-        missing = offset - self._starts[row]
-        if line.find(b"=", 0, missing + 1) < 0:
-            return self._offsets[row] + missing
-        while True:
-            match = _ESCAPE.search(line, position)
-            at = match.start() if match else len(line)
-            if missing < at - position or match is None:
-                return self._offsets[row] + position + missing
-            missing -= at - position
-            if match[1] is None:
-                position = match.end()
-                continue
-            if missing == 0:
-                return self._offsets[row] + at
-            missing -= 1
-            position = match.end()
+        return self._odd_offset(offset) if self._is_odd else self._plain_offset(offset)
 
-    def _index_lines(self) -> None:
+    def _plain_offset(self, offset: int) -> int:
+        """By counting: an octet is three bytes for one, a soft break two for none, or three with a CR.
+
+        As many encoded bytes as are still missing are never too many, so each round goes the better part of the way.
+        """
         encoded = self._encoded
-        self._lines = lines = encoded.split(b"\n")
-        self._offsets = [0, *accumulate([len(line) + 1 for line in lines])]
-        if _ODD.search(encoded):
-            lengths = [len(_ESCAPE.sub(_octet, line + b"\n")) for line in lines]
-        else:
-            # An octet is three bytes for one; a soft break is two for none, or three with a CR.
-            lengths = [len(line) + 1 - 2 * line.count(b"=") - (line[-2:] == b"=\r") for line in lines]
-        self._starts = [0, *accumulate(lengths)][:-1]
+        position, decoded = self._at if self._at[1] <= offset else (0, 0)
+        while decoded < offset:
+            end = position + offset - decoded
+            if encoded[end - 1] == 61:
+                end += 1 if encoded[end] == 10 else 2
+            elif encoded[end - 2] == 61 and encoded[end - 1] != 10 and end - 2 >= position:
+                end += 1
+            decoded += end - position - 2 * encoded.count(b"=", position, end) - encoded.count(b"=\r\n", position, end)
+            position = end
+        self._at = (position, decoded)
+        while encoded.startswith((b"=\r\n", b"=\n"), position):
+            position += 3 if encoded[position + 1] == 13 else 2
+        return position
+
+    def _odd_offset(self, offset: int) -> int:
+        """By walking over the escapes, from where the last walk ended: edits come in order."""
+        position, decoded = self._at if self._at[1] <= offset else (0, 0)
+        for match in _ESCAPE.finditer(self._encoded, position):
+            if offset - decoded < match.start() - position:
+                break
+            decoded += match.start() - position
+            position = match.start()
+            if match[1] is not None:
+                if offset == decoded:
+                    break
+                decoded += 1
+            position = match.end()
+        self._at = (position, decoded)
+        return position + offset - decoded
 
 
 def _octet(match: re.Match[bytes]) -> bytes:

@@ -7,20 +7,27 @@ either opens an element that is quoted whole, or begins a quotation that runs to
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect_right
+from sys import maxsize
 
 from relay.rewriting.html_tokens import Tag, attributes_of
 
 # In lower case. A document with none of these holds no quotation, and needs no look at each of its tags. They are as
-# long as can be: the longer a needle, the faster it is not found.
+# long as can be, since the longer a needle, the faster it is not found; marks that never come without one of these, a
+# dashed line or a bold label are left out.
 _HINTS = (
-    b"quote", b"moz-cite-prefix", b"moz-forward-container", b"olk_src_body_section", b"divrplyfwdmsg", b"appendonsend",
-    b"stopspelling", b'"zwchr"', b"_mailoriginal", b"messagereplysection", b"editor-reference-message-container",
-    b"appleoriginalcontents", b"js-readmsg-msg", b"mobile-body-separator-line", b"border-top:solid",
-    b"border-top: solid", b"isreplycontent", b"outlookmessageheader", b'tabindex="-1"', b"tabindex=-1",
-    b"background: #f5f5f5", b"zmail_extra", b"history_container",
+    b"quote", b"olk_src_body_section", b"divrplyfwdmsg", b"stopspelling", b'"zwchr"', b"messagereplysection",
+    b"editor-reference-message-container", b"js-readmsg-msg", b"mobile-body-separator-line", b"border-top:solid",
+    b"border-top: solid", b'tabindex="-1"', b"tabindex=-1", b"moz-forward-container",
 )  # fmt: skip
-_HINT = re.compile(b"|".join(map(re.escape, _HINTS)) + b"|<blockquote", re.IGNORECASE)
+_HINT = re.compile(
+    rb"quote|moz-|olk_src|rplyfwd|appendonsend|stopspelling|zwchr|_mailoriginal|messagereply|reference-message"
+    rb"|appleoriginal|js-readmsg|separator-line|border-top|replycontent|outlookmessageheader|tabindex|f5f5f5"
+    rb"|zmail_extra|history_container",
+    re.IGNORECASE,
+)
 
 _QUOTED_CLASS = re.compile(
     r"(?:x_)*(?:gmail_quote\w*|moz-cite-prefix|moz-forward-container|\w*yahoo_quoted\w*|protonmail_quote"
@@ -44,11 +51,11 @@ _HEADER_BLOCK_STYLE = re.compile(
 )
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
 _DASHED_LINE = re.compile(
-    rb"-{4,}[ \t]?(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad|oorspronk"
-    rb"|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
+    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad"
+    rb"|oorspronk|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
     re.IGNORECASE,
 )
-_LABEL_ENDS = (b":</b>", b": </b>", b":</span></b>", b":</strong>", b": </strong>")
+_LABEL_ENDS = (b":</b>", b": </b>", b":</span></b>", b":</strong>")
 _SENDER_WORDS = (
     "from", "von", "de", "da", "van", "från", "fra", "od", "от", "lähettäjä", "kimden", "差出人", "送信者", "发件人",
     "寄件者", "보낸 사람",
@@ -70,14 +77,17 @@ def may_hold_quotes(lower: bytes) -> bool:
     return any(end in lower for end in _LABEL_ENDS) and _HEADER_BLOCK.search(lower) is not None
 
 
-def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[int, int]]:
-    """The quoted stretches in order, not overlapping, from every tag of the document."""
+def find_quoted_regions(
+    html: bytes, tags: list[Tag], hidden: list[tuple[int, int]], limit: int
+) -> list[tuple[int, int]]:
+    """The quoted stretches in order, not overlapping, from every tag of the document and what is hidden in it."""
     regions: list[tuple[int, int]] = []
-    divider = _text_divider(html, 0, limit)
+    unseen = _unseen(tags, hidden)
+    divider = _text_divider(html, unseen, 0, limit)
     opened: tuple[bytes, int] | None = None
     depth = 0
     for tag in tags:
-        if tag.conditional or tag.start >= limit:
+        if tag.conditional or tag.inert or tag.start >= limit:
             continue
         if opened:
             if tag.name == opened[0]:
@@ -86,7 +96,7 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
                     regions.append((opened[1], tag.end))
                     opened = None
                     if divider < tag.end:
-                        divider = _text_divider(html, tag.end, limit)
+                        divider = _text_divider(html, unseen, tag.end, limit)
             continue
         if tag.start > divider:
             return [*regions, (divider, limit)]
@@ -104,14 +114,27 @@ def find_quoted_regions(html: bytes, tags: list[Tag], limit: int) -> list[tuple[
     return regions
 
 
-def _text_divider(html: bytes, start: int, limit: int) -> int:
+def _text_divider(html: bytes, unseen: list[tuple[int, int]], start: int, limit: int) -> int:
     """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
-    found = [
-        match.start()
-        for match in (_DASHED_LINE.search(html, start, limit), _HEADER_BLOCK.search(html, start, limit))
-        if match
-    ]
+    found: list[int] = []
+    for sign in (_DASHED_LINE, _HEADER_BLOCK):
+        matches = (match.start() for match in sign.finditer(html, start, limit))
+        found += itertools.islice((at for at in matches if not _is_within(unseen, at)), 1)
     return min(found, default=limit)
+
+
+def _unseen(tags: list[Tag], hidden: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where nobody reads words: comments, styles, the attributes inside a tag. In order, none inside another."""
+    unseen: list[tuple[int, int]] = []
+    for start, end in sorted([*hidden, *((tag.start + 1, tag.end) for tag in tags)]):
+        if not unseen or end > unseen[-1][1]:
+            unseen.append((start, end))
+    return unseen
+
+
+def _is_within(stretches: list[tuple[int, int]], position: int) -> bool:
+    row = bisect_right(stretches, (position, maxsize)) - 1
+    return row >= 0 and position < stretches[row][1]
 
 
 def _mark(html: bytes, tag: Tag) -> str | None:

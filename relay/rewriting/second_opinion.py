@@ -52,9 +52,14 @@ def _outline(raw: bytes, encoding: str, urls: TrackingUrls, lines: list[bytes]) 
             source = node.get("src")
             if node.name == "img" and isinstance(source, str) and urls.is_own_pixel(source.strip()):
                 continue
-            outline.append(("".join(words), node.name, _attributes(node, urls)))
+            outline.append((_folded(words), node.name, _attributes(node, urls)))
             words = []
-    return [*outline, "".join(words)]
+    return [*outline, _folded(words)]
+
+
+def _folded(words: list[str]) -> str:
+    # BeautifulSoup keeps white space beside words and shortens it where it stands alone.
+    return " ".join("".join(words).split())
 
 
 def _attributes(node: Tag, urls: TrackingUrls) -> list[tuple[str, str]]:

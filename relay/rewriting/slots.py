@@ -7,6 +7,7 @@ slot is there nor what else the message holds.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ledger.urls import TrackingUrls
 from relay.rewriting.character_references import encode_attribute
@@ -16,8 +17,7 @@ from relay.rewriting.plan import SpanKind
 from relay.rewriting.transfer import Body, BodyEdit, Carried
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A span of the scan and what fills it: the bytes ``fixed``, or by ``kind`` a tracked URL, the pixel or lines."""
 
     start: int

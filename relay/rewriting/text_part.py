@@ -43,9 +43,9 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
         return None
     slots: list[Slot] = []
     links: list[LinkRecord] = []
-    is_flowed = part.media_type.parameters.get("format", "").lower() == "flowed"
+    joins_lines = part.media_type.parameters.get("delsp", "").lower() == "yes"
     if plan.text_links:
-        for start, end in _find_urls(text, is_flowed=is_flowed):
+        for start, end in _find_urls(text, joins_lines=joins_lines):
             number = links_before + len(links) + 1
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
                 return None
@@ -59,11 +59,11 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
     return TextResult(PreparedBody(body, text, tuple(slots), lines, newline, is_html=False), links)
 
 
-def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
-    found = []
+def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
     scan = text.scan
     position = 0
-    while match := _URL.search(scan, position):
+    while len(found) <= MOST_LINKS and (match := _URL.search(scan, position)):
         start = match.start()
         line_start = scan.rfind(b"\n", 0, start) + 1
         line_end = scan.find(b"\n", start)
@@ -73,10 +73,8 @@ def _find_urls(text: Text, *, is_flowed: bool) -> list[tuple[int, int]]:
             continue
         position = match.end()
         end = _trim(scan, start, match.end())
-        # A URL that goes on over a soft line end (RFC 3676) would lose its second half.
-        goes_on = (
-            match.end() >= line_end - 1 and is_flowed and scan[line_end - 2 : line_end].strip(b"\r").endswith(b" ")
-        )
+        # With DelSp a space at a line's end is no space (RFC 3676 section 4.2): the URL goes on in the next line.
+        goes_on = joins_lines and scan[match.end() : line_end].rstrip(b"\r") == b" "
         if not goes_on and scan[match.end() : match.end() + 1] < b"\x80":
             found.append((start, end))
     return found

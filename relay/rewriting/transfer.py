@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.rewriting.base64_part import Base64Part
 from relay.rewriting.mime_spans import Part
@@ -16,8 +17,7 @@ from relay.rewriting.plan import Edit, SpanKind
 from relay.rewriting.quoted_printable import LONGEST_LINE, QuotedPrintable
 
 
-@dataclass(frozen=True, slots=True)
-class BodyEdit:
+class BodyEdit(NamedTuple):
     """Replace ``decoded[start:end]`` by ``new``. An edit that cannot be carried over is dropped, by ``key``."""
 
     start: int
@@ -49,23 +49,27 @@ class PlainBody:
         A line that is too long already may be broken by what is new, but no part of it may get longer.
         """
         raw, base = self._raw, self._start
-        newline = b"\n" if b"\n" in self.decoded else b"\r"
+        newline = b"\n" if b"\n" in raw else b"\r"
         carried: list[Edit] = []
         too_long: set[int] = set()
         line_start, line_end, shift = 0, -1, 0  # shift: how far earlier edits have moved what follows in the line
+        breaks = [edit for edit in edits if newline in edit.new]
         for edit in edits:
             start, end = base + edit.start, base + edit.end
             if start > line_end:
                 line_start, shift = raw.rfind(newline, 0, start) + 1, 0
-            if end > line_end:
-                line_end = _line_end(raw, newline, end)
+                line_end = _line_end(raw, newline, start)
+            # A value may go over line ends, and what is new joins its lines.
+            joined_end = _line_end(raw, newline, end) if end > line_end else line_end
             first, *others = edit.new.split(newline)
             growth = len(edit.new) - (end - start)
             lines = [start - line_start + shift + len(first), *map(len, others)]
-            lines[-1] += line_end - end
-            if growth > 0 and max(lines) > max(LONGEST_LINE, line_end - line_start if others else 0):
+            lines[-1] += _rest_of_line(breaks, edit, joined_end - base, newline)
+            may_lengthen = growth > 0 or end > line_end
+            if may_lengthen and max(lines) > max(LONGEST_LINE, joined_end - line_start if others else 0):
                 too_long.add(edit.key)
                 continue
+            line_end = joined_end
             shift = len(others[-1]) - (end - line_start) if others else shift + growth
             carried.append(Edit(start, end, edit.new, edit.kind))
         return Carried(tuple(carried), frozenset(too_long))
@@ -145,6 +149,19 @@ def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:
         position = edit.end
     pieces.append(raw[position:])
     return b"".join(pieces)
+
+
+def _rest_of_line(breaks: Sequence[BodyEdit], edit: BodyEdit, line_end: int, newline: bytes) -> int:
+    """How many octets of the line stand behind an edit: up to its end, or to an edit that is going to break it there.
+
+    What a first rewriting leaves for want of room must not find room in a second one.
+    """
+    for coming in breaks:
+        if edit.end <= coming.start <= line_end and coming is not edit:
+            first, *_, last = coming.new.split(newline)
+            if len(last) + line_end - coming.end <= LONGEST_LINE:  # else it is not put in
+                return coming.start - edit.end + len(first)
+    return line_end - edit.end
 
 
 def _line_end(raw: bytes, newline: bytes, position: int) -> int:

@@ -49,7 +49,7 @@ TEXT_SIGNS = (
     r"\b(?:manage|update|change|edit)(?: your| my)?"
     r" (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
     r" (?:preferences|settings|subscriptions?)\b",
-    r"^(?:e-?mail|subscription|mailing|communication) preferences$",
+    r"^(?:e-?mail|subscription|mailing|communication) (?:preferences|settings)$",
     r"^(?:manage|update)(?: your| my)? (?:preferences|subscriptions?)$",
     # German, Dutch, Scandinavian
     r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung)\b",

@@ -16,7 +16,6 @@ from ledger.records import Reason
 from ledger.urls import TrackingUrls
 from relay.rewriting.plan import Plan, Tracked, Unchanged
 from relay.rewriting.rewrite import prepare, render
-from relay.rewriting.second_opinion import agrees
 
 SECONDS = 2.0  # the contract: what cannot be rewritten in two seconds goes out unchanged
 # At the scanner's slowest some 5 MB a second: a tenth of a second at most in the caller's process.
@@ -30,6 +29,9 @@ def rewrite_whole(raw: bytes, plan: Plan, urls: TrackingUrls, copy: int = 0) -> 
     prepared = prepare(raw, plan, urls)
     if isinstance(prepared, Unchanged):
         return prepared
+    # Few messages need it, and its parser costs every start a tenth of a second and 9 MB.
+    from relay.rewriting.second_opinion import agrees  # noqa: PLC0415
+
     if not prepared.is_ordinary and not agrees(prepared, urls, copy):
         return Unchanged(Reason.TOO_COMPLEX, prepared.link_list, prepared.notes)
     return render(prepared, urls, copy)

@@ -23,6 +23,7 @@ from mailglass.app import app
 from pixel_server.public.classify import HitContext, Neighbours
 from pixel_server.public.minimise import evidence
 from pixel_server.public.signs.tables import Marks, Sign
+from pixel_server.rule_words import SAID_BY_SENDER
 
 T = TypeVar("T")
 BEGIN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -146,7 +147,7 @@ def test_what_was_kept_whole_is_compared_with_the_present_signs(config: Path) ->
 
 
 def test_hits_without_facts_and_what_a_person_said_are_left_alone(config: Path) -> None:
-    said = Verdict(HitClass.OWN, Confidence.CERTAIN, "ME")
+    said = Verdict(HitClass.OWN, Confidence.CERTAIN, SAID_BY_SENDER)
     scanner = Verdict(HitClass.SECURITY_SCANNER, Confidence.CERTAIN, "R16")
     settings = fill(
         config,
@@ -158,7 +159,7 @@ def test_hits_without_facts_and_what_a_person_said_are_left_alone(config: Path) 
     )
     summary = reclassify(config)
     assert (summary["changed"], summary["without_facts"]) == (0, 2)
-    assert [rule for _, rule in stored(settings)] == ["ME", "R16", "R16"]
+    assert [rule for _, rule in stored(settings)] == [SAID_BY_SENDER, "R16", "R16"]
 
 
 def test_only_hits_since_then_are_looked_at(config: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +34,9 @@ def mailglass(
     """Runs the command line in an installation of its own."""
     (tmp_path / "relay.toml").write_text("")
     monkeypatch.chdir(tmp_path)
+
+    # What serves sends its log to the standard error of the moment.
+    monkeypatch.setattr(logging.getLogger("mailglass"), "handlers", [])
 
     def run(*arguments: str, stdin: str = "") -> Outcome:
         monkeypatch.setattr(sys, "argv", ["mailglass", *arguments])
@@ -74,7 +78,7 @@ def test_wrong_use_ends_with_status_2(mailglass: Callable[..., Outcome], argumen
     assert "Traceback" not in shown.out + shown.err
 
 
-@pytest.mark.parametrize("command", [("check",), ("messages",), ("keys", "list"), ("user", "list")])
+@pytest.mark.parametrize("command", [("check",), ("messages",), ("keys", "list"), ("user", "list"), ("run",)])
 def test_a_configuration_at_fault_ends_any_command_with_status_78(
     mailglass: Callable[..., Outcome], tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -120,7 +124,7 @@ def test_keys_that_others_may_read_are_a_fault_of_configuration(
 ) -> None:
     assert mailglass("keys", "list").status == 0
     (tmp_path / "var" / "keys" / "1.key").chmod(0o644)
-    for command in (("keys", "list"), ("keys", "rotate"), ("check",)):
+    for command in (("keys", "list"), ("keys", "rotate"), ("check",), ("run",)):
         shown = mailglass(*command)
         assert shown.status == 78
         assert "chmod 0600" in shown.err
@@ -214,3 +218,9 @@ def test_the_quick_commands_start_without_web_server_and_database(arguments: tup
         timeout=60,
     )
     assert ended.stderr.splitlines()[-1] == "[]", ended.stderr
+
+
+def test_purge_says_how_many_hits_went(mailglass: Callable[..., Outcome]) -> None:
+    assert mailglass("purge") == Outcome(0, "0 hits purged.\n", "")
+    assert mailglass("purge", "--older-than", "30d").status == 0
+    assert mailglass("purge", "--older-than", "a while").status == 1

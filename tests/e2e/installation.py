@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from copy import copy
 from pathlib import Path
 
 from ledger.outbox import Delivery, Outbox
@@ -32,8 +33,9 @@ def free_ports(count: int) -> list[int]:
 class Installation:
     """``relay.toml`` and everything that is kept lie in ``folder``."""
 
-    def __init__(self, folder: Path, upstream: str = "sandbox = true\n", more: str = "") -> None:
+    def __init__(self, folder: Path, upstream: str = "sandbox = true\n", workers: int = 1) -> None:
         self.folder = folder
+        self.settings: dict[str, str] = {}  # MAILGLASS_…, over what relay.toml says
         self.smtp, self.public, self.private = free_ports(3)
         self.public_url = f"http://127.0.0.1:{self.public}"
         self.page = f"http://127.0.0.1:{self.private}"
@@ -43,14 +45,27 @@ class Installation:
         (folder / "relay.toml").write_text(
             f'[[listener]]\nbind = "127.0.0.1:{self.smtp}"\n[upstream.default]\n{upstream}'
             f'[tracking]\npublic_url = "{self.public_url}"\n[pixel_server]\nbind = "127.0.0.1:{self.public}"\n'
-            f'[dashboard]\nbind = "127.0.0.1:{self.private}"\n{more}'
+            f'workers = {workers}\n[dashboard]\nbind = "127.0.0.1:{self.private}"\n'
         )
+
+    def beside(self) -> Installation:
+        """Another process of the same installation, not started."""
+        other = copy(self)
+        other._process = None
+        return other
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """One mailglass command, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "mailglass", *arguments],
             input=stdin, capture_output=True, text=True, cwd=self.folder, env=self._environment(), timeout=60,
+        )  # fmt: skip
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """One mailglass command that goes on; its output can be read while it does."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mailglass", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=self.folder, env=self._environment(),
         )  # fmt: skip
 
     def start(self, part: str = "run") -> list[str]:
@@ -102,7 +117,7 @@ class Installation:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILGLASS_")}
-        return {**kept, "PYTHONPATH": str(ROOT)}
+        return {**kept, **self.settings, "PYTHONPATH": str(ROOT)}
 
     def _close(self) -> None:
         assert self._process is not None

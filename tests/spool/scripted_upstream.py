@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Taken:
     recipient: str
     content: bytes
     session: int
+    login: str = ""
 
 
 @dataclass
@@ -62,7 +64,9 @@ class ScriptedUpstream:
     taken: list[Taken] = field(default_factory=list)
     sessions: int = 0
     per_session: int = 10**9  # transactions a session may have; then 421
+    keeps_content: bool = True
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    talks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def addresses(self) -> list[str]:
         return [one.recipient for one in self.taken]
@@ -80,13 +84,16 @@ class ScriptedUpstream:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
-        talk = _Talk(self, reader, writer, self.sessions)
+        talk = asyncio.current_task()
+        assert talk is not None
+        self.talks.add(talk)
         try:
-            await talk.run()
+            await _Talk(self, reader, writer, self.sessions).run()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+            self.talks.discard(talk)
 
 
 class _Talk:
@@ -98,6 +105,7 @@ class _Talk:
         self.recipients: list[str] = []
         self.verdict = accepts()
         self.transactions = 0
+        self.login = ""
 
     def say(self, reply: str) -> None:
         if reply == CLOSES:
@@ -109,7 +117,12 @@ class _Talk:
         while line := await self.reader.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
-                self.writer.write(b"250-scripted.example\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n")
+                self.writer.write(
+                    b"250-scripted.example\r\n250-8BITMIME\r\n250-DSN\r\n250-AUTH PLAIN\r\n250 ENHANCEDSTATUSCODES\r\n"
+                )
+            elif verb == b"AUTH":
+                self.login = b64decode(line.split()[2]).split(b"\0")[1].decode()
+                self.say("235 2.7.0 Authentication successful")
             elif verb == b"MAIL":
                 self.begin(line)
             elif verb == b"RCPT":
@@ -117,6 +130,7 @@ class _Talk:
             elif verb == b"DATA":
                 await self.data()
             elif verb == b"RSET":
+                self.mail = b""
                 self.say("250 2.0.0 Ok")
             elif verb == b"QUIT":
                 self.say("221 2.0.0 Bye")
@@ -125,6 +139,9 @@ class _Talk:
                 self.say("502 5.5.1 Not here")
 
     def begin(self, line: bytes) -> None:
+        if self.mail:
+            self.say("503 5.5.1 Error: nested MAIL command")
+            return
         self.transactions += 1
         if self.transactions > self.upstream.per_session:
             self.say("421 4.7.0 Enough for one session")
@@ -147,10 +164,12 @@ class _Talk:
         content = await self.reader.readuntil(b"\r\n.\r\n")
         verdict = self.verdict if len(self.recipients) == 1 else accepts()
         if verdict.takes:
-            raw = unstuffed(content[:-3])
+            raw = unstuffed(content[:-3]) if self.upstream.keeps_content else b""
             async with self.upstream.arrived:
-                self.upstream.taken += [Taken(self.mail, one, raw, self.session) for one in self.recipients]
+                self.upstream.taken += [Taken(self.mail, one, raw, self.session, self.login) for one in self.recipients]
                 self.upstream.arrived.notify_all()
+        if verdict.reply.startswith("2"):
+            self.mail = b""  # after a refusal the envelope stays until RSET, as with Postfix's end-of-data restrictions
         self.say(verdict.reply)
 
 
@@ -163,4 +182,8 @@ async def scripted_upstream() -> AsyncIterator[ScriptedUpstream]:
         yield upstream
     finally:
         server.close()
+        for talk in list(upstream.talks):
+            talk.cancel()
+        await asyncio.gather(*upstream.talks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports close in the next turn of the loop
         await server.wait_closed()

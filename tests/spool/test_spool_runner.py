@@ -13,6 +13,7 @@ import pytest
 from ledger.records import State
 from relay import failpoints
 from relay.spool_requests import Request, Wish, ask
+from relay.spool_states import CopyState
 from tests.spool.messages import ID, rendered
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_mail, at_rcpt, scripted_upstream
 from tests.spool.workbench import RECIPIENTS, Workbench, workbench
@@ -154,6 +155,21 @@ async def test_the_task_survives_a_failing_disk(bench: Workbench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(bench.upstream.to(R2)) == 1
+
+
+async def test_stopping_lets_the_copy_under_way_end_and_begins_no_other(bench: Workbench) -> None:
+    later = [at_dot("451 4.3.0 later"), accepts()]
+    many = [f"r{number}@example.net" for number in range(1, 30)]
+    bench.upstream.script = {address: list(later) for address in many[1:]}
+    async with bench.client_session() as session:
+        await bench.submit(session, many)
+    bench.clock.pass_by(timedelta(minutes=10))
+    task = asyncio.create_task(bench.runner.run())
+    await bench.upstream.wait_for(3)
+    bench.runner.stop()
+    await task
+    states = {copy.state for copy in bench.spool.messages[str(ID)].standing.copies.values()}
+    assert states == {CopyState.WAITING, CopyState.DELIVERED}
 
 
 async def test_a_restart_goes_on_where_the_last_process_ended(

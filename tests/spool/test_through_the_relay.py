@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from ledger.message_id import MessageId
 from ledger.records import State
 from ledger.tokens import Target, read_unverified
 from relay.ports import Allowed
-from tests.relay.running_relay import MemoryRecords, RunningRelay, run_relay, settings_for
+from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
 
 R1, R2, R3 = b"r1@example.net", b"r2@example.net", b"r3@example.net"
@@ -191,6 +192,35 @@ async def test_a_client_that_leaves_while_copies_are_sent_loses_none(start: Star
     client.reset()
     await upstream.wait_for(20)
     assert sorted(upstream.addresses()) == sorted(address.decode() for address in many)
+
+
+async def logged_in(relay: RunningRelay, name: bytes) -> Client:
+    client = await relay.session()
+    assert (await client.ask(b"AUTH PLAIN " + b64encode(b"\0" + name + b"\0secret"))).startswith(b"235")
+    return client
+
+
+async def test_nobodys_mail_goes_over_another_clients_session(start: Start, upstream: ScriptedUpstream) -> None:
+    """Copies and reports of a client that logs in itself wait for that client, however many others come by."""
+    upstream.script[R2.decode()] = [accepts(), at_rcpt("closes")]
+    relay = await start()
+    ann = await logged_in(relay, b"ann")
+    assert (await ann.submit(MESSAGE, R1, R2)).startswith(b"250 ")
+    ann.close()
+    bob = await logged_in(relay, b"bob")
+    assert (await bob.submit(PLAIN, R3)).startswith(b"250 ")
+    assert (await bob.ask(b"QUIT")).startswith(b"221")
+    nobody = await relay.session()
+    assert (await nobody.submit(MESSAGE, R1, R3)).startswith(b"250 ")
+    assert upstream.to("a@example.com") == []
+    ann = await logged_in(relay, b"ann")
+    assert (await ann.submit(PLAIN, R3)).startswith(b"250 ")
+    assert (await ann.ask(b"QUIT")).startswith(b"221")
+    (report,) = upstream.to("a@example.com")
+    assert report.login == "ann"
+    assert b"r2@example.net" in report.content
+    assert [one.login for one in upstream.to(R1.decode())] == ["ann", ""]
+    assert {one.login for one in upstream.to(R3.decode())} == {"ann", "bob", ""}
 
 
 async def test_two_relays_on_one_data_folder_are_one_too_many(start: Start) -> None:

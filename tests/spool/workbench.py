@@ -20,7 +20,7 @@ from relay.retry import RetrySchedule
 from relay.spool import Spool
 from relay.spool_conclusion import Conclusion
 from relay.spool_notices import Notices
-from relay.spool_runner import SpoolRunner
+from relay.spool_runner import SessionKey, SpoolRunner
 from relay.spool_session import spool_session
 from tests.spool.messages import AT, ID, PLAIN, rendered
 from tests.spool.scripted_upstream import ScriptedUpstream
@@ -76,13 +76,14 @@ class Workbench:
     @asynccontextmanager
     async def client_session(self) -> AsyncIterator[Conversation]:
         """An upstream session that belongs to a client, who is there to be answered."""
-        async with self.runner.open_session("default") as session:
+        async with self.runner.open_session(("default", None)) as session:
             session.answer = lambda reply: self.answers.append(reply) or True  # type: ignore[method-assign,func-returns-value]
             yield session
 
     async def submit(
         self, session: Conversation, recipients: Sequence[str] = RECIPIENTS, login: str = "", message_id: MessageId = ID
     ) -> Reply:
+        session.is_logged_in = bool(login)
         prepared = PreparedCopies(
             message_id,
             PLAIN,
@@ -114,9 +115,9 @@ def workbench(
     delivery = CopyDelivery(spool, book, schedule, clock, hold_doubtful)
     conclusion = Conclusion(delivery, Notices(spool, clock, "relay.example.org", lambda name: "mx.example.net"))
 
-    def open_session(name: str):  # type: ignore[no-untyped-def]
-        destination = Destination("127.0.0.1", upstream.port, "none", None, 5, 5)
-        return spool_session(lambda: destination, "relay.example.org", 5)
+    def open_session(key: SessionKey):  # type: ignore[no-untyped-def]
+        destination = Destination("127.0.0.1", upstream.port, "none", None, 5, 5, key[1])
+        return spool_session(destination, "relay.example.org", 5)
 
     runner = SpoolRunner(delivery, conclusion, open_session, look_seconds=0.05)
     individual = IndividualDelivery("default", has_account, delivery, conclusion, book, clock, runner.wake)

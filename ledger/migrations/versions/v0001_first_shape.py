@@ -7,6 +7,8 @@ Printed from ledger/schema.py; the words are an FTS5 table on SQLite and a tsvec
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -80,9 +82,8 @@ def _create_hourly() -> None:
     )
 
 
-def _create_message() -> None:
-    op.create_table(
-        "message",
+def _message_facts() -> list[sa.Column[Any]]:
+    return [
         sa.Column(
             "seq",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -128,6 +129,11 @@ def _create_message() -> None:
         ),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reply", sa.Text(), server_default="", nullable=False, comment="the upstream's final reply"),
+    ]
+
+
+def _message_counts() -> list[sa.Column[Any]]:
+    return [
         sa.Column("first_opened_at", sa.BigInteger(), nullable=True, comment="of confirmed opens"),
         sa.Column("last_opened_at", sa.BigInteger(), nullable=True),
         sa.Column("first_clicked_at", sa.BigInteger(), nullable=True, comment="of confirmed clicks"),
@@ -141,6 +147,14 @@ def _create_message() -> None:
         sa.Column("clicks_possible", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("clicks_machine", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("clicks_own", sa.Integer(), server_default=sa.text("0"), nullable=False),
+    ]
+
+
+def _create_message() -> None:
+    op.create_table(
+        "message",
+        *_message_facts(),
+        *_message_counts(),
         sa.CheckConstraint(
             "reason IS NULL OR reason IN ('not-requested', 'nothing-to-track', 'no-html', 'signed', 'encrypted', 'dkim-signed', 'malformed', 'charset', 'too-large', 'too-complex', 'timeout', 'no-consent', 'excluded-recipient', 'several-recipients', 'ledger-unavailable', 'internal')",
             name=op.f("ck_message_reason"),

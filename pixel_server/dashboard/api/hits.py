@@ -7,13 +7,14 @@ import re
 from aiohttp import web
 
 from ledger.message_id import parse_message_id
-from ledger.queries.hits import HitFilter, list_hits
+from ledger.queries.hits import HitFilter
 from ledger.queries.messages import HIGHEST_LIMIT
 from ledger.records import HitClass, HitKind
 from pixel_server.dashboard.api.forms import hit_form
 from pixel_server.dashboard.api.replies import answer_list, refuse_faults, refuse_unknown
 from pixel_server.dashboard.bearer import READ, demand
 from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.shown_hits import shown_hits
 
 NAMES = ("message", "kind", "class", "limit", "cursor", "after")
 
@@ -23,7 +24,7 @@ async def get_hits(request: web.Request) -> web.Response:
     refuse_unknown(request, NAMES)
     wanted, cursor, limit = read_hit_filters(request)
     async with desk.ledger.read() as connection:
-        listed = await list_hits(connection, reader.viewer, wanted, cursor, limit)
+        listed = await shown_hits(desk.settings, connection, reader.viewer, wanted, cursor, limit)
     return answer_list(request, [hit_form(hit) for hit in listed.items], listed.next)
 
 

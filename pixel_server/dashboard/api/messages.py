@@ -6,14 +6,15 @@ from datetime import UTC
 
 from aiohttp import web
 
-from ledger.queries.hits import HitFilter, list_hits
+from ledger.queries.hits import HitFilter
 from ledger.queries.messages import list_messages, message_detail
 from pixel_server.dashboard.api.forms import detail_form, hit_form, message_form
 from pixel_server.dashboard.api.replies import answer, answer_list, refuse_faults, refuse_unknown
 from pixel_server.dashboard.bearer import READ, WRITE, demand
 from pixel_server.dashboard.filters import NAMES, read_filters
-from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.keys import DESK, Reader
 from pixel_server.dashboard.pages.message_page import message_id_of
+from pixel_server.dashboard.shown_hits import shown_hits
 
 HITS_OF_ONE = 500
 
@@ -31,14 +32,7 @@ async def get_messages(request: web.Request) -> web.Response:
 
 
 async def get_message(request: web.Request) -> web.Response:
-    reader, desk = demand(request, READ), request.app[DESK]
-    message_id = message_id_of(request)
-    async with desk.ledger.read() as connection:
-        detail = await message_detail(connection, reader.viewer, message_id)
-        if detail is None:
-            raise web.HTTPNotFound
-        hits = await list_hits(connection, reader.viewer, HitFilter(message=message_id), None, HITS_OF_ONE)
-    return answer(request, detail_form(detail, [hit_form(hit) for hit in hits.items]))
+    return await _answer_detail(request, demand(request, READ))
 
 
 async def stop_message(request: web.Request) -> web.Response:
@@ -48,7 +42,18 @@ async def stop_message(request: web.Request) -> web.Response:
         if await message_detail(connection, reader.viewer, message_id) is None:
             raise web.HTTPNotFound
     await desk.ledger.stop(message_id, desk.clock())
-    return await get_message(request)
+    return await _answer_detail(request, reader)
+
+
+async def _answer_detail(request: web.Request, reader: Reader) -> web.Response:
+    desk, message_id = request.app[DESK], message_id_of(request)
+    async with desk.ledger.read() as connection:
+        detail = await message_detail(connection, reader.viewer, message_id)
+        if detail is None:
+            raise web.HTTPNotFound
+        wanted = HitFilter(message=message_id)
+        hits = await shown_hits(desk.settings, connection, reader.viewer, wanted, None, HITS_OF_ONE)
+    return answer(request, detail_form(detail, [hit_form(hit) for hit in hits.items]))
 
 
 ROUTES = (

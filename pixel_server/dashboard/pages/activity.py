@@ -7,12 +7,13 @@ from itertools import groupby
 from aiohttp import web
 
 from ledger.accounts import set_seen
-from ledger.queries.hits import HitFilter, list_hits, newest_hit_seq
+from ledger.queries.hits import HitFilter, newest_hit_seq
 from ledger.records import HitClass, HitKind
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.pages.message_page import rule_words
 from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS
 from pixel_server.dashboard.rendering import page
+from pixel_server.dashboard.shown_hits import shown_hits
 
 PER_PAGE = 60
 
@@ -24,7 +25,7 @@ async def show_activity(request: web.Request) -> web.Response:
     everything = request.query.get("all") == "1"
     cursor = request.query.get("cursor")
     async with desk.ledger.read() as connection:
-        listed = await list_hits(connection, reader.viewer, HitFilter(kind=kind), cursor, PER_PAGE)
+        listed = await shown_hits(desk.settings, connection, reader.viewer, HitFilter(kind=kind), cursor, PER_PAGE)
     shown = [hit for hit in listed.items if everything or HitClass(hit.hit_class).column == "confirmed"]
     return await page(
         request,

@@ -14,13 +14,13 @@ from pixel_server.dashboard import timeline
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.reasons import link_reason_words, reason_words
 from pixel_server.dashboard.rendering import page
-from pixel_server.rule_words import class_words, words_of
+from pixel_server.dashboard.shown_hits import shown_hits
+from pixel_server.rule_words import SAID_BY_SENDER, class_words, words_of
 
 HITS_SHOWN = 200
 LONGEST_NOTE = 4000
 LONGEST_TAGS = 500
-# The rule of a verdict that the reader gave; docs/classes.md has the others.
-TOLD = Verdict(HitClass.OWN, Confidence.CERTAIN, "told")
+TOLD = Verdict(HitClass.OWN, Confidence.CERTAIN, SAID_BY_SENDER)
 
 
 def message_id_of(request: web.Request) -> MessageId:
@@ -44,8 +44,8 @@ async def show_message(request: web.Request) -> web.Response:
     detail = await find_message(request)
     async with desk.ledger.read() as connection:
         wanted = HitFilter(message=detail.message.id)
-        hits = await list_hits(
-            connection, request[READER].viewer, wanted, request.query.get("cursor"), HITS_SHOWN
+        hits = await shown_hits(
+            desk.settings, connection, request[READER].viewer, wanted, request.query.get("cursor"), HITS_SHOWN
         )  # fmt: skip
     return await page(
         request,

@@ -11,6 +11,7 @@ from aiohttp import web
 from ledger import accounts
 from ledger.accounts import secret_hash
 from ledger.queries.accounts import AccountRow, account_with_id, list_accounts, list_tokens
+from ledger.queries.notices import list_deliveries
 from pixel_server.dashboard import sessions
 from pixel_server.dashboard.bearer import READ, WRITE
 from pixel_server.dashboard.keys import DESK, READER, WORDING
@@ -26,6 +27,7 @@ async def show_settings(request: web.Request, complaint: str = "", token: str = 
     async with desk.ledger.read() as connection:
         tokens = await list_tokens(connection, reader.account.id)
         everybody = await list_accounts(connection) if reader.account.admin else []
+        deliveries = await list_deliveries(connection, reader.account.id)
     return await page(
         request,
         "settings.html",
@@ -34,6 +36,8 @@ async def show_settings(request: web.Request, complaint: str = "", token: str = 
         new_token=token,
         tokens=[one for one in tokens if one.revoked_at is None],
         accounts=everybody,
+        deliveries=deliveries,
+        may_use_services=may_use_services(request),
         zones=sorted(available_timezones()),
         mine=reader.account.preferences,
         saved=request.query.get("saved", ""),
@@ -51,8 +55,10 @@ async def save_look(request: web.Request) -> web.Response:
 
 
 async def save_notifications(request: web.Request) -> web.Response:
-    form = await request.post()
-    wanted, complaint = read_notifications({name: str(value) for name, value in form.items()}, request[WORDING]._)
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    if not may_use_services(request):
+        form.pop("apprise", None)
+    wanted, complaint = read_notifications(form, request[WORDING]._)
     if complaint:
         return await show_settings(request, complaint, status=422)
     return await _keep(request, wanted)
@@ -119,6 +125,11 @@ async def remove_account(request: web.Request) -> web.Response:
         return await show_settings(request, request[WORDING]._("You cannot remove your own account."), status=422)
     await request.app[DESK].ledger.write(accounts.remove_account, account.id)
     return _done("removed")
+
+
+def may_use_services(request: web.Request) -> bool:
+    """Apprise reaches any address, inside too: that is not for everybody to say."""
+    return request[READER].account.admin or request.app[DESK].settings.dashboard.private_webhooks
 
 
 def _demand_administrator(request: web.Request) -> None:

@@ -1,0 +1,52 @@
+"""``mailglass demo``: fills a ledger with a believable month, so that a newcomer sees every page alive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from config.settings import Settings
+from ledger.access import Ledger
+from ledger.queries.hits import newest_hit_seq
+from ledger.records import Hit, State
+from mailglass.commands.demo_month import Letter, month
+from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.reading import changing, run_to_end
+from mailglass.failures import Failed
+
+GROUP = 200
+
+
+def demo(
+    yes: Annotated[bool, typer.Option("--yes", help="also into a ledger that has hits already")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Fill the ledger with a month of invented mail and hits (addresses under example.com, .net and .org)."""
+    settings = settings_from_file(config)
+    if not settings.sandboxed:
+        raise Failed("demo data belongs into a sandbox: no upstream here has sandbox = true")
+    messages, hits = run_to_end(_fill(settings, yes))
+    typer.echo(f"Added {messages} messages and {hits} hits of the last month.")
+
+
+async def _fill(settings: Settings, yes: bool) -> tuple[int, int]:
+    letters = list(month(datetime.now(UTC)))
+    async with changing(settings) as ledger:
+        async with ledger.read() as connection:
+            if await newest_hit_seq(connection) and not yes:
+                raise Failed("this ledger has hits already; --yes adds the demo's all the same")
+        for letter in track(letters, description="messages", transient=True):
+            await _register(ledger, letter)
+        hits: list[Hit] = sorted((hit for letter in letters for hit in letter.hits), key=lambda hit: hit.at)
+        for start in range(0, len(hits), GROUP):
+            await ledger.add_hits(hits[start : start + GROUP])
+    return len(letters), len(hits)
+
+
+async def _register(ledger: Ledger, letter: Letter) -> None:
+    await ledger.register(letter.record)
+    if letter.accepted_at is not None:
+        await ledger.settle(letter.record.id, State.SENT, letter.record.reply, letter.accepted_at)

@@ -1,0 +1,158 @@
+"""``mailglass doctor``: sends a probe through the whole chain and names the link that breaks.
+
+The chain: configuration, keys, ledger, upstream, public_url, relay, tracking, delivery, hit. It stops at the first
+link that is broken, since what comes after it cannot work. The probe's own pixel is fetched through ``public_url``
+as a mail program would; the hit is stored as any other and shows in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import aiohttp
+import typer
+
+from config.settings import Settings
+from ledger.faults import LedgerFault
+from ledger.keys import load_keys
+from ledger.message_id import MessageId, parse_message_id
+from ledger.outbox import Outbox
+from ledger.queries import ADMINISTRATOR, HitFilter, list_hits
+from ledger.queries import message as message_detail
+from ledger.reading import LedgerReader
+from ledger.urls import TrackingUrls, UrlGrammar
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.probing import (
+    Finding,
+    look_at_keys,
+    look_at_ledger,
+    look_at_pixel,
+    look_at_upstream,
+)
+from mailglass.commands.sending import Login, compose, password_from, submit
+from mailglass.commands.tables import print_json
+from mailglass.failures import Failed
+
+LOOK_AGAIN_SECONDS = 0.2
+_NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
+
+
+def doctor(
+    to: Annotated[str, typer.Option("--to", help="who gets the probe: an address of your own")],
+    sender: Annotated[str | None, typer.Option("--from", help="the envelope's sender; default: the same")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
+    wait: Annotated[float, typer.Option("--wait", help="seconds to wait for the hit")] = 10.0,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Send a probe message through the relay and wait for its own hit; say which link of the chain is broken."""
+    settings = settings_from_file(config)
+    login = Login(user, password_from(password_stdin)) if user else None
+    findings: list[Finding] = []
+
+    async def work() -> None:
+        async for finding in _chain(settings, sender or to, to, login, wait):
+            findings.append(finding)
+            if not as_json:
+                typer.echo(f"{'fine  ' if finding.fine else 'BROKEN'}  {finding.what:<18} {finding.seen}")
+            if not finding.fine:
+                return
+
+    asyncio.run(work())
+    if as_json:
+        print_json(findings)
+    if not findings[-1].fine:
+        raise Failed(f"the chain breaks at: {findings[-1].what}")
+    if not as_json:
+        typer.echo("The whole chain holds.")
+
+
+async def _chain(settings: Settings, sender: str, to: str, login: Login | None, wait: float) -> AsyncIterator[Finding]:
+    yield Finding("configuration", True, "no fault")
+    yield look_at_keys(settings)
+    yield await look_at_ledger(settings)
+    name = settings.listener[0].upstream
+    yield await look_at_upstream(name, settings.upstream[name])
+    yield await look_at_pixel(settings)
+    try:
+        message = compose(sender, to, "A probe of mailglass doctor")
+        reply = await asyncio.to_thread(submit, settings.listener[0], message, sender, to, login)
+    except Failed as failure:
+        yield Finding("relay", False, str(failure))
+        return
+    yield Finding("relay", True, reply)
+    note = _NOTE.search(reply)
+    message_id = parse_message_id(note[1]) if note else None
+    if message_id is None:
+        yield Finding("tracking", False, "the relay sent the probe on without tracking it")
+        return
+    yield Finding("tracking", True, note[2] if note else "")
+    async for finding in _after_sending(settings, message_id, wait):
+        yield finding
+
+
+async def _after_sending(settings: Settings, message_id: MessageId, wait: float) -> AsyncIterator[Finding]:
+    reader = LedgerReader(settings)
+    try:
+        yield await _recorded(reader, message_id)
+        if settings.upstream[settings.listener[0].upstream].sandbox:
+            yield _delivered(settings, message_id)
+        yield await _fetched(settings, message_id)
+        yield await _hit(reader, message_id, wait)
+    finally:
+        await reader.close_reading()
+
+
+async def _recorded(reader: LedgerReader, message_id: MessageId) -> Finding:
+    try:
+        async with reader.read() as connection:
+            detail = await message_detail(connection, ADMINISTRATOR, message_id)
+    except LedgerFault as fault:
+        return Finding("record", False, str(fault))
+    return Finding("record", detail is not None, f"state {detail.message.state}" if detail else "not in the ledger")
+
+
+def _delivered(settings: Settings, message_id: MessageId) -> Finding:
+    outbox = Outbox(settings.outbox_dir)
+    pixel = _pixel_url(settings, message_id).encode("ascii").rpartition(b"/")[2]
+    for delivery in outbox.list(limit=20):
+        # The HTML may be quoted-printable, with soft line breaks and = written as =3D inside the URL.
+        raw = re.sub(rb"=\r?\n", b"", outbox.read(delivery.id) or b"").replace(b"=3D", b"=")
+        if pixel in raw:
+            return Finding("delivery", True, f"in the outbox as {delivery.id}, with its pixel")
+    return Finding("delivery", False, "no delivery in the outbox has the probe's pixel")
+
+
+async def _fetched(settings: Settings, message_id: MessageId) -> Finding:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(_pixel_url(settings, message_id)) as answer,
+        ):
+            return Finding("pixel of the probe", answer.status == 200, f"answered {answer.status}")
+    except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+        return Finding("pixel of the probe", False, str(fault) or "no answer in time")
+
+
+async def _hit(reader: LedgerReader, message_id: MessageId, wait: float) -> Finding:
+    try:
+        async with asyncio.timeout(wait):
+            while True:
+                async with reader.read() as connection:
+                    hits = (await list_hits(connection, ADMINISTRATOR, HitFilter(message_id))).items
+                if hits:
+                    return Finding("hit", True, f"stored as {hits[0].hit_class} by rule {hits[0].rule}")
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    except TimeoutError:
+        return Finding("hit", False, f"none within {wait:g} s: public_url leads to another installation, or stopped")
+    except LedgerFault as fault:
+        return Finding("hit", False, str(fault))
+
+
+def _pixel_url(settings: Settings, message_id: MessageId) -> str:
+    urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), message_id)
+    return urls.pixel()

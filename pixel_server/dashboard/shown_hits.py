@@ -1,0 +1,17 @@
+"""Which single hits may be shown at all: none in aggregate mode, where only counts are given."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.settings import Settings
+from ledger.queries.hits import HitFilter, list_hits
+from ledger.queries.rows import HitRow, Page, Viewer
+
+
+async def shown_hits(
+    settings: Settings, connection: AsyncConnection, viewer: Viewer, wanted: HitFilter, cursor: str | None, limit: int
+) -> Page[HitRow]:
+    if settings.tracking.identity == "aggregate":
+        return Page(())
+    return await list_hits(connection, viewer, wanted, cursor, limit)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.dashboard.house import House
+from tests.dashboard.visits import Visitor
+
+
+@pytest.fixture(scope="session")
+def filled_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """For tests that only look. "hanna" is an administrator, "joris" a member who sees joris@example.com."""
+    house = House(tmp_path_factory.mktemp("filled"))
+    house.fill()
+    house.add_account("hanna", admin=True)
+    house.add_account("joris", addresses=["joris@example.com"])
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """An empty one, for tests that change things."""
+    made = House(tmp_path / "var")
+    yield made
+    made.close()
+
+
+@pytest_asyncio.fixture
+async def visitor(house: House) -> AsyncIterator[Visitor]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield Visitor(house.url, session)
+
+
+@pytest_asyncio.fixture
+async def guest(filled_house: House) -> AsyncIterator[Visitor]:
+    """Looks round in the filled house."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield Visitor(filled_house.url, session)

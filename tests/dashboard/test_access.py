@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from ledger.first_account import offer_first_account
+from tests.dashboard.house import PASSWORD, House
+from tests.dashboard.visits import Visitor
+
+COOKIE = "mailglass_session"
+
+
+async def test_a_stranger_is_sent_to_the_login_and_from_there_to_where_they_wanted(house: House, visitor: Visitor):
+    house.add_account("hanna", admin=True)
+    reply = await visitor.get("/statistics")
+    assert (reply.status, reply.headers["Location"]) == (303, "/login?next=/statistics")
+    page = (await visitor.get("/login?next=/statistics")).page
+    sent = {"name": "hanna", "password": PASSWORD, "next": page.find("input", {"name": "next"})["value"]}
+    reply = await visitor.ask("POST", "/login", data=sent)
+    assert (reply.status, reply.headers["Location"]) == (303, "/statistics")
+    assert (await visitor.get("/statistics")).status == 200
+
+
+@pytest.mark.parametrize(
+    "following",
+    ["//evil.example/", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "/\r\nX: y", "javascript:1"],
+)
+async def test_the_login_leads_to_no_other_site(house: House, visitor: Visitor, following: str):
+    house.add_account("hanna")
+    sent = {"name": "hanna", "password": PASSWORD, "next": following}
+    assert (await visitor.ask("POST", "/login", data=sent)).headers["Location"] == "/messages"
+
+
+async def test_a_wrong_password_and_an_unknown_name_are_told_the_same(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    wrong, unknown = await visitor.log_in("hanna", "nope"), await visitor.log_in("nobody", "nope")
+    assert wrong.status == unknown.status == 403
+    assert wrong.page.find(role="alert").text == unknown.page.find(role="alert").text
+
+
+async def test_the_cookie_is_new_at_each_login_and_only_its_hash_is_kept(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    preset = {"Cookie": f"{COOKIE}=chosen-by-somebody-else"}
+    reply = await visitor.ask("POST", "/login", data={"name": "hanna", "password": PASSWORD}, headers=preset)
+    cookie = reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    secret = cookie.split(";")[0].partition("=")[2]
+    assert secret != "chosen-by-somebody-else"
+    with sqlite3.connect(house.settings.data_dir / "mailglass.db") as database:
+        stored = [bytes(row[0]) for row in database.execute("SELECT id_hash FROM session")]
+    assert len(stored) == 1
+    assert secret.encode() not in stored[0]
+    again = await visitor.log_in()
+    assert again.headers["Set-Cookie"].split(";")[0].partition("=")[2] != secret
+
+
+async def test_after_logging_out_the_old_cookie_opens_nothing(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    cookie = (await visitor.log_in()).headers["Set-Cookie"].split(";")[0]
+    assert (await visitor.submit("/messages", "/logout")).status == 303
+    visitor.forget_cookies()
+    assert (await visitor.get("/messages", headers={"Cookie": cookie})).status == 303
+
+
+async def test_a_session_ends_by_itself(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    await visitor.log_in()
+    assert (await visitor.get("/messages")).status == 200
+    house.now = house.now.replace(year=house.now.year + 1)
+    assert (await visitor.get("/messages")).status == 303
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"Origin": "https://evil.example"}, "another site"),
+        ({"Origin": "null"}, "a page without origin, and no browser's word where it is"),
+        ({"Sec-Fetch-Site": "cross-site"}, "the browser says so itself"),
+        ({"Sec-Fetch-Site": "same-site"}, "a neighbour under the same domain is not us"),
+        ({}, "no form token"),
+    ],
+)
+async def test_nothing_is_changed_from_elsewhere(house: House, visitor: Visitor, headers: dict[str, str], why: str):
+    house.add_account("hanna")
+    await visitor.log_in()
+    fields = {"language": "ja", "zone": "", "csrf": "wrong"} if not headers else {"language": "ja", "zone": ""}
+    reply = await visitor.ask("POST", "/settings/look", data=fields, headers=headers)
+    assert reply.status == 403, why
+
+
+async def test_logging_in_from_another_site_is_refused(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    sent = {"name": "hanna", "password": PASSWORD}
+    refused = await visitor.ask("POST", "/login", data=sent, headers={"Origin": "http://evil.example"})
+    assert refused.status == 403
+
+
+async def test_the_eleventh_attempt_of_a_minute_has_to_wait(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    statuses = [(await visitor.log_in("hanna", "guess")).status for _ in range(11)]
+    assert statuses == [403] * 10 + [429]
+    assert int((await visitor.log_in()).headers["Retry-After"]) > 0
+
+
+async def test_the_first_account_is_made_once_by_its_one_time_address(house: House, visitor: Visitor):
+    path = house.run(offer_first_account(house.ledger))
+    assert path is not None
+    assert (await visitor.get("/welcome/some-other-secret")).status == 404
+    assert (await visitor.ask("POST", path, data={"name": "hanna", "password": "short"})).status == 422
+    made = await visitor.ask("POST", path, data={"name": "hanna", "password": PASSWORD, "zone": "Asia/Tokyo"})
+    assert (made.status, made.headers["Location"]) == (303, "/set-up")
+    assert (await visitor.get("/settings")).status == 200
+    assert (await visitor.get(path)).status == 404
+    assert (await visitor.ask("POST", path, data={"name": "eve", "password": PASSWORD})).status in (403, 404)
+    assert house.run(offer_first_account(house.ledger)) is None
+
+
+async def test_a_new_start_makes_the_older_set_up_address_worthless(house: House, visitor: Visitor):
+    older = house.run(offer_first_account(house.ledger))
+    newer = house.run(offer_first_account(house.ledger))
+    assert (await visitor.get(str(older))).status == 404
+    assert (await visitor.get(str(newer))).status == 200
+
+
+async def test_a_changed_password_ends_every_other_session(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    old = (await visitor.log_in()).headers["Set-Cookie"].split(";")[0]
+    visitor.forget_cookies()  # as another browser would
+    await visitor.log_in()
+    done = await visitor.submit("/settings", "/settings/password", old=PASSWORD, new="another long password")
+    assert done.status == 303
+    assert (await visitor.get("/messages")).status == 200
+    visitor.forget_cookies()
+    assert (await visitor.get("/messages", headers={"Cookie": old})).status == 303
+
+
+async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, visitor: Visitor):
+    house.add_account("joris")
+    await visitor.log_in("joris")
+    assert (await visitor.get("/people")).status == 403
+    token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
+    sent = {"csrf": token, "name": "x", "password": PASSWORD, "admin": "1"}
+    assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403

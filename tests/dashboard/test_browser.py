@@ -1,0 +1,269 @@
+"""Every page in a real browser: both languages, with and without JavaScript, light and dark, phone and desktop."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from ledger.outbox import Outbox
+from ledger.records import HitKind
+from pixel_server.dashboard.live import STREAMS
+from tests.dashboard.axe import axe_source
+from tests.dashboard.house import NOW, PASSWORD, House
+from tests.dashboard.letters import hit, letter
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = ("/messages", "MESSAGE", "/activity?all=1", "/statistics", "/people", "/outbox", "/set-up", "/settings")
+
+
+@dataclass(frozen=True)
+class Look:
+    language: str
+    script: bool
+    scheme: str
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.language}-{'js' if self.script else 'plain'}-{self.scheme}-{self.width}"
+
+
+LOOKS = (
+    Look("en-GB", True, "light", 1280),
+    Look("ja", True, "dark", 390),
+    Look("en-GB", False, "dark", 1280),
+    Look("ja", False, "light", 390),
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        except Exception as fault:  # playwright's own kinds of "there is no browser here"
+            pytest.skip(f"no Chromium can be started: {str(fault).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(browser: Browser, house: House, look: Look = LOOKS[0], name: str = "hanna") -> Iterator[Page]:
+    """A logged-in page; anything said on its console, or loaded from elsewhere, fails the test."""
+    context: BrowserContext = browser.new_context(
+        viewport={"width": look.width, "height": 860}, color_scheme=look.scheme, locale=look.language,
+        java_script_enabled=look.script, has_touch=look.width < 600,
+    )  # fmt: skip
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda request: None if request.url.startswith(house.url) else complaints.append(request.url))
+    page.goto(house.url + "/login")
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button")
+    page.wait_for_url("**/messages")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def home(house: House) -> House:
+    house.add_account("hanna", admin=True)
+    return house
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_every_page_can_be_walked(browser: Browser, filled_house: House, look: Look):
+    with opened(browser, filled_house, look) as page:
+        first = page.get_attribute(".rows li:has(.open.filled) .what > a", "href")
+        for path in PAGES:
+            page.goto(filled_house.url + (first or "" if path == "MESSAGE" else path))
+            assert page.get_attribute("html", "lang") == look.language[:2]
+            assert page.locator("main h1").first.is_visible()
+            wide = page.locator("html").evaluate("e => e.scrollWidth - e.clientWidth") if look.script else 0
+            assert wide <= 0, f"{path} is wider than the screen"
+        if look.language == "ja":
+            assert page.locator("h1").first.inner_text() == "設定"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, filled_house: House, scheme: str):
+    source = axe_source()
+    found: list[str] = []
+    with opened(browser, filled_house, Look("en-GB", True, scheme, 1280)) as page:
+        first = page.get_attribute(".rows li:has(.open.filled) .what > a", "href") or ""
+        for path in (*PAGES, "/statistics?days=7", "/messages?q=nothing-like-that"):
+            page.goto(filled_house.url + (first if path == "MESSAGE" else path))
+            found += [f"{path}: {one}" for one in _axe(page, source)]
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(filled_house.url + "/login")
+    found += [f"/login: {one}" for one in _axe(page, source)]
+    context.close()
+    assert found == []
+
+
+def _axe(page: Page, source: str) -> list[str]:
+    # Evaluated by the debugger, so that the page's own policy need not allow it.
+    page.evaluate(source)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    result: dict[str, Any] = page.evaluate("tags => axe.run({ runOnly: tags })", tags)
+    return [f"{one['id']} at {one['nodes'][0]['target']}" for one in result["violations"]]
+
+
+def test_a_hit_shows_on_an_open_page_within_two_seconds(browser: Browser, home: House):
+    record = letter(subject="Offer")
+    home.register(record)
+    with opened(browser, home) as page:
+        lens = page.locator(f'[data-key="{record.id}"] .lens.open button')
+        assert lens.get_attribute("aria-label") == "Not opened yet"
+        _until_it_listens(page, home)
+        home.add_hits(hit(record.id))
+        page.locator(f'[data-key="{record.id}"] .lens.open.filled').wait_for(timeout=2000)
+        assert "Opened once" in (lens.get_attribute("aria-label") or "")
+        assert page.locator("[data-unread]").inner_text() == "1"
+
+
+def test_a_new_message_appears_on_the_open_page(browser: Browser, home: House):
+    home.register(letter(subject="The first"))
+    with opened(browser, home) as page:
+        _until_it_listens(page, home)
+        record = letter(subject="The second")
+        home.register(record)
+        page.locator(f'[data-key="{record.id}"]').wait_for(timeout=2000)
+        assert page.locator(".rows .what > a").first.inner_text() == "The second"
+
+
+def _until_it_listens(page: Page, house: House) -> None:
+    _eventually(lambda: bool(house.app[STREAMS]), page)
+
+
+def _eventually(true: Callable[[], bool], page: Page) -> None:
+    for _ in range(100):
+        if true():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come true within 5 seconds")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_card_comes_by_hover_focus_and_tap(browser: Browser, home: House, script: bool):
+    record = letter()
+    home.register(record)
+    home.add_hits(hit(record.id), hit(record.id, HitKind.CLICK))
+    with opened(browser, home, Look("en-GB", script, "light", 1280)) as page:
+        card = page.locator(".lens.open .card")
+        assert not card.is_visible()
+        page.hover(".lens.open button")
+        assert card.is_visible()
+        assert "1 confirmed" in card.inner_text()
+        page.mouse.move(900, 700)
+        assert not card.is_visible()
+        page.focus(".lens.open button")
+        assert card.is_visible()
+        if script:
+            page.keyboard.press("Escape")
+            assert not card.is_visible()
+    with opened(browser, home, Look("en-GB", script, "light", 390)) as page:
+        page.tap(".lens.click button")
+        assert page.locator(".lens.click .card").is_visible()
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, home: House):
+    record = letter(subject="Offer")
+    home.register(record)
+    with opened(browser, home) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.type("Offer")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/messages?q=Offer")
+        page.locator(".what > a").first.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/messages/{record.id}")
+
+
+def test_stop_note_and_own_work_by_clicking(browser: Browser, home: House):
+    record = letter()
+    home.register(record)
+    home.add_hits(hit(record.id))
+    with opened(browser, home) as page:
+        page.goto(f"{home.url}/messages/{record.id}")
+        page.fill("[name=note]", "ask again")
+        page.click("text=Save")
+        page.wait_for_url("**?saved=saved")
+        page.click("text=That was me")
+        page.wait_for_url("**?saved=own")
+        page.click("text=Stop recording >> nth=-1")
+        page.wait_for_url("**?saved=stopped")
+        assert page.locator("text=recording stopped").is_visible()
+        assert page.input_value("[name=note]") == "ask again"
+
+
+def test_a_letter_in_the_outbox_runs_no_script_and_loads_nothing_foreign(browser: Browser, home: House):
+    with recording_server() as (elsewhere, asked):
+        raw = (
+            b"From: hanna@example.com\r\nTo: mia@example.net\r\nSubject: Danger\r\nContent-Type: text/html\r\n\r\n"
+            b"<p id=p>Hello</p><script>document.title='ran';parent.document.title='ran'</script>"
+            b'<img src="' + elsewhere + b'x.png" onerror="parent.document.title=1">'
+            b'<iframe src="' + elsewhere + b'"></iframe><link rel=stylesheet href="' + elsewhere + b'x.css">'
+        )
+        delivery = Outbox(home.settings.outbox_dir).deliver(raw, "hanna@example.com", ["mia@example.net"], NOW)
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(home.url + "/login")
+        page.fill("[name=name]", "hanna")
+        page.fill("[name=password]", PASSWORD)
+        page.click("button")
+        page.goto(f"{home.url}/outbox/{delivery.id}", wait_until="networkidle")
+        page.frame_locator("iframe").locator("#p").wait_for()
+        assert "Danger" in page.title()
+        context.close()
+        assert asked == []
+
+
+@contextmanager
+def recording_server() -> Iterator[tuple[bytes, list[str]]]:
+    """A site of somebody else's: its address, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/".encode(), asked
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,307 @@
+"""What the pages say, read without JavaScript."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.outbox import Outbox
+from ledger.records import CopyRecord, HitClass, HitKind, LinkReason, LinkRecord, Reason, State
+from tests.dashboard.house import NOW, House
+from tests.dashboard.letters import hit, letter
+from tests.dashboard.visits import Visitor
+
+# Each is a way out of the place it stands in: an attribute, an element, a textarea, a template, the line's direction.
+HOSTILE = (
+    '"><script>alert(1)</script>', "'onmouseover='alert(1)", "{{7*7}}", "</textarea><b>out</b>", "\u202egnp.exe",
+    "javascript:alert(1)", "<!--", "]]>", "%3Cscript%3E", "</title><script>1</script>",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def at_home(house: House, visitor: Visitor) -> Visitor:
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    return visitor
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_what_strangers_write_is_only_ever_text(house: House, at_home: Visitor, hostile: str):
+    record = letter(
+        subject=hostile, recipients=(hostile,), tags=(hostile,), meta={hostile: hostile}, notes=(hostile,),
+        header_id=hostile, sender=hostile.lower(), reply=hostile,
+        link_list=(LinkRecord(1, hostile, hostile, hostile, "1", True),),
+    )  # fmt: skip
+    house.register(record)
+    house.add_hits(
+        hit(record.id, user_agent=hostile, ip=hostile), hit(record.id, HitKind.CLICK, user_agent=hostile)
+    )  # fmt: skip
+    for path in ("/messages", f"/messages/{record.id}", "/activity?all=1", "/statistics"):
+        reply = await at_home.get(path)
+        assert reply.status == 200
+        assert "<script>alert" not in reply.text
+        assert "<script>1" not in reply.text
+        assert "<b>out</b>" not in reply.text
+        page = reply.page
+        assert not [tag for tag in page.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
+        assert not [a for a in page.find_all("a", href=True) if a["href"].strip().lower().startswith("javascript")]
+        assert len(page.find_all("script")) == 1
+        if hostile == "{{7*7}}":
+            assert "49" not in page.find("main").get_text().replace(str(NOW.year), "")
+    assert hostile.strip() in (await at_home.get(f"/messages/{record.id}")).page.find("h1").text
+
+
+async def test_icons_are_hollow_half_or_filled_and_say_so_in_words(house: House, at_home: Visitor):
+    untouched, possible, opened, plain = (
+        letter(subject="untouched"), letter(subject="possible"), letter(subject="opened"),
+        letter(subject="plain", opens=False, links=False, reason=Reason.NO_HTML),
+    )  # fmt: skip
+    for record in (untouched, possible, opened, plain):
+        house.register(record)
+    house.add_hits(
+        hit(possible.id, hit_class=HitClass.PRIVACY_PREFETCH),
+        hit(untouched.id, hit_class=HitClass.SECURITY_SCANNER),
+        hit(opened.id, at=NOW - timedelta(hours=3)),
+        hit(opened.id, at=NOW - timedelta(minutes=17)),
+        hit(opened.id, HitKind.CLICK, at=NOW - timedelta(minutes=16)),
+    )
+    page = (await at_home.get("/messages")).page
+
+    def names(subject: str) -> list[tuple[str, str]]:
+        row = page.find("a", string=subject).find_parent("li")
+        return [(lens["class"][2], lens.button["aria-label"]) for lens in row.find_all("span", class_="lens")]
+
+    assert names("untouched") == [("hollow", "Not opened yet"), ("hollow", "No link followed yet")]
+    assert names("possible")[0][0] == "half"
+    assert names("possible")[0][1].startswith("Perhaps opened")
+    assert names("opened") == [
+        ("filled", "Opened twice, last " + _clock(16, 3)),
+        ("filled", "Links followed once, " + _clock(16, 4)),
+    ]
+    assert names("plain") == [("none", "Opens are not tracked"), ("none", "Links are not tracked")]
+
+
+def _clock(hour: int, minute: int) -> str:
+    local = NOW.replace(hour=hour, minute=minute).astimezone()
+    return f"today {local:%H:%M}"
+
+
+@pytest.mark.parametrize(
+    ("query", "subjects"),
+    [
+        ("", ["clicked", "opened", "old", "untracked"]),
+        ("?tracked=true", ["clicked", "opened", "old"]),
+        ("?tracked=false", ["untracked"]),
+        ("?opened=true", ["clicked", "opened"]),
+        ("?opened=false", ["old"]),
+        ("?unopened_for=3", ["old"]),
+        ("?clicked=true", ["clicked"]),
+        ("?tag=spring", ["opened"]),
+        ("?sender=joris%40example.com", ["old"]),
+        ("?q=untr", ["untracked"]),
+        ("?q=lars%40example.org", ["clicked"]),
+        ("?state=refused", ["untracked"]),
+        ("?since=2026-11-24", ["clicked", "opened", "untracked"]),
+        ("?until=2026-11-23", ["old"]),
+        ("?opened=nonsense&limit=x&cursor=y", ["clicked", "opened", "old", "untracked"]),
+    ],
+)
+async def test_filters_are_addresses(house: House, at_home: Visitor, query: str, subjects: list[str]):
+    clicked = letter(subject="clicked", recipients=("lars@example.org",))
+    opened = letter(subject="opened", tags=("spring",))
+    old = letter(NOW - timedelta(days=5), subject="old", sender="joris@example.com")
+    untracked = letter(subject="untracked", opens=False, links=False, state=State.REFUSED, reason=Reason.SIGNED)
+    for record in (clicked, opened, old, untracked):
+        house.register(record)
+    house.add_hits(hit(clicked.id), hit(clicked.id, HitKind.CLICK), hit(opened.id))
+    page = (await at_home.get("/messages" + query)).page
+    assert sorted(row.a.text for row in page.select(".rows .what")) == sorted(subjects)
+
+
+async def test_older_messages_are_a_page_further_and_none_is_lost_or_shown_twice(house: House, at_home: Visitor):
+    for _ in range(7):
+        house.register(letter(tags=("many",)))
+    seen: list[str] = []
+    path: str | None = "/messages?tag=many&limit=3"
+    pages = 0
+    while path:
+        page = (await at_home.get(path)).page
+        seen += [row["data-key"] for row in page.select(".rows > li")]
+        following = page.find("a", rel="next")
+        path = following["href"] + "&limit=3" if following else None
+        pages += 1
+    assert (len(seen), len(set(seen)), pages) == (7, 7, 3)
+
+
+async def test_a_shared_copy_names_nobody(house: House, at_home: Visitor):
+    record = letter(recipients=("mia@example.net", "lars@example.net", "yuki@example.net"))
+    house.register(record)
+    house.add_hits(hit(record.id))
+    words = (await at_home.get(f"/messages/{record.id}")).words
+    assert "Someone of 3" in words
+    assert "but not who" in words
+
+
+async def test_copies_of_their_own_say_who_opened(house: House, at_home: Visitor):
+    copies = (CopyRecord(1, "mia@example.net", State.SENT), CopyRecord(2, "lars@example.net", State.SENT))
+    record = letter(recipients=("mia@example.net", "lars@example.net"), individually=True, copies=copies)
+    house.register(record)
+    house.add_hits(hit(record.id, copy=2))
+    rows = (await at_home.get(f"/messages/{record.id}")).page.select("#recipients ~ table tbody tr")
+    assert "not opened yet" in rows[0].text
+    assert "lars@example.net" in rows[1].text
+    assert "opened once" in rows[1].text
+
+
+async def test_every_hit_says_who_and_why(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    house.add_hits(hit(record.id))
+    words = (await at_home.get(f"/messages/{record.id}")).words
+    assert "A person probable Nothing says otherwise" in words
+    assert "(R22)" in words
+
+
+async def test_an_untracked_message_says_why(house: House, at_home: Visitor):
+    record = letter(opens=False, links=False, reason=Reason.SIGNED, link_list=())
+    house.register(record)
+    assert "any change would break the signature" in (await at_home.get(f"/messages/{record.id}")).words
+
+
+async def test_an_untracked_link_says_why_and_a_foreign_script_is_shown_in_both_spellings(
+    house: House, at_home: Visitor
+):
+    links = (
+        LinkRecord(1, "https://xn--pple-43d.example/", "apple", "", "1", True),
+        LinkRecord(2, "mailto:x@example.com", "write", "", "1", False, LinkReason.SCHEME),
+    )
+    record = letter(link_list=links)
+    house.register(record)
+    words = (await at_home.get(f"/messages/{record.id}")).words
+    assert "https://xn--pple-43d.example/" in words
+    assert "reads as \u0430pple.example" in words
+    assert "not tracked: not a web address" in words
+
+
+async def test_recording_stops_at_the_button(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    done = await at_home.submit(f"/messages/{record.id}", f"/messages/{record.id}/stop")
+    assert done.status == 303
+    house.add_hits(hit(record.id, at=NOW + timedelta(minutes=1)))
+    words = (await at_home.get(f"/messages/{record.id}")).words
+    assert "recording stopped" in words
+    assert "Not opened yet" in words
+    assert "Stop recording for this message" not in words
+
+
+async def test_note_and_tags_are_the_readers_own(house: House, at_home: Visitor):
+    record = letter(tags=("old",))
+    house.register(record)
+    path = f"/messages/{record.id}"
+    await at_home.submit(path, f"{path}/words", note="Ask again\nin May", tags="offer, spring ,, offer")
+    page = (await at_home.get(path)).page
+    assert page.find("textarea", {"name": "note"}).text.strip() == "Ask again\nin May"
+    assert page.find("input", {"name": "tags"})["value"] == "offer, spring"
+    assert len((await at_home.get("/messages?tag=spring")).page.select(".rows > li")) == 1
+    assert not (await at_home.get("/messages?tag=old")).page.select(".rows > li")
+
+
+async def test_that_was_me_takes_a_hit_out_of_the_numbers(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    mine = hit(record.id)
+    house.add_hits(mine)
+    path = f"/messages/{record.id}"
+    await at_home.submit(path, f"{path}/hits/{mine.id}/own")
+    words = (await at_home.get(path)).words
+    assert "You said that this was you" in words
+    assert "Not opened yet" in words
+
+
+async def test_somebody_elses_message_is_not_there(house: House, visitor: Visitor):
+    house.add_account("joris", addresses=["joris@example.com"])
+    mine, other = letter(sender="joris@example.com"), letter(sender="hanna@example.com")
+    house.register(mine)
+    house.register(other)
+    house.add_hits(hit(mine.id), hit(other.id))
+    await visitor.log_in("joris")
+    assert [row["data-key"] for row in (await visitor.get("/messages")).page.select(".rows > li")] == [str(mine.id)]
+    assert len((await visitor.get("/activity")).page.select(".rows > li")) == 1
+    assert (await visitor.get(f"/messages/{mine.id}")).status == 200
+    assert (await visitor.get(f"/messages/{other.id}")).status == 404
+
+
+async def test_the_bell_counts_people_until_all_is_marked_as_seen(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    house.add_hits(hit(record.id), hit(record.id, hit_class=HitClass.BOT), hit(record.id, HitKind.CLICK))
+    assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "2"
+    assert (await at_home.get("/activity")).page.find(attrs={"data-unread": True}).text == "2"
+    await at_home.submit("/activity", "/activity/seen")
+    assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "0"
+
+
+async def test_the_outbox_shows_a_letter_under_a_policy_of_its_own(house: House, at_home: Visitor):
+    raw = (
+        b"From: Hanna <hanna@example.com>\r\nTo: mia@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
+        b'Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hello</p><script>alert(1)</script><img src="http://x.example/">'
+    )
+    outbox = Outbox(house.settings.outbox_dir)
+    delivery = outbox.deliver(raw, "hanna@example.com", ["mia@example.net"], NOW)
+    assert "Grüße" in (await at_home.get("/outbox")).words
+    page = (await at_home.get(f"/outbox/{delivery.id}")).page
+    frame = page.find("iframe")
+    assert "allow-scripts" not in frame["sandbox"]
+    assert "allow-same-origin" not in frame["sandbox"]
+    body = await at_home.get(frame["src"])
+    policy = body.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert f"img-src {house.settings.tracking.public_url} data:" in policy
+    assert "sandbox allow-popups" in policy
+    download = await at_home.get(f"/outbox/{delivery.id}/download")
+    assert download.text.encode() == raw
+    assert "Content-Disposition" in download.headers
+    assert "&lt;script&gt;" in (await at_home.get(f"/outbox/{delivery.id}/source")).text
+
+
+async def test_csv_runs_no_formula(house: House, at_home: Visitor):
+    record = letter(tags=("=HYPERLINK(1)", "@SUM(A1)"))
+    house.register(record)
+    reply = await at_home.get("/statistics/tags.csv")
+    assert reply.headers["Content-Type"].startswith("text/csv")
+    lines = reply.text.splitlines()
+    assert {line.split(",")[0] for line in lines[1:]} == {"'=HYPERLINK(1)", "'@SUM(A1)"}
+
+
+async def test_statistics_count_what_happened(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    house.add_hits(hit(record.id), hit(record.id, HitKind.CLICK), hit(record.id, hit_class=HitClass.PRIVACY_PREFETCH))
+    page = (await at_home.get("/statistics?days=7")).page
+    figures = [figure.b.text for figure in page.select(".figure")]
+    assert figures == ["1", "1", "1", "1"]
+    assert "1 possible, 0 machine" in page.select(".figure")[2].text
+
+
+async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, at_home: Visitor):
+    record = letter(recipients=("mia@example.net",))
+    house.register(record)
+    house.add_hits(hit(record.id))
+    sent = {"address": "mia@example.net", "purpose": "opens", "evidence": "paper form 7"}
+    assert (await at_home.submit("/people", "/people", **sent)).status == 303
+    assert "mia@example.net" in (await at_home.get("/people")).words
+    export = await at_home.submit("/people", "/people/export", address="mia@example.net")
+    assert str(record.id) in export.text
+    assert (await at_home.submit("/people", "/people/withdraw", address="mia@example.net")).status == 303
+    token = (await at_home.get("/people")).page.find("input", {"name": "csrf"})["value"]
+    erased = await at_home.ask("POST", "/people/erase", data={"csrf": token, "address": "mia@example.net"})
+    assert erased.status == 303
+    assert "mia@example.net" not in (await at_home.get(f"/messages/{record.id}")).text
+
+
+async def test_a_consent_without_evidence_is_refused(at_home: Visitor):
+    sent = {"address": "mia@example.net", "purpose": "opens", "evidence": " "}
+    assert (await at_home.submit("/people", "/people", **sent)).status == 422

@@ -1,0 +1,124 @@
+"""kill -9 at any moment: no answered hit is lost, and no client has a 250 for a message the upstream lacks."""
+
+from __future__ import annotations
+
+import json
+import random
+import smtplib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ledger.keys import load_keys
+from ledger.message_id import MessageId
+from ledger.tokens import Purpose, Target, mint
+from tests.e2e.installation import Installation
+
+GIF = b"GIF"
+BROWSER = b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
+
+
+@pytest.fixture
+def mailglass(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "installation")
+    yield installation
+    with suppress(AssertionError):
+        installation.stop()
+
+
+MESSAGE = MessageId(bytes(16))  # one that the ledger does not know: its hits are kept all the same
+
+
+class Visitors:
+    """Threads that fetch one pixel after another and remember which were answered."""
+
+    def __init__(self, installation: Installation, count: int) -> None:
+        self.answered: set[int] = set()
+        self.enough = threading.Event()
+        self._ring = load_keys(installation.folder / "var" / "keys")
+        self._port = installation.public
+        self._pool = ThreadPoolExecutor(count)
+        self._visits = [self._pool.submit(self._visit, first, count) for first in range(count)]
+
+    def _visit(self, number: int, step: int) -> None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=10) as connection:
+            while True:
+                token = mint(self._ring, Purpose.PIXEL, Target(MESSAGE, copy=number))
+                request = f"GET /o/{token}.gif HTTP/1.1\r\nHost: t.example.com\r\n".encode() + BROWSER + b"\r\n"
+                connection.sendall(request)
+                answer = b""
+                while GIF not in answer:
+                    chunk = connection.recv(4096)
+                    if not chunk:
+                        return
+                    answer += chunk
+                self.answered.add(number)
+                if len(self.answered) >= 300:
+                    self.enough.set()
+                number += step
+
+    def wait(self) -> None:
+        for visit in self._visits:
+            visit.result(timeout=30)
+        self._pool.shutdown()
+
+
+def test_no_answered_hit_is_lost_when_the_process_is_killed_under_load(mailglass: Installation) -> None:
+    """Each hit has a copy number of its own, by which it is found again."""
+    mailglass.start()
+    visitors = Visitors(mailglass, 16)
+    assert visitors.enough.wait(30)
+    mailglass.kill()
+    visitors.wait()
+
+    mailglass.start()
+    page = mailglass.command("export", "--format", "json")
+    stored = {hit["copy"] for hit in json.loads(page.stdout)}
+    assert visitors.answered - stored == set()
+    assert len(visitors.answered) >= 300
+
+
+def send_until_killed(port: int, name: str, accepted: set[str], asked: list[threading.Event]) -> None:
+    """One client after another message, until the relay is gone; what it was told 250 for."""
+    number = 0
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.com", timeout=10)
+    with suppress(OSError, smtplib.SMTPException), client:
+        while True:
+            mark = f"{name}-{number}"
+            tracked = "X-Track: all\r\n" if number % 2 else ""
+            text = (
+                f"From: ann@example.com\r\nSubject: {mark}\r\n{tracked}MIME-Version: 1.0\r\n"
+                f"Content-Type: text/html; charset=utf-8\r\n\r\n<p><a href='https://example.com/'>x</a></p>\r\n"
+            )
+            client.sendmail("ann@example.com", ["bob@example.net"], text.encode())
+            accepted.add(mark)
+            number += 1
+            if number == 8:
+                asked.pop().set()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nobody_has_a_250_for_a_message_the_upstream_lacks(mailglass: Installation, seed: int) -> None:
+    mailglass.start()
+    accepted: set[str] = set()
+    events = [threading.Event() for _ in range(8)]
+    waiting = list(events)
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(send_until_killed, mailglass.smtp, f"client{n}", accepted, waiting) for n in range(8)]
+        assert events[random.Random(seed).randrange(8)].wait(30)
+        mailglass.kill()
+        for client in clients:
+            client.result(timeout=30)
+    filed = {
+        line.removeprefix(b"Subject: ").decode()
+        for delivery in mailglass.deliveries()
+        for line in mailglass.delivered(delivery).split(b"\r\n")
+        if line.startswith(b"Subject: ")
+    }
+    assert len(accepted) >= 8
+    assert accepted - filed == set()

@@ -1,0 +1,159 @@
+"""What happens to the ledger's file while it is open, and what the ledger makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.faults import LedgerUnavailable
+from ledger.store import Store
+from tests.ledger.samples import NOW, a_hit, a_record, rows, settings_for, the_row
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(settings_for(tmp_path))
+    opened.patience_seconds = 10
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def file(store: Store) -> Path:
+    assert store.place.path is not None
+    return store.place.path
+
+
+async def well_again(store: Store, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while store.fault is not None:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_locked_database_is_waited_for(store: Store, file: Path) -> None:
+    record = a_record()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.register(record))
+        async with asyncio.timeout(5):
+            while store.fault is None:
+                await asyncio.sleep(0.02)
+        other.execute("ROLLBACK")
+        await waiting
+    assert store.fault is None
+    assert await the_row(store, "SELECT count(*) FROM message") == (1,)
+
+
+async def test_a_record_that_waited_too_long_is_not_there_later(store: Store, file: Path) -> None:
+    """The message went out untracked, so a record that says otherwise would be a lie."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(LedgerUnavailable):
+            await store.register(a_record())
+        assert time.monotonic() - began < 2.6
+        other.execute("ROLLBACK")
+    await store.register(a_record(subject="later"))
+    assert await rows(store, "SELECT subject FROM message") == [("later",)]
+
+
+async def test_a_deleted_file_is_written_again_with_everything_in_it(store: Store, file: Path) -> None:
+    record = a_record()
+    await store.register(record)
+    await store.add_hits([a_hit(record.id)])
+    for path in file.parent.glob("mailglass.db*"):
+        path.unlink()
+    await store.add_hits([a_hit(record.id, timedelta(hours=1))])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert await the_row(store, "SELECT opens_confirmed FROM message") == (2,)
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert other.execute("SELECT count(*) FROM hit").fetchone() == (2,)
+
+
+async def test_a_restored_file_is_noticed(store: Store, file: Path, tmp_path: Path) -> None:
+    record = a_record()
+    await store.register(record)
+    saved = tmp_path / "saved.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("VACUUM INTO ?", (str(saved),))
+    await store.register(a_record())
+    saved.rename(file)
+    await store.add_hits([a_hit(record.id)])
+    assert await the_row(store, "SELECT count(*), sum(opens_confirmed) FROM message") == (1, 1)
+
+
+async def test_a_damaged_file_is_a_fault_until_it_is_repaired(store: Store, file: Path, tmp_path: Path) -> None:
+    record = a_record()
+    await store.register(record)
+    saved = tmp_path / "saved.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("VACUUM INTO ?", (str(saved),))
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"not a database at all" * 1000)
+    damaged.rename(file)
+    with pytest.raises(LedgerUnavailable):
+        await store.add_hits([a_hit(record.id)])
+    assert store.fault is not None
+    assert not (await store.recording(a_record().id)).known  # an answer, not a fault
+    saved.rename(file)
+    await well_again(store)
+    assert await store.add_hits([a_hit(record.id)]) == 1
+
+
+async def test_a_full_disk_fails_the_change_and_passes(store: Store, file: Path) -> None:
+    record = a_record()
+    await store.register(record)
+
+    def pages(limit: int) -> None:
+        # The writer's own connection, since the limit is a connection's.
+        raw = store._writer._transactions._connection.connection.driver_connection  # type: ignore[attr-defined]
+        raw.execute(f"PRAGMA max_page_count = {limit}")
+
+    loop = asyncio.get_running_loop()
+    thread = store._writer._transactions._executor  # type: ignore[attr-defined]
+    await loop.run_in_executor(thread, pages, 1)
+    with pytest.raises(LedgerUnavailable, match="full"):
+        await store.register(a_record(subject="x" * 200_000))
+    await well_again(store)  # opened anew, without the limit
+    await store.register(a_record())
+    assert await the_row(store, "SELECT count(*) FROM message") == (2,)
+
+
+async def test_a_folder_that_cannot_be_used_does_not_keep_anything_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("in the way")
+    store = await Store.open(settings_for(tmp_path / "var"))
+    assert store.fault is not None
+    with pytest.raises(LedgerUnavailable):
+        await store.register(a_record())
+    (tmp_path / "var").unlink()
+    await well_again(store)
+    await store.register(a_record())
+    await store.close()
+
+
+async def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
+    os.umask(0o000)
+    try:
+        store = await Store.open(settings_for(tmp_path / "var"))
+        await store.register(a_record())
+    finally:
+        os.umask(0o022)
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+    for path in (tmp_path / "var").iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+    await store.close()
+
+
+async def test_after_closing_nothing_is_taken(store: Store) -> None:
+    await store.close()
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        await store.stop(a_record().id, NOW)

@@ -1,0 +1,123 @@
+"""The database that the migrations make is the one that the schema declares; a killed migration leaves the old one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from config.settings import Settings
+from ledger import consent_schema
+from ledger.engine import place_of, prepare_folder, sqlite_writing_engine
+from ledger.faults import SchemaTooNew
+from ledger.migrations import HEAD
+from ledger.schema import metadata
+from ledger.store import Store
+from ledger.transactions import Transactions, transactions_for
+from ledger.upgrade import create, migrate, upgrade, version_of
+from tests.ledger.samples import settings_for
+
+
+@pytest.fixture
+async def transactions(settings: Settings) -> Any:
+    opened = transactions_for(place_of(settings))
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize("way", [create, migrate], ids=["made anew", "migrated from nothing"])
+async def test_a_new_database_has_the_declared_shape(settings: Settings, way: Callable[[Connection], None]) -> None:
+    assert consent_schema.metadata is metadata
+
+    def differences(connection: Connection) -> list[Any]:
+        with connection.begin():
+            way(connection)
+        context = MigrationContext.configure(
+            connection, opts={"include_object": is_declared, "compare_type": False, "compare_server_default": False}
+        )
+        return list(compare_metadata(context, metadata))
+
+    assert await on_an_empty_database(settings, differences) == []
+
+
+async def test_both_ways_to_a_new_database_write_the_same_tables(tmp_path: Path) -> None:
+    shapes = []
+    for way in (create, migrate):
+
+        def shape(connection: Connection, way: Callable[[Connection], None] = way) -> object:
+            with connection.begin():
+                way(connection)
+            rows = connection.execute(text("SELECT type, name, sql FROM sqlite_master ORDER BY type, name"))
+            return [(kind, name, sorted(re.findall(r"[\w']+", sql or ""))) for kind, name, sql in rows]
+
+        shapes.append(await on_an_empty_database(settings_for(tmp_path / way.__name__), shape))
+    assert shapes[0] == shapes[1]
+
+
+async def on_an_empty_database(settings: Settings, work: Callable[[Connection], Any]) -> Any:
+    """Runs work on a connection to a database that nobody has opened as a ledger."""
+    place = place_of(settings)
+    if place.path is None:
+        engine = create_async_engine(place.url)
+        async with engine.connect() as connection:
+            found = await connection.run_sync(work)
+        await engine.dispose()
+        return found
+    prepare_folder(place.path)
+    engine = sqlite_writing_engine(place)
+    with engine.connect() as connection:
+        found = work(connection)
+    engine.dispose()
+    return found
+
+
+def is_declared(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    # The index of words is each database's own (see its migration).
+    return not (name or "").startswith(("message_words", "ix_message_words"))
+
+
+async def test_upgrading_twice_changes_nothing(transactions: Transactions) -> None:
+    await transactions.run(upgrade)
+    assert await transactions.run(upgrade) is False
+    assert await transactions.run(version_of) == HEAD
+
+
+async def test_a_ledger_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    store = await Store.open(settings)
+    await store.close()
+    transactions = transactions_for(place_of(settings))
+    await transactions.run(
+        lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+    await transactions.close()
+    with pytest.raises(SchemaTooNew, match="9999"):
+        await Store.open(settings)
+
+
+async def test_a_migration_that_breaks_off_leaves_nothing_of_itself(tmp_path: Path) -> None:
+    """The whole upgrade is one transaction: what a kill interrupts is as if it had not begun."""
+    place = place_of(settings_for(tmp_path))
+    transactions = transactions_for(place)
+    # Opening creates the schema; a fresh file shows what a broken-off one leaves.
+    await transactions.run(lambda _: None)
+
+    def drop_half_then_break(connection: Connection) -> None:
+        connection.execute(text("DROP TABLE tag"))
+        connection.execute(text("ALTER TABLE link ADD COLUMN half TEXT"))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await transactions.run(drop_half_then_break)
+    tables = await transactions.run(lambda connection: inspect(connection).get_table_names())
+    columns = await transactions.run(lambda connection: inspect(connection).get_columns("link"))
+    await transactions.close()
+    assert "tag" in tables
+    assert "half" not in [column["name"] for column in columns]

@@ -1,0 +1,112 @@
+"""Classes as they come about on the real port: at once, by neighbours, by where the mail was sent from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.records import LinkRecord
+from tests.ledger.samples import rows, the_row
+from tests.public.public_port import PublicPort
+
+PROXIED = {"pixel_server": {"trusted_proxies": ["127.0.0.0/8"]}}
+LINKS = tuple(LinkRecord(n, f"https://example.org/{n}", tracked=True) for n in range(1, 6))
+OFFICE = "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"
+
+
+@pytest.fixture
+async def proxied(tmp_path: Path) -> AsyncIterator[PublicPort]:
+    opened = await PublicPort.open(tmp_path, **PROXIED, hits={"office_browser": "1s"})
+    yield opened
+    await opened.close()
+
+
+async def classes(port: PublicPort) -> list[str]:
+    return [name for (name,) in await rows(port.ledger, "SELECT class FROM hit ORDER BY seq")]
+
+
+async def classes_become(port: PublicPort, wanted: list[str]) -> None:
+    async with asyncio.timeout(15):
+        while await classes(port) != wanted:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_person_on_this_machine_is_a_person_at_once(port: PublicPort) -> None:
+    """Loopback is no evidence: in the sandbox sender, server and reader are one address, and links are clicked fast."""
+    urls = await port.message(link_list=LINKS, client_network="127.0.0.1", accepted_at=datetime.now(UTC))
+    await port.get(urls.pixel())
+    for link in LINKS:
+        await port.get(urls.link(link.number, link.url))
+    assert set(await classes(port)) == {"human"}
+    counts = "SELECT opens_confirmed, clicks_confirmed FROM message"
+    assert await the_row(port.ledger, counts) == (1, 5)
+
+
+async def test_a_burst_over_the_links_makes_scanners_of_all_its_clicks(proxied: PublicPort) -> None:
+    urls = await proxied.message(link_list=LINKS)
+    for link in LINKS:
+        await proxied.get(urls.link(link.number, link.url), X_Forwarded_For="198.51.100.7")
+    await classes_become(proxied, ["security-scanner"] * 5)
+    assert await the_row(proxied.ledger, "SELECT clicks_confirmed, clicks_machine FROM message") == (0, 5)
+    assert await the_row(proxied.ledger, "SELECT first_clicked_at FROM message") == (None,)
+    assert await rows(proxied.ledger, "SELECT DISTINCT clicks_confirmed, clicks_machine FROM link") == [(0, 1)]
+
+
+async def test_offices_own_look_is_a_person_when_no_browser_follows(proxied: PublicPort) -> None:
+    urls = await proxied.message(link_list=LINKS)
+    await proxied.get(urls.link(1, LINKS[0].url), X_Forwarded_For="198.51.100.7", User_Agent=OFFICE)
+    assert await classes(proxied) == ["link-preview"]
+    await classes_become(proxied, ["human"])
+    assert await the_row(proxied.ledger, "SELECT clicks_confirmed, clicks_machine FROM message") == (1, 0)
+
+
+async def test_a_click_right_after_delivery_is_a_scanners(proxied: PublicPort) -> None:
+    urls = await proxied.message(accepted_at=datetime.now(UTC))
+    await proxied.get(urls.link(1, "https://example.org/?a=1"), X_Forwarded_For="198.51.100.7")
+    assert await classes(proxied) == ["security-scanner"]
+
+
+@pytest.mark.parametrize(
+    ("sent_from", "looked_from", "wanted"),
+    [
+        ("203.0.113.7", "203.0.113.7", "own"),
+        ("203.0.113.7", "203.0.113.8", "human"),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "own"),  # one /64 is one household
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", "human"),
+        ("", "203.0.113.7", "human"),
+    ],
+)
+async def test_a_look_from_where_the_mail_was_sent_is_the_senders(
+    proxied: PublicPort, sent_from: str, looked_from: str, wanted: str
+) -> None:
+    urls = await proxied.message(client_network=sent_from)
+    await proxied.get(urls.pixel(), X_Forwarded_For=looked_from)
+    assert await classes(proxied) == [wanted]
+
+
+async def test_facts_for_looking_again_hold_neither_address_nor_user_agent(proxied: PublicPort) -> None:
+    urls = await proxied.message()
+    await proxied.get(urls.pixel(), X_Forwarded_For="198.51.100.77")
+    (facts,) = await the_row(proxied.ledger, "SELECT facts FROM hit")
+    assert "delay" in facts
+    assert "198.51" not in facts
+    assert "Mozilla" not in facts
+
+
+async def test_who_asks_not_to_be_known_is_counted_without_a_name(tmp_path: Path) -> None:
+    port = await PublicPort.open(tmp_path, privacy={"honour_gpc": True})
+    urls = await port.message()
+    await port.get(urls.link(1, "https://example.org/?a=1"), Sec_GPC="1")
+    assert await the_row(port.ledger, "SELECT ip, user_agent, counted FROM hit") == ("", "", 1)
+    await port.close()
+
+
+async def test_a_delay_counts_from_the_copys_own_acceptance(proxied: PublicPort) -> None:
+    urls = await proxied.message(accepted_at=datetime.now(UTC) - timedelta(hours=1))
+    await proxied.get(urls.pixel(), X_Forwarded_For="198.51.100.77")
+    (facts,) = await the_row(proxied.ledger, "SELECT json_extract(facts, '$.delay') FROM hit")
+    assert 3600 <= facts < 3700

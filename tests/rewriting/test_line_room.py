@@ -1,0 +1,27 @@
+"""A line has room for a link or it has not: a second rewriting finds no room that the first one did not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rewriting.oracles import check_message
+
+LINK = '<a href="https://example.com/1">one</a>'
+
+
+@pytest.mark.parametrize("before", [0, 300, 600, 700, 780, 800, 840, 860, 900])
+@pytest.mark.parametrize("behind", [0, 100, 150, 400, 900])
+def test_a_line_that_the_pixel_breaks_has_its_room_at_once(before: int, behind: int) -> None:
+    quoted = f'<div class="gmail_quote">{"z" * behind}</div>' if behind else ""
+    html = f"<p>{'q' * before}</p>{LINK}{quoted}"
+    check_message(f"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n{html}\r\n".encode())
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_part_of_one_line_is_measured_by_its_line(end: str) -> None:
+    # The line end behind it belongs to the boundary, and everything before it is no line of the part.
+    words = f"Received: {'x' * 900}{end}"
+    part = f"--b{end}Content-Type: text/html{end}{end}<p>{LINK}</p>{end}--b--{end}"
+    top = f"{words}MIME-Version: 1.0{end}Content-Type: multipart/mixed; boundary=b{end}{end}"
+    result = check_message((top + part).encode())
+    assert result.link_list[0].tracked

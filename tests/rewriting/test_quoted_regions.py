@@ -1,0 +1,105 @@
+"""Quoted and forwarded text of the mail programs people use: nothing in it is tracked, the pixel stands before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.records import LinkReason
+from relay.rewriting.plan import Plan, Quoted, Tracked
+from relay.rewriting.rewrite import rewrite
+from tests.rewriting.corpus import CORPUS
+from tests.rewriting.oracles import URLS
+
+_OLD = '<p><a href="https://www.example.com/old">old</a></p>'
+PROGRAMS = {
+    "Gmail": f'<div class="gmail_quote">On Monday Ben:<br><blockquote class="gmail_quote">{_OLD}</blockquote></div>',
+    "Gmail's forward": f'<div class="gmail_quote"><div>---------- Forwarded message ---------<br></div>{_OLD}</div>',
+    "Gmail through Outlook": f'<div class="x_gmail_quote">{_OLD}</div>',
+    "Thunderbird": f'<div class="moz-cite-prefix">Ben wrote:</div><blockquote type="cite">{_OLD}</blockquote>',
+    "Thunderbird's forward": f'<div class="moz-forward-container">-------- Forwarded Message --------{_OLD}</div>',
+    "Apple Mail": f'<blockquote type="cite"><div>On 1 Jan 2026, Ben wrote:</div>{_OLD}</blockquote>',
+    "Outlook on the web": f'<div id="appendonsend"></div><hr><div id="divRplyFwdMsg">From: Ben</div>{_OLD}',
+    "new Outlook": f'<div id="mail-editor-reference-message-container">{_OLD}</div>',
+    "Outlook for phones": f'<div id="ms-outlook-mobile-body-separator-line"></div>{_OLD}',
+    "Outlook for Windows": '<div><div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm">'
+    f"<p><b><span>From:</span></b> Ben<br><b>Sent:</b> Monday</p></div></div>{_OLD}",
+    "Outlook without its line": "<p><b><span>Von:</span></b> Ben<br><b>Gesendet:</b> Montag<br><b>An:</b> Anna</p>"
+    + _OLD,
+    "Outlook for the Mac": f'<span id="OLK_SRC_BODY_SECTION">{_OLD}</span>',
+    "Hotmail": f'<hr id="stopSpelling">Date: Monday<br>{_OLD}',
+    "Yahoo": f'<div class="yahoo_quoted" id="yahoo_quoted_12"><div>On Monday Ben wrote:</div>{_OLD}</div>',
+    "new Yahoo": f'<div class="ydp123yahoo_quoted">{_OLD}</div>',
+    "Yandex": f"<div>01.01.2026, 10:00, Ben:</div><blockquote>{_OLD}</blockquote>",
+    "mail.ru": f'<br><div class="js-helper js-readmsg-msg">{_OLD}</div>',
+    "Proton": f'<div class="protonmail_quote">{_OLD}</div>',
+    "Zimbra": f'<hr id="zwchr" data-marker="__DIVIDER__">{_OLD}',
+    "GMX": f'<div name="quote" style="margin:10px">{_OLD}</div>',
+    "Spark": f'<div name="messageReplySection">{_OLD}</div>',
+    "an old forward": f"-----Original Message-----<br>{_OLD}",
+    "a German forward": f"-----Urspr&uuml;ngliche Nachricht-----<br>{_OLD}",
+    "a Japanese forward": f"----- 元のメッセージ -----<br>{_OLD}",
+}
+
+
+def message(html: str) -> bytes:
+    return b"From: a@example.com\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_links_in_a_quotation_stay_and_the_pixel_stands_before_it(program: str) -> None:
+    mine = '<p>Yes, <a href="https://www.example.com/new">new</a></p>\r\n'
+    result = rewrite(message(mine + PROGRAMS[program]), Plan(opens=True, html_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert [(row.tracked, row.reason) for row in result.link_list] == [(True, None), (False, LinkReason.QUOTED)]
+    pixel = result.raw.index(URLS.pixel().encode())
+    assert pixel < result.raw.index(b"/old")
+    assert pixel > result.raw.index(b"</a></p>")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_our_links_lead_back_and_our_pixel_goes_out_of_a_quotation(program: str) -> None:
+    own = URLS.link(5, "https://www.example.com/old")
+    pixel = f'<img src="{URLS.pixel(3)}" width="1" height="1" alt="">'
+    html = PROGRAMS[program].replace("https://www.example.com/old", own).replace("old</a>", "old</a>" + pixel)
+    result = rewrite(message("<p>Yes</p>\r\n" + html), Plan(opens=True, html_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert own.encode() not in result.raw
+    assert URLS.pixel(3).encode() not in result.raw
+    assert b'href="https://www.example.com/old"' in result.raw
+
+
+def test_quoted_links_are_tracked_where_the_settings_say_so() -> None:
+    result = rewrite(message(PROGRAMS["Gmail"]), Plan(opens=False, html_links=True, quoted=Quoted.TRACK), URLS)
+    assert isinstance(result, Tracked)
+    assert result.link_list[0].tracked
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f'<blockquote style="color:red">{_OLD}</blockquote>',  # somebody's words, set apart
+        f"<p><b>Price:</b> 5 <b>Size:</b> 3 <b>Colour:</b> red</p>{_OLD}",
+        f"<p>----- News -----</p>{_OLD}",
+        f'<div style="border-top:solid 1px">{_OLD}</div>',
+        f'<a class="quote-button" href="https://www.example.com/quote">get a quote</a>{_OLD}',
+        f"<blockquote>{_OLD}</blockquote>",
+    ],
+)
+def test_what_only_looks_like_a_quotation_is_tracked(html: str) -> None:
+    result = rewrite(message(html), Plan(opens=True, html_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert all(row.tracked for row in result.link_list)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no shared/corpus beside the project")
+@pytest.mark.parametrize(
+    "name",
+    ["gmail", "hotmail", "mail_ru", "ms_outlook_2003", "ms_outlook_2007", "ms_outlook_2010", "thunderbird",
+     "windows_mail", "yandex_ru"],
+)  # fmt: skip
+def test_replies_of_real_programs_are_seen_as_quoting(name: str) -> None:
+    html = (CORPUS / "html" / "mailgun-talon" / f"html_replies__{name}.html").read_bytes()
+    marked = html.replace(b"Hello! How are you?", _OLD.encode()).replace(b"Blah-blah", _OLD.encode())
+    result = rewrite(b"From: a@example.com\r\nContent-Type: text/html\r\n\r\n" + marked, Plan(True, True), URLS)
+    assert isinstance(result, Tracked)
+    assert not [row for row in result.link_list if row.url.endswith("/old") and row.tracked]
