@@ -51,7 +51,7 @@ def network_of(address: str) -> str:
     if gap:
         after = tail.split(":") if tail else []
         groups += ["0"] * (8 - len(groups) - len(after)) + after
-    return ":".join(groups[:4]).lower()
+    return ":".join(groups[:4]).lower() + "::"
 
 
 @dataclass(slots=True)

@@ -89,7 +89,11 @@ async def _answer_delivery(phase: MessagePhase, delivery: Delivery, reply: Reply
         failpoint("relay.in-doubt-recorded")
         phase.conclude(reply)
         return
+    phase.session.around.later(_settle(delivery, reply))  # the client's next message need not wait for the ledger
     phase.conclude(delivery.answer(reply))
     failpoint("relay.after-answer")
+
+
+async def _settle(delivery: Delivery, reply: Reply) -> None:
     await delivery.settle(reply)
     failpoint("relay.settled")

@@ -90,6 +90,8 @@ class Server:
                 session.cut()
         await self._until_all_gone(DOUBT_SECONDS)
         for port in self.ports:
+            await port.around.all_done()
+        for port in self.ports:
             port.close()
         if self.spool is not None:
             await self.spool.stop()

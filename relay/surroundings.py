@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,10 +61,21 @@ class Surroundings:
     session_prefix: str = ""
     is_stopping: bool = False
     sessions: RunningSessions = field(default_factory=RunningSessions)
+    _afterwards: set[asyncio.Task[None]] = field(default_factory=set)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def next_session_id(self) -> str:
         return f"{self.session_prefix}{next(self._numbers)}"
+
+    def later(self, work: Coroutine[object, object, None]) -> None:
+        """Does what nobody waits for, before the relay stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
+
+    async def all_done(self) -> None:
+        if self._afterwards:
+            await asyncio.wait(set(self._afterwards))
 
     @property
     def must_log_in(self) -> bool:

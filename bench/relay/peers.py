@@ -179,7 +179,8 @@ class Nginx(Peer):
         self.port, answers = free_port(), free_port()
         config = self.folder / "nginx.conf"
         config.write_text(
-            f"load_module {module};\nworker_processes 1;\ndaemon off;\nerror_log /dev/null;\npid {self.folder}/nginx.pid;\n"
+            f"load_module {module};\nworker_processes 1;\ndaemon off;\nerror_log /dev/null;\n"
+            f"pid {self.folder}/nginx.pid;\n"
             "events { worker_connections 4096; }\n"
             f"http {{ access_log off; server {{ listen 127.0.0.1:{answers}; location / {{ add_header Auth-Status OK;"
             f" add_header Auth-Server 127.0.0.1; add_header Auth-Port {self.sink}; return 200; }} }} }}\n"

@@ -234,7 +234,7 @@ def test_addresses_count_alone_and_ipv6_by_their_network() -> None:
     assert door.enter("2001:db8:0:1::1")
     door.leave("192.0.2.1")
     assert door.enter("192.0.2.1")
-    assert network_of("fe80::1%eth0") == "fe80:0:0:0"
+    assert network_of("fe80::1%eth0") == "fe80:0:0:0::"
 
 
 def test_failed_logins_are_slowed_and_then_locked_for_that_address_alone() -> None:
