@@ -18,7 +18,7 @@ from ledger.message_id import MessageId
 from ledger.records import MessageRecord, Reason, State
 from ledger.urls import TrackingUrls
 from relay import logbook
-from relay.header_facts import header_facts
+from relay.header_facts import header_facts, is_signed
 from relay.ports import Allowed, Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies
 from relay.receipts import receipt_edit
@@ -123,7 +123,7 @@ class Pipeline:
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
         plan = self._rules.plan_for(wanted)
         allowed = await self._allowed(plan, envelope) if self._rules.identity == "individual" else ()
-        if not any(allowed):
+        if not any(allowed) or is_signed(raw):  # a signature of our own is made for one copy that all share
             return None
         message_id = self._mint_id()
         urls = self._urls(message_id)

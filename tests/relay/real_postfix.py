@@ -32,11 +32,15 @@ async def answer_logins(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     try:
         while line := await reader.readline():
             fields = line.rstrip(b"\n").split(b"\t")
-            if fields[0] == b"AUTH":
-                response = next(b64decode(field[5:]) for field in fields if field.startswith(b"resp="))
-                name, password = response.split(b"\0")[1:]
+            response = next((field[5:] for field in fields if field.startswith(b"resp=")), b"")
+            if fields[0] == b"CONT":
+                response = fields[2]
+            if response:
+                name, password = b64decode(response).split(b"\0")[1:]
                 is_right = (name.decode(), password.decode()) == (USER, PASSWORD)
                 writer.write(b"%s\t%s\tuser=%s\n" % (b"OK" if is_right else b"FAIL", fields[1], name))
+            elif fields[0] == b"AUTH":  # no initial response
+                writer.write(b"CONT\t%s\t\n" % fields[1])
     except ConnectionError:
         pass
     finally:
