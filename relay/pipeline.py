@@ -131,7 +131,11 @@ class Pipeline:
         outcome = await self._rewriter.rewrite(raw, plan, urls)
         if isinstance(outcome, Unchanged):
             return None
-        copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        try:
+            copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        except Exception as error:
+            logbook.rewriting_failed(str(message_id), type(error).__name__)
+            return None
         if isinstance(copies, Unchanged):
             return None
         return PreparedCopies(
