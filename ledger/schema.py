@@ -176,6 +176,9 @@ tag = Table(
     comment="messages by tag; message.tags holds the same words for display",
 )
 
+# Tags of given messages: for statistics, and for a message that is deleted.
+Index("ix_tag_message_seq", tag.c.message_seq)
+
 hit = Table(
     "hit",
     metadata,

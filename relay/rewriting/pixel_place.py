@@ -115,7 +115,9 @@ def _body_has_begun(html: bytes, spans: HtmlSpans, place: int) -> bool:
     if _last_words(html, spans, place) is not None:
         return True
     tags = _every_tag(html, spans)
-    return any(tag.start < place and not tag.closing and tag.name not in _OF_THE_HEAD for tag in tags)
+    return any(
+        tag.start < place and not (tag.closing or tag.conditional) and tag.name not in _OF_THE_HEAD for tag in tags
+    )
 
 
 def _every_tag(html: bytes, spans: HtmlSpans) -> list[Tag]:

@@ -58,15 +58,18 @@ class PlainBody:
             start, end = base + edit.start, base + edit.end
             if start > line_end:
                 line_start, shift = raw.rfind(newline, 0, start) + 1, 0
-            if end > line_end:
-                line_end = _line_end(raw, newline, end)
+                line_end = _line_end(raw, newline, start)
+            # A value may go over line ends, and what is new joins its lines.
+            joined_end = _line_end(raw, newline, end) if end > line_end else line_end
             first, *others = edit.new.split(newline)
             growth = len(edit.new) - (end - start)
             lines = [start - line_start + shift + len(first), *map(len, others)]
-            lines[-1] += _rest_of_line(breaks, edit, line_end - base, newline)
-            if growth > 0 and max(lines) > max(LONGEST_LINE, line_end - line_start if others else 0):
+            lines[-1] += _rest_of_line(breaks, edit, joined_end - base, newline)
+            may_lengthen = growth > 0 or end > line_end
+            if may_lengthen and max(lines) > max(LONGEST_LINE, joined_end - line_start if others else 0):
                 too_long.add(edit.key)
                 continue
+            line_end = joined_end
             shift = len(others[-1]) - (end - line_start) if others else shift + growth
             carried.append(Edit(start, end, edit.new, edit.kind))
         return Carried(tuple(carried), frozenset(too_long))

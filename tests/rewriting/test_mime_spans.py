@@ -1,0 +1,118 @@
+"""Where parts begin and end, and which structures are doubted."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.records import Reason
+from relay.rewriting.body_parts import BodyParts, choose_body_parts
+from relay.rewriting.mime_spans import find_parts
+
+HEAD = b"Subject: x\r\n"
+
+
+def parts_of(raw: bytes) -> list[tuple[str, str, bytes]]:
+    parts = find_parts(raw)
+    assert isinstance(parts, tuple), parts
+    return [(part.number, part.kind, raw[part.body_start : part.body_end]) for part in parts if not part.is_multipart]
+
+
+def test_a_message_without_parts_is_part_one() -> None:
+    assert parts_of(HEAD + b"\r\nbody\r\n") == [("1", "text/plain", b"body\r\n")]
+
+
+def test_the_line_end_before_a_boundary_belongs_to_it() -> None:
+    mixed = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n"
+    raw = mixed + b"--b\r\n\r\none\r\n\r\n--b \t\r\n\r\ntwo\r\n--b--\r\n"
+    assert parts_of(raw) == [("1", "text/plain", b"one\r\n"), ("2", "text/plain", b"two")]
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n", b"\r"])
+def test_line_ends_are_read_as_found(newline: bytes) -> None:
+    raw = (
+        HEAD
+        + b"Content-Type: multipart/mixed;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\nx\r\n--b--\r\n"
+    )
+    assert parts_of(raw.replace(b"\r\n", newline)) == [("1", "text/html", b"x")]
+
+
+def test_numbers_are_those_of_imap() -> None:
+    raw = (
+        HEAD
+        + b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/alternative; boundary=ab"
+        b"\r\n\r\n--ab\r\n\r\nt\r\n--ab\r\nContent-Type: text/html\r\n\r\nh\r\n--ab--\r\n--a\r\n\r\nlast\r\n--a--\r\n"
+    )
+    assert [number for number, _, _ in parts_of(raw)] == ["1.1", "1.2", "2"]
+
+
+def test_parts_of_a_digest_are_messages_that_are_not_looked_into() -> None:
+    raw = HEAD + b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nFrom: x\r\n\r\ny\r\n--b--\r\n"
+    assert parts_of(raw) == [("1", "message/rfc822", b"From: x\r\n\r\ny")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"no field\r\n\r\nx", "a line that is no field"),
+        (b" begins folded\r\n\r\nx", "a fold with nothing before it"),
+        (b"A: b\rC: d\r\n\r\nx", "a bare CR that ends a line for some"),
+        (b"Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\nx", "two types"),
+        (b"Content-Type: multipart/mixed\r\n\r\nx", "no boundary"),
+        (b'Content-Type: multipart/mixed; boundary=""\r\n\r\nx', "an empty boundary"),
+        (b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n", "two boundaries"),
+        (b"Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n--ab\r\n\r\nx\r\n--ab--\r\n", "in pieces"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing", "no part"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n", "an end without a beginning"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n", "no end"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--bogus\r\n--b--\r\n", "a line alike"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nno field\r\n\r\nx\r\n--b--\r\n", "a part's header"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\n--b\r\n\r\n--b--\r\n",
+         "an encoded multipart"),
+    ],
+)  # fmt: skip
+def test_what_programs_read_differently_is_malformed(raw: bytes, why: str) -> None:
+    assert find_parts(raw) is Reason.MALFORMED, why
+
+
+@pytest.mark.parametrize(
+    ("header", "is_body"),
+    [
+        (b"Content-Type: text/html", True),
+        (b"Content-Type: TEXT/HTML; charset=x", True),
+        (b"Content-Type: text/html\r\nContent-Disposition: inline", True),
+        (b"Content-Type: text/html\r\nContent-Disposition: attachment", False),
+        (b"Content-Type: text/html\r\nContent-Disposition: x-unknown", False),
+        (b"Content-Type: text/html; name=page.html", False),
+        (b"Content-Type: text/html\r\nContent-Disposition: inline; filename*=utf-8''p.html", False),
+        (b"Content-Type: text/x-amp-html", False),
+        (b"Content-Type: text/calendar", False),
+        (b"Content-Type: html", False),
+    ],
+)
+def test_which_html_is_body_behind_a_first_part(header: bytes, is_body: bool) -> None:
+    raw = (
+        HEAD
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nt\r\n--b\r\n"
+        + header
+        + b"\r\n\r\nx\r\n--b--\r\n"
+    )
+    parts = find_parts(raw)
+    assert isinstance(parts, tuple)
+    chosen = choose_body_parts(parts)
+    assert isinstance(chosen, BodyParts)
+    assert bool(chosen.html) is is_body
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (b"multipart/signed", Reason.SIGNED),
+        (b"multipart/encrypted", Reason.ENCRYPTED),
+    ],
+)
+def test_protection_deep_inside_protects_the_whole_message(kind: bytes, reason: Reason) -> None:
+    inner = kind + b"; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--i--"
+    raw = HEAD + b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: " + inner + b"\r\n--o--\r\n"
+    parts = find_parts(raw)
+    assert isinstance(parts, tuple)
+    assert choose_body_parts(parts) is reason
