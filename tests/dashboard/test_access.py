@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
 from ledger.first_account import offer_first_account
+from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.rates import Buckets, Rate
 from tests.dashboard.house import PASSWORD, House
 from tests.dashboard.visits import Visitor
 
@@ -70,6 +73,15 @@ async def test_a_session_ends_by_itself(house: House, visitor: Visitor):
     assert (await visitor.get("/messages")).status == 200
     house.now = house.now.replace(year=house.now.year + 1)
     assert (await visitor.get("/messages")).status == 303
+
+
+async def test_a_session_in_use_lives_on(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    await visitor.log_in()
+    for _ in range(4):
+        house.now += timedelta(days=10)
+        house.app[DESK].refresh_rate = Buckets(Rate(1, 3600))  # an hour has passed, as well
+        assert (await visitor.get("/messages")).status == 200
 
 
 @pytest.mark.parametrize(
