@@ -34,8 +34,12 @@ test:
 
 bench:
 	@requirements/install bench
-	@requirements/machine
-	$(BIN)/python -m bench
+	@requirements/machine bench
+	@for part in bench/*.py bench/*/__main__.py; do \
+		name=$$(echo $${part%/__main__.py} | tr / .); name=$${name%.py}; \
+		grep -q __main__ "$$part" || case $$part in */__main__.py) ;; *) continue ;; esac; \
+		echo; echo "== $$name"; $(BIN)/python -m "$$name" || exit 1; \
+	done
 
 soak:
 	@requirements/install test

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from ledger.recording import LedgerEvent
 
@@ -11,10 +11,20 @@ QUEUED = 1000
 
 
 class Events:
-    def __init__(self) -> None:
+    """``on_change`` is called at once for events about messages, of which memory may hold an older state."""
+
+    def __init__(self, on_change: Callable[[LedgerEvent], None] = lambda _event: None) -> None:
         self._listeners: set[asyncio.Queue[LedgerEvent]] = set()
+        self._on_change = on_change
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens: events of hits need not be made for nobody."""
+        return bool(self._listeners)
 
     def publish(self, event: LedgerEvent) -> None:
+        if event.what in ("message", "messages"):
+            self._on_change(event)
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()  # one who falls behind looks into the ledger; nobody else waits for it

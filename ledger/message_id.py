@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at once: every hit has an id
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 
 ID_BYTES = 16
@@ -27,7 +28,7 @@ class MessageId:
 
     def __str__(self) -> str:
         number = int.from_bytes(self.raw, "big")
-        return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (TEXT_LENGTH - 1), -1, -5))
+        return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(5 * (TEXT_LENGTH - 2), -1, -10)])
 
 
 def mint_message_id(unix_milliseconds: int, random_bytes: bytes) -> MessageId:

@@ -176,6 +176,9 @@ tag = Table(
     comment="messages by tag; message.tags holds the same words for display",
 )
 
+# Tags of given messages: for statistics, and for a message that is deleted.
+Index("ix_tag_message_seq", tag.c.message_seq)
+
 hit = Table(
     "hit",
     metadata,
@@ -214,6 +217,7 @@ hourly = Table(
     # One person's year lies together, and so does everybody's (a row of its own, so that charts add up no senders).
     PrimaryKeyConstraint("login", "sender", "hour"),
     comment="counts for charts; survives the purge of hits",
+    sqlite_with_rowid=False,  # the key is the table: a year's chart is one walk
 )
 
 account = Table(

@@ -61,7 +61,7 @@ class SharedLedger(Ledger):
         super().__init__(settings, clock)
         self._lock = WriterLock(settings.data_dir)
         self._path = socket_path(settings.data_dir)
-        self._events = Events()
+        self._events = Events(self._forget_changed)
         self._own: Store | None = None
         self._server: SocketServer | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -149,13 +149,12 @@ class SharedLedger(Ledger):
         if not self._lock.take():
             return False
         try:
-            self._own = await Store.open(self.settings, self.clock)
+            self._own = await Store.open(self.settings, self.clock, self._events)
             self._server = SocketServer(self._own, self._path)
             await self._server.start()
         except BaseException:
             self._lock.give_back()
             raise
-        self._tasks.append(asyncio.create_task(self._pass_on(self._own.subscribe()), name="own events"))
         self._tasks.append(asyncio.create_task(keep_tidy(self._own), name="tidying"))
         return True
 
@@ -206,7 +205,7 @@ class SharedLedger(Ledger):
             while True:
                 number, fine, value = await read_frame(reader)
                 if number == EVENT:
-                    self._take_event(value)
+                    self._events.publish(value)
                 elif (answer := self._waiting.get(number)) is not None and not answer.done():
                     if fine:
                         answer.set_result(value)
@@ -221,16 +220,8 @@ class SharedLedger(Ledger):
                     answer.set_exception(LedgerUnavailable("the process that writes the ledger went away"))
             writer.close()
 
-    async def _pass_on(self, events: AsyncIterator[LedgerEvent]) -> None:
-        async for event in events:
-            self._take_event(event)
-
-    def _take_event(self, event: LedgerEvent) -> None:
+    def _forget_changed(self, event: LedgerEvent) -> None:
         if event.what == "message":
             self.forget_states_of(event.message)
-        elif event.what == "messages":
+        else:
             self.forget_all_states()
-        self._events.publish(event)
-
-
-__all__ = ["SharedLedger", "open_ledger"]

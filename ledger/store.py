@@ -36,19 +36,23 @@ PROBE_SECONDS = 0.5
 class Store(Ledger):
     """The only writer. All its methods that change something raise LedgerUnavailable when that could not be done."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] = utc_now, events: Events | None = None
+    ) -> None:
         super().__init__(settings, clock)
         self._book = Book()
         self._writer = Writer(transactions_for(self.place), self._book.forget)
-        self._events = Events()
+        self._events = events or Events()
         self._repeat = round(settings.hits.repeat.total_seconds() * 1000)
         self._probe: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, settings: Settings, clock: Callable[[], datetime] = utc_now) -> Store:
+    async def open(
+        cls, settings: Settings, clock: Callable[[], datetime] = utc_now, events: Events | None = None
+    ) -> Store:
         """Opens, creates and upgrades. A database that cannot be used is no reason not to start: mail and links work
         without it, ``fault`` says what is wrong, and it is tried again. Raises SchemaTooNew."""
-        store = cls(settings, clock)
+        store = cls(settings, clock, events)
         try:
             await store._writer.write(_nothing)
         except LedgerUnavailable:
@@ -120,7 +124,7 @@ class Store(Ledger):
         stored: list[StoredHit] = await self._writer.write(
             lambda connection: hits_writing.add_hits(connection, self._book, hits, self._repeat, again)
         )
-        for one in stored:
+        for one in stored if self._events.is_heard else ():
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
         return len(stored)
 

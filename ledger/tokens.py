@@ -83,12 +83,7 @@ def read_unverified(token: str) -> tuple[int, Target] | None:
     For asking the ledger for a destination, which is then verified, and for ``decode``.
     """
     raw = _decode(token)
-    if raw is None:
-        return None
-    number = int.from_bytes
-    message = MessageId(raw[2 : 2 + ID_BYTES])
-    copy, link = number(raw[18:20], "big"), number(raw[20:22], "big")
-    return number(raw[:2], "big"), Target(message, copy, link)
+    return None if raw is None else (int.from_bytes(raw[:2], "big"), _target(raw))
 
 
 def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -> Target | None:
@@ -102,8 +97,12 @@ def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -
     head, tag = raw[:HEAD_BYTES], raw[HEAD_BYTES:]
     if not hmac.compare_digest(tag, _tag(key, purpose, head, destination)):
         return None
-    claimed = read_unverified(token)
-    return claimed[1] if claimed else None
+    return _target(raw)
+
+
+def _target(raw: bytes) -> Target:
+    number = int.from_bytes
+    return Target(MessageId(raw[2 : 2 + ID_BYTES]), number(raw[18:20], "big"), number(raw[20:22], "big"))
 
 
 def _tag(key: bytes, purpose: Purpose, head: bytes, destination: str) -> bytes:

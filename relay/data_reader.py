@@ -127,10 +127,3 @@ def stuffed(message: bytes) -> bytes:
     if message and not message.endswith(b"\r\n"):
         message += b"\r\n"
     return b"." + message if message.startswith(b".") else message
-
-
-def framed(message: bytes) -> bytes:
-    """A whole message stuffed and ended by CR LF, without which the end mark would be part of its last line
-    (RFC 5321 section 4.1.1.4)."""
-    content = stuffed(message)
-    return content if not content or content.endswith(b"\r\n") else content + b"\r\n"

@@ -16,6 +16,9 @@ _SUBJECT = re.compile(_FIELD % (b"subject", LONGEST_VALUE), re.IGNORECASE)
 _MESSAGE_ID = re.compile(_FIELD % (b"message-id", 500), re.IGNORECASE)
 
 
+_SIGNATURE = re.compile(rb"(?:\A|\n)dkim-signature[ \t]*:", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderFacts:
     subject: str
@@ -27,6 +30,12 @@ def header_facts(raw: bytes) -> HeaderFacts:
     end = raw.find(b"\r\n\r\n")
     header = raw[:end] if end >= 0 else raw
     return HeaderFacts(_decoded(_value(_SUBJECT, header)), _value(_MESSAGE_ID, header))
+
+
+def is_signed(raw: bytes) -> bool:
+    """Whether the header block has a DKIM signature."""
+    end = raw.find(b"\r\n\r\n")
+    return _SIGNATURE.search(raw[: end + 2] if end >= 0 else raw) is not None
 
 
 def _value(field: re.Pattern[bytes], header: bytes) -> str:

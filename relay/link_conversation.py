@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from relay.data_reader import framed
+from relay.data_reader import stuffed
 from relay.dialing import Credentials
 from relay.failpoints import failpoint
 from relay.outlet import END_MARK
@@ -26,7 +26,7 @@ class LinkConversation:
 
     async def deliver(self, content: bytes) -> Reply:
         # Content and dot leave apart, so that the failpoint between them is a place that exists.
-        self._link.write(framed(content))
+        self._link.write(stuffed(content))
         failpoint("delivery.before-dot")
         verdict = asyncio.ensure_future(self._link.ask_raw(END_MARK, self._final_seconds))
         await asyncio.sleep(0)  # the dot is on its way

@@ -8,20 +8,16 @@ dropped without a final dot, so nothing of it is delivered.
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
-from ledger.records import Reason
-from relay import logbook
-from relay.client_conversation import ClientConversation
+from relay import logbook, message_delivery
 from relay.data_reader import DataReader, Taken, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
 from relay.outlet import Outlet
 from relay.patience import Patience
-from relay.pipeline import Delivery
 from relay.ports import Envelope
 from relay.replies import Fault, Refusal, RelayFault, Reply, for_refusal
 from relay.resends import digest_of
@@ -47,8 +43,8 @@ class _How(Enum):
 class MessagePhase:
     def __init__(self, session: Session, link: UpstreamLink, is_open: bool) -> None:
         limits = session.around.limits
-        self._session = session
-        self._link = link
+        self.session = session
+        self.link = link
         self._reader = DataReader(limits.message_size, limits.line_length)
         self.outlet = Outlet(link, is_open, limits.upstream_final.total_seconds(), session.client.hold_back)
         self.is_reading = True
@@ -57,18 +53,18 @@ class MessagePhase:
         self._verdict: Reply | None = None  # known before the client has finished
         self._held: Held | None = None
         self._patience: Patience | None = None
-        self._wanted = Wanted()
+        self.wanted = Wanted()
         self.header = b""  # unstuffed
         self._header_octets = 0  # stuffed
-        self._is_too_large = False  # to be looked into: asked for, but let go
+        self.is_too_large = False  # to be looked into: asked for, but let go
         self._idle_seconds = limits.client_idle.total_seconds()
         transaction = session.transaction
-        self._digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
+        self.digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
 
     # From the client
 
     def received(self, data: bytes) -> None:
-        self._session.client.deadline.extend(len(data) / LOWEST_RATE, self._idle_seconds)
+        self.session.client.deadline.extend(len(data) / LOWEST_RATE, self._idle_seconds)
         taken = self._reader.feed(data)
         if self._reader.refusal is not None:
             self._refuse(self._reader.refusal, taken)
@@ -76,27 +72,27 @@ class MessagePhase:
         if taken.ended:
             self._stop_reading(taken)
         if taken.content:
-            self._digest.update(taken.content)
+            self.digest.update(taken.content)
         if taken.content or taken.ended:
             self._pass(taken.content, taken.ended)
 
     def _stop_reading(self, taken: Taken) -> None:
         self.is_reading = False
-        self._session.client.deadline.clear()
+        self.session.client.deadline.clear()
         if taken.rest:
-            self._session.lines.add(taken.rest)
+            self.session.lines.add(taken.rest)
 
     def _refuse(self, refusal: Refusal, taken: Taken) -> None:
         self._drop()
         self._how = _How.DISCARD
         if self._reader.is_desynchronised or self._reader.octets > self._reader.size_limit + SLACK:
             self.is_reading = False
-            self._session.phase = None
-            self._session.refuse_session(refusal)
+            self.session.phase = None
+            self.session.refuse_session(refusal)
         elif taken.ended:
             self._stop_reading(taken)
-            logbook.client_refused(self._session.id, refusal)
-            self._conclude(for_refusal(refusal))
+            logbook.client_refused(self.session.id, refusal)
+            self.conclude(for_refusal(refusal))
 
     def _pass(self, content: bytes, ended: bool) -> None:
         if self._how is _How.HEADER:
@@ -116,7 +112,7 @@ class MessagePhase:
                 self._hold(content, ended)
             case _How.DISCARD:
                 if ended and self._verdict is not None:
-                    self._conclude(self._verdict)
+                    self.conclude(self._verdict)
             case _How.HEADER:
                 raise AssertionError("the header has just been decided upon")
             case _ as never:
@@ -134,22 +130,22 @@ class MessagePhase:
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
             self._settle_early(for_refusal(Refusal.LOOP))
             return b""
-        pipeline = self._session.around.pipeline
+        pipeline = self.session.around.pipeline
         if not pipeline.may_concern(lowered):
             if pipeline.records_untracked:
                 self.header = unstuffed(head)
             return content
         self.header, self._header_octets = unstuffed(head), end
-        self._wanted = pipeline.decide(self.header)
-        if self._wanted.asked:
+        self.wanted = pipeline.decide(self.header)
+        if self.wanted.asked:
             self._how = _How.HOLD
-            self._held = Held(self._session.around.holding, pipeline.temporary)
-            edited = stuffed(pipeline.with_header_edits(self.header, self._wanted))
-            self._patience = Patience(self._link, self.outlet, edited)
+            self._held = Held(self.session.around.holding, pipeline.temporary)
+            edited = stuffed(pipeline.with_header_edits(self.header, self.wanted))
+            self._patience = Patience(self.link, self.outlet, edited)
             return content
-        if not self._wanted.header_edits:
+        if not self.wanted.header_edits:
             return content
-        return stuffed(pipeline.with_header_edits(self.header, self._wanted)) + content[end:]
+        return stuffed(pipeline.with_header_edits(self.header, self.wanted)) + content[end:]
 
     def _hold(self, content: bytes, ended: bool) -> None:
         held = self._held
@@ -158,26 +154,26 @@ class MessagePhase:
         try:
             held.write(content)
         except HoldingFull:
-            self._settle_early(self._session.incident(Fault.BUSY))
+            self._settle_early(self.session.incident(Fault.BUSY))
         except OSError as error:
-            self._settle_early(self._session.incident(Fault.DISK, error.strerror or ""))
+            self._settle_early(self.session.incident(Fault.DISK, error.strerror or ""))
         if self._how is _How.DISCARD:
             if ended and self._verdict is not None:
-                self._conclude(self._verdict)
-        elif held.octets > self._session.around.pipeline.max_octets:
+                self.conclude(self._verdict)
+        elif held.octets > self.session.around.pipeline.max_octets:
             self._let_go(held, ended)
         elif ended:
-            self._session.run(self._deliver_held(held))
+            self.session.run(message_delivery.deliver_held(self, held))
 
     def _let_go(self, held: Held, ended: bool) -> None:
         """Too large to be rewritten: it streams from here on, less its control headers."""
         content = held.read()
         self._discard()
-        self._how, self._is_too_large = _How.STREAM, True
-        head = stuffed(self._session.around.pipeline.with_header_edits(self.header, self._wanted))
-        self._pass(self._unsent(head + content[self._header_octets :]), ended)
+        self._how, self.is_too_large = _How.STREAM, True
+        head = stuffed(self.session.around.pipeline.with_header_edits(self.header, self.wanted))
+        self._pass(self.unsent(head + content[self._header_octets :]), ended)
 
-    def _unsent(self, content: bytes) -> bytes:
+    def unsent(self, content: bytes) -> bytes:
         """What is still to be sent of a held message. Raises RelayFault when something else was sent early."""
         if self._patience is None:
             return content
@@ -190,130 +186,62 @@ class MessagePhase:
     # To the upstream
 
     def _finish_stream(self, content: bytes) -> None:
-        known = self._session.around.resends.take(self._digest.digest())
+        known = self.session.around.resends.take(self.digest)
         if known is not None:
-            self._answer_resend(known)
-        elif self._is_too_large or self._session.around.pipeline.records_untracked:
-            self._session.run(self._deliver_recorded(content))
+            self.answer_resend(known)
+        elif self.is_too_large or self.session.around.pipeline.records_untracked:
+            self.session.run(message_delivery.deliver_recorded(self, content))
         else:
             failpoint("relay.before-dot")
             self.outlet.finish(content, self._streamed)
             failpoint("relay.after-dot")
 
-    def _answer_resend(self, known: Reply) -> None:
-        logbook.resend_answered(self._session.id)
+    def answer_resend(self, known: Reply) -> None:
+        logbook.resend_answered(self.session.id)
         self._drop()
-        self._conclude(known)
+        self.conclude(known)
 
     def _streamed(self, reply: Reply) -> None:
         failpoint("relay.after-reply")
         if reply.fault is not None and self.outlet.is_finished:
-            self._session.run(self._doubt())
+            self.session.run(message_delivery.doubt(self))
         else:
-            self._conclude(reply)
+            self.conclude(reply)
 
-    async def _doubt(self) -> None:
-        """Nobody knows whether the upstream has the message; that goes on record before the client hears it."""
-        await self._session.around.pipeline.record_doubt(self._envelope(), self.header)
-        failpoint("relay.in-doubt-recorded")
-        self._conclude(self._session.incident(Fault.IN_DOUBT))
-
-    async def _deliver_recorded(self, content: bytes) -> None:
-        reason = Reason.TOO_LARGE if self._is_too_large else Reason.NOT_REQUESTED
-        delivery = self._session.around.pipeline.begin_untracked(self._envelope(), self.header, self._wanted, reason)
-        await delivery.register()
-        reply = await self._send(content)
-        await self._answer_delivery(delivery, reply)
-
-    async def _deliver_held(self, held: Held) -> None:
-        known = self._session.around.resends.take(self._digest.digest())
-        if known is not None:
-            self._answer_resend(known)
-            return
-        raw = unstuffed(held.read())
-        held.discard()
-        pipeline = self._session.around.pipeline
-        is_divisible = self._session.around.copies is not None and not self.outlet.is_open
-        if is_divisible and await self._delivered_apart(raw):
-            return
-        delivery = await pipeline.begin(self._envelope(), raw, self._wanted, is_divisible)
-        failpoint("relay.registered")
-        if delivery.refusal is not None:
-            self.fail(self._session.incident(delivery.refusal))
-            return
-        await self._answer_delivery(delivery, await self._send(self._unsent(stuffed(delivery.content))))
-
-    async def _delivered_apart(self, raw: bytes) -> bool:
-        """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
-        copies, envelope = self._session.around.copies, self._envelope()
-        if copies is None or not self._wanted.individually or len(envelope.addressees) < 2:
-            return False
-        prepared = await self._session.around.pipeline.divide(envelope, raw, self._wanted)
-        if prepared is None:
-            return False
-        conversation = ClientConversation(self._session, self._link, self._conclude)
-        try:
-            reply = await copies.submit(envelope, raw, prepared, conversation)
-        except RelayFault as fault:
-            reply = self._session.incident(fault.fault, str(fault))
-        if not conversation.is_answered:
-            self._conclude(reply)
-        return True
-
-    async def _send(self, content: bytes) -> Reply:
-        verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        failpoint("relay.before-dot")
-        self.outlet.finish(content, lambda reply: None if verdict.done() else verdict.set_result(reply))
-        failpoint("relay.after-dot")
-        return await verdict
-
-    async def _answer_delivery(self, delivery: Delivery, reply: Reply) -> None:
-        failpoint("relay.after-reply")
-        if reply.fault is not None and self.outlet.is_finished:
-            reply = self._session.incident(Fault.IN_DOUBT)
-            await delivery.in_doubt(reply)
-            failpoint("relay.in-doubt-recorded")
-            self._conclude(reply)
-            return
-        self._conclude(delivery.answer(reply))
-        failpoint("relay.after-answer")
-        await delivery.settle(reply)
-        failpoint("relay.settled")
-
-    def _envelope(self) -> Envelope:
-        session = self._session
+    def envelope(self) -> Envelope:
+        session = self.session
         network = network_of(session.client.address)
         return session.transaction.envelope(session.login, session.around.listener, network)
 
     # The end
 
-    def _conclude(self, reply: Reply) -> None:
+    def conclude(self, reply: Reply) -> None:
         """Gives the verdict to the client; with the client gone, keeps it for when the message comes again."""
-        session = self._session
+        session = self.session
         self._discard()
-        session.message_concluded(reply, self._digest.digest())
+        session.message_concluded(reply, self.digest)
 
     def fail(self, reply: Reply) -> None:
         """Our own work failed. Before the dot nothing was delivered; after it nobody knows."""
         if self.outlet.is_finished:
-            reply = self._session.incident(Fault.IN_DOUBT)
+            reply = self.session.incident(Fault.IN_DOUBT)
         self._drop()
-        self._conclude(reply)
+        self.conclude(reply)
 
     def give_up(self) -> None:
         """The client is too slow, or gone, or we are being stopped: before the dot, nothing is delivered."""
         self._drop()
         self._discard()
         self.is_reading = False
-        self._session.phase = None
+        self.session.phase = None
 
     def cut(self) -> None:
         """The relay is being stopped and waits no longer."""
         if self.outlet.is_finished:
-            self._session.run(self._doubt())
+            self.session.run(message_delivery.doubt(self))
         else:
             self._drop()
-            self._conclude(self._session.incident(Fault.CUT_SHORT))
+            self.conclude(self.session.incident(Fault.CUT_SHORT))
 
     def client_vanished(self) -> None:
         if self.is_reading:
@@ -323,7 +251,7 @@ class MessagePhase:
         """The upstream has left in the middle of the content: the client hears so when it has finished."""
         refused = said is not None and 400 <= said.code <= 599
         if self.is_reading:
-            self._settle_early(said if said is not None and refused else self._session.incident(fault))
+            self._settle_early(said if said is not None and refused else self.session.incident(fault))
 
     def _settle_early(self, verdict: Reply) -> None:
         self._drop()
@@ -333,9 +261,9 @@ class MessagePhase:
 
     def _drop(self) -> None:
         """No final dot for this message, so no delivery: the upstream's connection goes."""
-        self._link.abandon()
+        self.link.abandon()
         for why in ("upstream", "opening"):
-            self._session.client.hold_back(why, False)
+            self.session.client.hold_back(why, False)
 
     def _discard(self) -> None:
         if self._patience is not None:
@@ -349,9 +277,9 @@ class MessagePhase:
         if not self.is_reading:
             return
         if is_full:
-            self._session.client.deadline.clear()
+            self.session.client.deadline.clear()
         else:
-            self._session.client.deadline.set(self._idle_seconds)
+            self.session.client.deadline.set(self._idle_seconds)
 
 
 def _end_of_header(content: bytes | bytearray, start: int) -> int:

@@ -20,6 +20,7 @@ from relay.deadline import Deadline
 from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
+from relay.resends import Digest
 from relay.surroundings import Surroundings
 from relay.transaction import Transaction
 from relay.upstream import UpstreamLink
@@ -63,6 +64,8 @@ class Session:
         self.messages = 0
         self.failed_logins = 0
         self.is_over = False
+        self._idle_seconds = around.limits.client_idle.total_seconds()
+        self._is_full = False  # so much waits that the client is not read
         self.is_busy = False  # something is under way: further commands wait
         self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
         self._is_at_eof = False
@@ -70,7 +73,7 @@ class Session:
         self._faults = 0
         self._job: asyncio.Task[None] | None = None
         self._line_wanted: asyncio.Future[bytes] | None = None
-        self._unheard: tuple[bytes, Reply] | None = None  # the last verdict, until the client shows that it goes on
+        self._unheard: tuple[Digest, Reply] | None = None  # the last verdict, until the client shows that it goes on
 
     # What the connection tells
 
@@ -92,6 +95,7 @@ class Session:
         self.lines.add(data)
         self.advance()
         if len(self.lines) > MOST_WAITING:
+            self._is_full = True
             self.client.hold_back("waiting", True)
 
     def half_closed(self) -> bool:
@@ -152,7 +156,8 @@ class Session:
             if line is None:
                 break
             self._take(line)
-        if len(self.lines) <= MOST_WAITING:
+        if self._is_full and len(self.lines) <= MOST_WAITING:
+            self._is_full = False
             self.client.hold_back("waiting", False)
         if self._is_at_eof and not self.is_over and not self._is_owing:
             self.finish(while_sending=True)
@@ -172,7 +177,7 @@ class Session:
         return self.is_busy or (self.link is not None and self.link.is_awaiting)
 
     def _await_command(self) -> None:
-        self.client.deadline.set(self.around.limits.client_idle.total_seconds())
+        self.client.deadline.set(self._idle_seconds)
 
     def _take(self, line: bytes | Refusal) -> None:
         self._await_command()
@@ -295,7 +300,7 @@ class Session:
         self.advance()
         return await wanted
 
-    def message_concluded(self, reply: Reply, digest: bytes) -> None:
+    def message_concluded(self, reply: Reply, digest: Digest) -> None:
         """A message has its verdict: tells the client, or keeps it for when a client that is gone comes again."""
         self.phase = None
         self.transaction.reset()

@@ -21,9 +21,11 @@ from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline, Rewriter
 from relay.ports import Accounts, AllMayBeTracked, Consents, Records
 from relay.resends import Resends
+from relay.rewriting.dkim_signing import DkimKey
 from relay.rewriting.plan import Wanted
 from relay.rewriting_pool import RewritingPool
 from relay.server import ListeningPort, Server
+from relay.signing import SigningRewriter
 from relay.spool_files import SpoolFault
 from relay.spool_lock import SpoolInUse
 from relay.spool_wiring import Destinations, SpoolSide
@@ -157,7 +159,7 @@ def _pipeline(
     return Pipeline(
         rules=tracking_rules(settings, listener),
         decide=decide(listener),
-        rewriter=rewriter,
+        rewriter=_signing(settings, rewriter),
         records=neighbours.records,
         consents=neighbours.consents,
         urls=lambda message_id: TrackingUrls(grammar, neighbours.ring(), message_id),
@@ -165,6 +167,18 @@ def _pipeline(
         clock=lambda: datetime.now(UTC),
         temporary=temporary,
     )
+
+
+def _signing(settings: Settings, rewriter: Rewriter) -> Rewriter:
+    """The rewriter, signing again what came signed, where there is a key for that."""
+    tracking = settings.tracking
+    if tracking.dkim_signed != "track" or tracking.dkim_key_file is None:
+        return rewriter
+    try:
+        pem = tracking.dkim_key_file.read_bytes()
+    except OSError as error:
+        raise ConfigurationFault(f"tracking.dkim_key_file: {tracking.dkim_key_file}: {error.strerror}") from None
+    return SigningRewriter(rewriter, DkimKey(tracking.dkim_selector, tracking.dkim_domain, pem))
 
 
 def _mint() -> MessageId:

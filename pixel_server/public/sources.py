@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from pixel_server.public.signs.networks import Address, Network, NetworkTable, parse_address, span_of
@@ -46,6 +47,7 @@ def client_address(peer: str, headers: Iterable[tuple[str, str]], trusted: Netwo
     return str(address)
 
 
+@lru_cache(maxsize=4096)
 def source_of(ip: str) -> str:
     """What counts as one source: an IPv4 address, or the /64 of an IPv6 one, which is one household. "" if neither.
 
@@ -57,6 +59,7 @@ def source_of(ip: str) -> str:
     return "" if address is None else _network_text(address, 32, 64)
 
 
+@lru_cache(maxsize=4096)
 def truncated(ip: str) -> str:
     """The address without its last part: IPv4 by /24, IPv6 by /48. "" for what is no address."""
     address = parse_address(ip)

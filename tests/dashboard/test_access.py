@@ -143,3 +143,12 @@ async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, v
     token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
     sent = {"csrf": token, "name": "x", "password": PASSWORD, "admin": "1"}
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403
+
+
+async def test_logins_and_exports_stand_in_the_audit_list(house: House, visitor: Visitor):
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    await visitor.get("/statistics/days.csv")
+    with sqlite3.connect(house.settings.data_dir / "mailglass.db") as database:
+        listed = database.execute("SELECT actor, action, subject FROM audit ORDER BY seq").fetchall()
+    assert listed == [("hanna", "login", ""), ("hanna", "export", "statistics-days")]

@@ -29,13 +29,22 @@ def missing() -> str:
 async def answer_logins(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Dovecot's auth protocol (wiki: Design/AuthProtocol), as far as Postfix speaks it: PLAIN for one user."""
     writer.write(b"VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n")
-    while line := await reader.readline():
-        fields = line.rstrip(b"\n").split(b"\t")
-        if fields[0] == b"AUTH":
-            response = next(b64decode(field[5:]) for field in fields if field.startswith(b"resp="))
-            name, password = response.split(b"\0")[1:]
-            is_right = (name.decode(), password.decode()) == (USER, PASSWORD)
-            writer.write(b"%s\t%s\tuser=%s\n" % (b"OK" if is_right else b"FAIL", fields[1], name))
+    try:
+        while line := await reader.readline():
+            fields = line.rstrip(b"\n").split(b"\t")
+            response = next((field[5:] for field in fields if field.startswith(b"resp=")), b"")
+            if fields[0] == b"CONT":
+                response = fields[2]
+            if response:
+                name, password = b64decode(response).split(b"\0")[1:]
+                is_right = (name.decode(), password.decode()) == (USER, PASSWORD)
+                writer.write(b"%s\t%s\tuser=%s\n" % (b"OK" if is_right else b"FAIL", fields[1], name))
+            elif fields[0] == b"AUTH":  # no initial response
+                writer.write(b"CONT\t%s\t\n" % fields[1])
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
 
 
 class RealPostfix:

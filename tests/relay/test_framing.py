@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.data_reader import framed, unstuffed
+from relay.data_reader import stuffed, unstuffed
 
 
 @pytest.mark.parametrize(
@@ -18,5 +18,5 @@ from relay.data_reader import framed, unstuffed
     ],
 )
 def test_the_end_mark_always_stands_on_a_line_of_its_own(message: bytes, sent: bytes) -> None:
-    assert framed(message) == sent
+    assert stuffed(message) == sent
     assert unstuffed(sent).removesuffix(b"\r\n") == message.removesuffix(b"\r\n")

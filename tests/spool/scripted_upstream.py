@@ -66,6 +66,7 @@ class ScriptedUpstream:
     per_session: int = 10**9  # transactions a session may have; then 421
     keeps_content: bool = True
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    talks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def addresses(self) -> list[str]:
         return [one.recipient for one in self.taken]
@@ -83,13 +84,16 @@ class ScriptedUpstream:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
-        talk = _Talk(self, reader, writer, self.sessions)
+        talk = asyncio.current_task()
+        assert talk is not None
+        self.talks.add(talk)
         try:
-            await talk.run()
+            await _Talk(self, reader, writer, self.sessions).run()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+            self.talks.discard(talk)
 
 
 class _Talk:
@@ -178,4 +182,8 @@ async def scripted_upstream() -> AsyncIterator[ScriptedUpstream]:
         yield upstream
     finally:
         server.close()
+        for talk in list(upstream.talks):
+            talk.cancel()
+        await asyncio.gather(*upstream.talks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports close in the next turn of the loop
         await server.wait_closed()

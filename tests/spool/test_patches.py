@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.patches import PAGE, difference, patched
@@ -22,6 +22,7 @@ def two_of_equal_length(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return template, bytes(other)
 
 
+@settings(deadline=None)
 @given(two_of_equal_length(), st.integers(1, 300))
 def test_a_patched_template_is_the_other_however_it_is_cut(pair: tuple[bytes, bytes], size: int) -> None:
     template, other = pair

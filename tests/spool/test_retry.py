@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.retry import LONGEST_PAUSE, RetrySchedule
@@ -37,6 +37,7 @@ def test_an_expired_copy_is_not_tried_again() -> None:
     assert SCHEDULE.next_try(SPOOLED, SPOOLED + timedelta(days=2), 9, 0.0) is None
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True), st.timedeltas(timedelta(0), timedelta(days=1)))
 def test_a_next_try_is_later_than_now_and_never_after_the_expiry(tries: int, chance: float, age: timedelta) -> None:
     now = SPOOLED + age

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.records import State
@@ -41,6 +41,7 @@ events = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=30), st.booleans())
 def test_a_summary_leads_to_the_same_standing(history: list[Event], ours: bool) -> None:
     standing = initial_standing(COPIES, ours)
@@ -52,6 +53,7 @@ def test_a_summary_leads_to_the_same_standing(history: list[Event], ours: bool) 
     assert again == standing
 
 
+@settings(deadline=None)
 @given(history=st.lists(events, max_size=12))
 def test_a_journal_gives_back_its_events_and_a_torn_one_those_before(
     tmp_path_factory: pytest.TempPathFactory, history: list[Event]
@@ -85,6 +87,7 @@ def test_only_what_may_still_change_is_queued_or_in_doubt_for_the_ledger(state: 
     assert state.is_final == (state.in_ledger in (State.SENT, State.REFUSED))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([State.SENT, State.REFUSED, State.IN_DOUBT, State.QUEUED]), min_size=1))
 def test_the_message_has_the_state_that_the_ledger_gives_it(states: list[State]) -> None:
     assert state_of(states) == state_of_copies(states)

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 from email.message import Message
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.dsn_parameters import (
@@ -124,6 +124,7 @@ def test_an_international_address_is_spelled_so_that_it_passes_everywhere() -> N
 anything = st.text(st.characters(categories=["L", "N", "P", "S", "Z", "Cc", "Cs"]), max_size=100)
 
 
+@settings(deadline=None)
 @given(anything, anything, anything)
 def test_no_reply_or_address_can_begin_a_line_of_its_own(reply: str, address: str, original: str) -> None:
     failed = FailedCopy(address + "\r\nX-Evil: 1", Cause.REFUSED, reply + "\r\nX-Evil: 1", original + ";\r\nX-Evil: 1")

@@ -1,4 +1,4 @@
-"""Notices to senders. Printed from ledger/notice_schema.py."""
+"""Notices to senders, and an index of tags by message. Printed from ledger/notice_schema.py."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_notice")),
         sa.UniqueConstraint("account_id", "message_seq", "cause", "way", name="uq_notice_cause"),
     )
+    op.create_index("ix_tag_message_seq", "tag", ["message_seq"], unique=False)
     op.create_index("ix_notice_message_seq", "notice", ["message_seq"], unique=False)
     op.create_index(
         "ix_notice_waiting", "notice", ["next_at"], unique=False, sqlite_where=_WAITING, postgresql_where=_WAITING

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -17,6 +18,7 @@ Span = tuple[int, int, int]  # version, first address, last address
 _Range = tuple[int, int, int]  # first address, last address, label
 
 
+@lru_cache(maxsize=4096)  # every rule on a request asks about the same address
 def parse_address(text: str) -> Address | None:
     """The address a text names, without zone; IPv4 inside IPv6 (RFC 4291 section 2.5.5.2) is IPv4. Else None."""
     try:

@@ -1,0 +1,95 @@
+"""How a message that has been read gets to the upstream when that takes more than a write: recorded, held, divided.
+
+In doubt is what these coroutines are careful about: after the final dot only the upstream's own 2yz is a success, and
+what is not known goes on record before the client hears so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ledger.records import Reason
+from relay.client_conversation import ClientConversation
+from relay.data_reader import stuffed, unstuffed
+from relay.failpoints import failpoint
+from relay.held import Held
+from relay.pipeline import Delivery
+from relay.replies import Fault, RelayFault, Reply
+
+if TYPE_CHECKING:
+    from relay.message_phase import MessagePhase
+
+
+async def doubt(phase: MessagePhase) -> None:
+    """Nobody knows whether the upstream has the message; that goes on record before the client hears it."""
+    await phase.session.around.pipeline.record_doubt(phase.envelope(), phase.header)
+    failpoint("relay.in-doubt-recorded")
+    phase.conclude(phase.session.incident(Fault.IN_DOUBT))
+
+
+async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
+    reason = Reason.TOO_LARGE if phase.is_too_large else Reason.NOT_REQUESTED
+    delivery = phase.session.around.pipeline.begin_untracked(phase.envelope(), phase.header, phase.wanted, reason)
+    await delivery.register()
+    reply = await _send(phase, content)
+    await _answer_delivery(phase, delivery, reply)
+
+
+async def deliver_held(phase: MessagePhase, held: Held) -> None:
+    known = phase.session.around.resends.take(phase.digest)
+    if known is not None:
+        phase.answer_resend(known)
+        return
+    raw = unstuffed(held.read())
+    held.discard()
+    pipeline = phase.session.around.pipeline
+    is_divisible = phase.session.around.copies is not None and not phase.outlet.is_open
+    if is_divisible and await _delivered_apart(phase, raw):
+        return
+    delivery = await pipeline.begin(phase.envelope(), raw, phase.wanted, is_divisible)
+    failpoint("relay.registered")
+    if delivery.refusal is not None:
+        phase.fail(phase.session.incident(delivery.refusal))
+        return
+    await _answer_delivery(phase, delivery, await _send(phase, phase.unsent(stuffed(delivery.content))))
+
+
+async def _delivered_apart(phase: MessagePhase, raw: bytes) -> bool:
+    """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
+    copies, envelope = phase.session.around.copies, phase.envelope()
+    if copies is None or not phase.wanted.individually or len(envelope.addressees) < 2:
+        return False
+    prepared = await phase.session.around.pipeline.divide(envelope, raw, phase.wanted)
+    if prepared is None:
+        return False
+    conversation = ClientConversation(phase.session, phase.link, phase.conclude)
+    try:
+        reply = await copies.submit(envelope, raw, prepared, conversation)
+    except RelayFault as fault:
+        reply = phase.session.incident(fault.fault, str(fault))
+    if not conversation.is_answered:
+        phase.conclude(reply)
+    return True
+
+
+async def _send(phase: MessagePhase, content: bytes) -> Reply:
+    verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    failpoint("relay.before-dot")
+    phase.outlet.finish(content, lambda reply: None if verdict.done() else verdict.set_result(reply))
+    failpoint("relay.after-dot")
+    return await verdict
+
+
+async def _answer_delivery(phase: MessagePhase, delivery: Delivery, reply: Reply) -> None:
+    failpoint("relay.after-reply")
+    if reply.fault is not None and phase.outlet.is_finished:
+        reply = phase.session.incident(Fault.IN_DOUBT)
+        await delivery.in_doubt(reply)
+        failpoint("relay.in-doubt-recorded")
+        phase.conclude(reply)
+        return
+    phase.conclude(delivery.answer(reply))
+    failpoint("relay.after-answer")
+    await delivery.settle(reply)
+    failpoint("relay.settled")
