@@ -217,6 +217,7 @@ hourly = Table(
     # One person's year lies together, and so does everybody's (a row of its own, so that charts add up no senders).
     PrimaryKeyConstraint("login", "sender", "hour"),
     comment="counts for charts; survives the purge of hits",
+    sqlite_with_rowid=False,  # the key is the table: a year's chart is one walk
 )
 
 account = Table(

@@ -20,6 +20,7 @@ from ledger.message_id import MessageId
 from ledger.records import State
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
 from relay.ports import Conversation
+from relay.replies import Fault, UpstreamFault
 from relay.retry import RetrySchedule
 from relay.spool import Spool
 from relay.spool_files import SpoolFault, as_spool_fault
@@ -76,7 +77,11 @@ class CopyDelivery:
         except SpoolFault:  # nothing was sent: it waits as before
             message.standing = after(message.standing, Event(EventKind.RELEASED, self.clock(), number))
             raise
-        outcome = await deliver_copy(session, message.header.mail, copy.planned.rcpt, content)
+        try:
+            outcome = await deliver_copy(session, message.header.mail, copy.planned.rcpt, content)
+        except Exception as error:  # a bug of ours in the middle of it: nobody knows how far it came
+            log.error("delivery failed: message=%s copy=%d %s", message.header.id, number, type(error).__name__)
+            outcome = Doubtful(UpstreamFault(Fault.INTERNAL, type(error).__name__))
         await self._note(message, *self._events(message, number, outcome))
         await self.tell_ledger(message, number)
         return outcome

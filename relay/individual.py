@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Protocol
 
 from ledger.records import MessageRecord
@@ -73,7 +74,6 @@ class IndividualDelivery:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
         message = await self._keep(envelope, prepared, digest, conversation)
-        message.claimed = True
         try:
             return await self._deliver(message, conversation, prepared.note)
         finally:
@@ -105,7 +105,7 @@ class IndividualDelivery:
             header_id=prepared.record.header_id,
             digest=digest,
         )
-        message = await self._spool(header, prepared.plain, copies, prepared.render)
+        message = await self._spool_tracked(header, prepared, copies)
         failpoint("individual.before-ledger")
         try:
             await self._register(prepared.record, copies)
@@ -114,10 +114,20 @@ class IndividualDelivery:
             if self.refuse_without_ledger:
                 raise RelayFault(Fault.LEDGER) from error
             log.warning("ledger unavailable, copies go untracked: message=%s", header.id)
-            untracked = tuple(replace(copy, tracked=False) for copy in copies)
-            message = await self._spool(header, prepared.plain, untracked, None)
+            message = await self._spool(header, prepared.plain, untracked(copies), None)
         failpoint("individual.after-ledger")
         return message
+
+    async def _spool_tracked(
+        self, header: SpoolHeader, prepared: PreparedCopies, copies: tuple[PlannedCopy, ...]
+    ) -> SpooledMessage:
+        try:
+            return await self._spool(header, prepared.plain, copies, prepared.render)
+        except RelayFault:
+            raise
+        except Exception as error:  # rewriting must never keep a message from going out
+            log.error("copies could not be rendered and go untracked: message=%s %s", header.id, type(error).__name__)
+            return await self._spool(header, prepared.plain, untracked(copies), None)
 
     async def _spool(
         self, header: SpoolHeader, plain: bytes, copies: tuple[PlannedCopy, ...], render: Render | None
@@ -181,11 +191,10 @@ class IndividualDelivery:
             log.error("the spool cannot be written: errno=%s message=%s", fault.errno, message.header.id)
 
     async def _use_grace(self, message: SpooledMessage, session: Conversation) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + GRACE_SECONDS
-        for number in message.standing.due(self.clock()):
-            if loop.time() > end or loses_session(await self.delivery.deliver_one(message, number, session)):
-                return
+        now = asyncio.get_running_loop().time
+        end = now() + GRACE_SECONDS
+        due = message.standing.due(self.clock())
+        await self.delivery.deliver(message, takewhile(lambda _: now() < end, due), session)
 
     async def _finish_in_session(self, message: SpooledMessage, session: Conversation, lost: bool) -> None:
         """Two rounds, since some refusals pass within seconds; then what is left is reported, by the same session."""
@@ -266,6 +275,10 @@ def planned(envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, 
         for one, may in zip(envelope.addressees, prepared.may_be_tracked, strict=True)
     ]
     return plan_copies(recipients, tracked=True)
+
+
+def untracked(copies: Sequence[PlannedCopy]) -> tuple[PlannedCopy, ...]:
+    return tuple(replace(copy, tracked=False) for copy in copies)
 
 
 def reply_for(outcomes: Sequence[Outcome]) -> Reply:

@@ -23,6 +23,7 @@ from relay.ports import Allowed, Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies
 from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
+from relay.rewriting.explain import smtp_note
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
 from relay.rewriting.rewrite import prepare, render
 
@@ -102,7 +103,7 @@ class Pipeline:
             message_id,
             record,
             _content(raw, wanted, outcome, envelope.sender),
-            _note(message_id, wanted, outcome),
+            smtp_note(str(message_id), wanted, outcome),
         )
         if await delivery.register():
             return delivery
@@ -115,7 +116,7 @@ class Pipeline:
             message_id,
             None,
             _content(raw, wanted, unavailable, envelope.sender),
-            _note(message_id, wanted, unavailable),
+            smtp_note(str(message_id), wanted, unavailable),
         )
 
     async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
@@ -130,7 +131,11 @@ class Pipeline:
         outcome = await self._rewriter.rewrite(raw, plan, urls)
         if isinstance(outcome, Unchanged):
             return None
-        copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        try:
+            copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        except Exception as error:
+            logbook.rewriting_failed(str(message_id), type(error).__name__)
+            return None
         if isinstance(copies, Unchanged):
             return None
         return PreparedCopies(
@@ -139,7 +144,7 @@ class Pipeline:
             lambda number: render(copies, urls, number).raw,
             allowed,
             self._record(message_id, envelope, raw, wanted, outcome),
-            _note(message_id, wanted, outcome),
+            smtp_note(str(message_id), wanted, outcome),
         )
 
     async def _allowed(self, plan: Plan, envelope: Envelope) -> tuple[bool, ...]:
@@ -162,7 +167,9 @@ class Pipeline:
         message_id = self._mint_id()
         outcome = Unchanged(reason)
         record = self._record(message_id, envelope, header, wanted, outcome)
-        return Delivery(self, message_id, record, b"", _note(message_id, wanted, outcome) if wanted.asked else "")
+        return Delivery(
+            self, message_id, record, b"", smtp_note(str(message_id), wanted, outcome) if wanted.asked else ""
+        )
 
     async def record_doubt(self, envelope: Envelope, header: bytes) -> None:
         """A message without opt-in is in doubt: that it was is kept, and from whom; not to whom."""
@@ -320,15 +327,3 @@ def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged, sender: s
         receipt = receipt_edit(raw, sender)
         edits = (receipt, *edits) if receipt is not None else edits
     return spliced(raw, edits)
-
-
-def _note(message_id: MessageId, wanted: Wanted, outcome: Tracked | Unchanged) -> str:
-    """What stands in brackets at the end of the client's 250."""
-    odd = "".join(f"; {note}" for note in dict.fromkeys((*wanted.notes, *outcome.notes)))
-    if isinstance(outcome, Unchanged):
-        return f"mailglass: not tracked, {outcome.reason}{odd}"
-    done = ["opens"] if outcome.opens else []
-    tracked = sum(link.tracked for link in outcome.link_list)
-    if wanted.html_links or wanted.text_links:
-        done.append(f"{tracked} of {len(outcome.link_list)} links")
-    return f"mailglass {message_id}: {', '.join(done)}{odd}"

@@ -11,6 +11,7 @@ times size. Knows no SMTP and no ledger. Its methods block: callers run them in 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,7 @@ class Spool:
         self.folder = folder
         self.messages: dict[str, SpooledMessage] = {}
         self.unheard = UnheardAnswers(folder)
+        self._recording = threading.Lock()
 
     def close(self) -> None:
         self._lock.release()
@@ -75,6 +77,7 @@ class Spool:
             raise
         # Read back through the same code as after a restart.
         message = read_message(path)
+        message.claimed = not header.notification  # whoever wrote it delivers it, until they let go
         self.messages[str(header.id)] = message
         return message
 
@@ -105,16 +108,17 @@ class Spool:
         """
         if not events and message.journal_sound:
             return
-        for event in events:
-            message.standing = after(message.standing, event)
-        try:
-            if message.journal_sound:
-                append(message.journal, events, sync)
-            else:
-                self.mend(message)
-        except SpoolFault:
-            message.journal_sound = False
-            raise
+        with self._recording:  # an administrator's wish and a delivery may meet in two threads
+            for event in events:
+                message.standing = after(message.standing, event)
+            try:
+                if message.journal_sound:
+                    append(message.journal, events, sync)
+                else:
+                    self.mend(message)
+            except SpoolFault:
+                message.journal_sound = False
+                raise
 
     def mend(self, message: SpooledMessage) -> None:
         """Replace the journal by a new one that says what is known in memory. Raises SpoolFault."""

@@ -68,6 +68,8 @@ class SpoolRunner:
                 await self.run_once()
             except SpoolFault as fault:
                 log.error("the spool cannot be written: errno=%s", fault.errno)
+            except Exception as error:  # a bug that one message meets must not keep all others for ever
+                log.error("the spool's round failed: %s", type(error).__name__)
             try:
                 async with asyncio.timeout(self.look_seconds):
                     await self._woken.wait()
@@ -96,7 +98,8 @@ class SpoolRunner:
             await self.conclusion.finish(message)
 
     def _unclaimed(self) -> list[SpooledMessage]:
-        return [message for message in self.delivery.spool.messages.values() if not message.claimed]
+        """What is ours to deliver and nobody is delivering: until its first copy is accepted, it is the client's."""
+        return [one for one in self.delivery.spool.messages.values() if one.standing.ours and not one.claimed]
 
     def _due(self) -> list[SpooledMessage]:
         now = self.delivery.clock()

@@ -73,8 +73,10 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         if asks_for_data(request):
             raise web.HTTPUnauthorized
         raise web.HTTPSeeOther("/login" if request.path == "/" else f"/login?next={request.path}")
-    if reader is not None and reader.session and request.method not in SAFE:
-        await _check_form_token(request, reader.session)
+    if reader is not None and reader.session:
+        if request.method not in SAFE:
+            await _check_form_token(request, reader.session)
+        await sessions.refresh(request, reader)
     return await handler(request)
 
 

@@ -42,11 +42,13 @@ class Desk:
     login_rate: Buckets = field(init=False)
     all_logins_rate: Buckets = field(init=False)
     api_rate: Buckets = field(init=False)
+    refresh_rate: Buckets = field(init=False)
 
     def __post_init__(self) -> None:
         self.login_rate = Buckets(self.rates.login)
         self.all_logins_rate = Buckets(self.rates.all_logins)
         self.api_rate = Buckets(self.rates.api)
+        self.refresh_rate = Buckets(Rate(1, 3600))  # a session in use is written down once an hour
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,4 +134,4 @@ class _Telling:
         await self.response.write(("\n".join(lines) + "\n\n").encode())
 
 
-ROUTES = (web.get("/api/v1/events", stream),)
+ROUTES = (web.get("/api/v1/events", stream, allow_head=False),)

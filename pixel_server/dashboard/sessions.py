@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 from aiohttp import web
 
 from ledger.accounts import add_session, end_session, extend_session, secret_hash
+from ledger.faults import LedgerUnavailable
 from ledger.queries.accounts import account_of_session
 from pixel_server.dashboard.keys import DESK, Desk, Reader
 from pixel_server.dashboard.visitors import client_of
@@ -48,9 +51,12 @@ async def begin(request: web.Request, response: web.StreamResponse, account_id: 
 
 
 async def refresh(request: web.Request, reader: Reader) -> None:
-    """Keeps a session that is in use alive, and its network known for telling own hits."""
+    """Keeps a session that is in use alive, and its network known for telling own hits; once an hour."""
     desk = request.app[DESK]
-    await desk.ledger.write(extend_session, secret_hash(reader.session), desk.clock() + LASTS, network_of(request))
+    if desk.refresh_rate.take(secret_hash(reader.session).hex(), time.monotonic()):
+        return
+    with suppress(LedgerUnavailable):
+        await desk.ledger.write(extend_session, secret_hash(reader.session), desk.clock() + LASTS, network_of(request))
 
 
 async def end(request: web.Request, response: web.StreamResponse) -> None:

@@ -22,22 +22,14 @@ from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
 from ledger.journal import Journal, left_behind, read_journal
 from ledger.records import Hit, Verdict
+from pixel_server.hit_numbers import HitNumbers
 
 log = logging.getLogger("mailglass.hits")
 PATIENCE_SECONDS = 0.25
+GATHER_SECONDS = 0.001
 CHORES_SECONDS = 1.0
 REPLAY_CHUNK = 200
 KEPT_CHANGES = 10_000
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the process began; what /metrics shows."""
-
-    stored: int = 0
-    journaled: int = 0
-    replayed: int = 0
-    dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -58,7 +50,7 @@ class Ingest:
         look_again: Callable[[], list[tuple[str, Verdict]]] = list,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self.counters = Counters()
+        self.counters = HitNumbers()
         self._ledger = ledger
         self._folder = journal_folder
         self._journal = Journal(journal_folder)
@@ -133,10 +125,15 @@ class Ingest:
         return self._group
 
     async def _run(self) -> None:
+        # Who was answered together asks again together: a moment's wait makes one commit of them instead of two.
+        busy_with = 0
         while True:
             await self._wake.wait()
+            if len(self._group.answers) < busy_with / 2:
+                await asyncio.sleep(GATHER_SECONDS)
             self._wake.clear()
             group, self._group = self._group, _Group()
+            busy_with = len(group.answers)
             if group.answers:
                 await self._keep(group)
             elif self._closing:

@@ -54,6 +54,8 @@ def _row(link: LinkRecord) -> dict[str, Any]:
 def undo(output: bytes, report: Mapping[str, Any], *, keep_header_edits: bool = True) -> bytes:
     """The message as it was before, byte for byte; ``keep_header_edits`` leaves the control headers out.
 
+    The subject gets its tag back: only the headers are nobody's but ours.
+
     Raises ValueError when the report is not about this message.
     """
     try:
@@ -74,7 +76,7 @@ def undo(output: bytes, report: Mapping[str, Any], *, keep_header_edits: bool = 
         if not (position <= at <= at + length <= len(output) and len(was) == end - start):
             raise ValueError("the report is not about this message")
         pieces.append(output[position:at])
-        pieces.append(output[at : at + length] if keep_header_edits and kind in ("header", "subject") else was)
+        pieces.append(output[at : at + length] if keep_header_edits and kind == "header" else was)
         position = at + length
         shift += length - (end - start)
     pieces.append(output[position:])

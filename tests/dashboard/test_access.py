@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
 from ledger.first_account import offer_first_account
+from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.rates import Buckets, Rate
 from tests.dashboard.house import PASSWORD, House
 from tests.dashboard.visits import Visitor
 
@@ -70,6 +73,15 @@ async def test_a_session_ends_by_itself(house: House, visitor: Visitor):
     assert (await visitor.get("/messages")).status == 200
     house.now = house.now.replace(year=house.now.year + 1)
     assert (await visitor.get("/messages")).status == 303
+
+
+async def test_a_session_in_use_lives_on(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    await visitor.log_in()
+    for _ in range(4):
+        house.now += timedelta(days=10)
+        house.app[DESK].refresh_rate = Buckets(Rate(1, 3600))  # an hour has passed, as well
+        assert (await visitor.get("/messages")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -143,3 +155,12 @@ async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, v
     token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
     sent = {"csrf": token, "name": "x", "password": PASSWORD, "admin": "1"}
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403
+
+
+async def test_logins_and_exports_stand_in_the_audit_list(house: House, visitor: Visitor):
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    await visitor.get("/statistics/days.csv")
+    with sqlite3.connect(house.settings.data_dir / "mailglass.db") as database:
+        listed = database.execute("SELECT actor, action, subject FROM audit ORDER BY seq").fetchall()
+    assert listed == [("hanna", "login", ""), ("hanna", "export", "statistics-days")]

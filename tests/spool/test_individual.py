@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.records import State
+from ledger.records import MessageRecord, State
 from relay import failpoints
-from relay.replies import Fault, RelayFault
+from relay.replies import Fault, RelayFault, Reply
 from tests.spool.messages import AT, PLAIN, other_id, rendered
 from tests.spool.scripted_upstream import (
     ScriptedUpstream,
@@ -283,4 +283,43 @@ async def test_a_report_that_lost_its_session_waits_for_the_same_login_alone(ben
         await bench.individual.deliver_waiting("ann", session)
     assert bench.upstream.addresses() == [R1, "ann@example.org"]
     await bench.runner.run_once()
+    assert bench.folder() == []
+
+
+async def test_the_runner_leaves_a_message_alone_that_is_still_the_clients(bench: Workbench) -> None:
+    """Between its writing and its first accepted copy nobody but its submission may deliver it."""
+    register = bench.book.register
+
+    async def while_the_runner_looks(record: MessageRecord) -> None:
+        await bench.runner.run_once()
+        await register(record)
+        await bench.runner.run_once()
+
+    bench.book.register = while_the_runner_looks  # type: ignore[method-assign]
+    async with bench.client_session() as session:
+        assert (await bench.submit(session)).code == 250
+    assert sorted(bench.upstream.addresses()) == [R1, R2, R3]
+
+
+async def test_copies_that_cannot_be_rendered_go_untracked(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(number: int) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tests.spool.workbench.rendered", fails)
+    async with bench.client_session() as session:
+        assert (await bench.submit(session)).code == 250
+    assert {one.content for one in bench.upstream.taken} == {PLAIN}
+
+
+async def test_a_bug_in_the_middle_of_a_submission_leaves_the_message_to_the_client(bench: Workbench) -> None:
+    async with bench.client_session() as session:
+
+        async def breaks(content: bytes) -> Reply:
+            raise ZeroDivisionError
+
+        session.deliver = breaks  # type: ignore[method-assign]
+        with pytest.raises(RelayFault):
+            await bench.submit(session)
+    await bench.later(timedelta(hours=1))
+    assert bench.upstream.taken == []
     assert bench.folder() == []

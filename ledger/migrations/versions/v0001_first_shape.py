@@ -79,6 +79,7 @@ def _create_hourly() -> None:
         sa.Column("clicks_own", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("login", "sender", "hour", name=op.f("pk_hourly")),
         comment="counts for charts; survives the purge of hits",
+        sqlite_with_rowid=False,
     )
 
 

@@ -17,7 +17,6 @@ from ledger.queries.messages import HIGHEST_LIMIT
 from ledger.queries.subjects import Subject, subject
 from pixel_server.dashboard.api.forms import moment
 from pixel_server.dashboard.api.replies import answer, answer_list, refuse_faults, refuse_unknown
-from pixel_server.dashboard.audit import note_export
 from pixel_server.dashboard.bearer import READ, WRITE, demand
 from pixel_server.dashboard.keys import DESK, Reader
 
@@ -57,7 +56,6 @@ async def get_subject(request: web.Request) -> web.Response:
     async with desk.ledger.read() as connection:
         found = await subject(connection, key, address)
     await desk.consents.note(reader.name, "subject-export", key.hex(), len(found.messages))
-    note_export(reader.account.id, "what is kept about a person")
     return answer(request, subject_form(found, desk.clock()))
 
 

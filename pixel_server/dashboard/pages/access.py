@@ -7,11 +7,12 @@ import time
 
 from aiohttp import web
 
-from ledger.accounts import secret_hash, set_preferences
+from ledger.accounts import secret_hash, set_preferences, set_seen
 from ledger.first_account import is_first_secret, make_first_account
-from ledger.queries.accounts import account_named
+from ledger.queries.accounts import account_named, account_with_id
+from ledger.queries.hits import newest_hit_seq
 from pixel_server.dashboard import sessions
-from pixel_server.dashboard.audit import note_login, note_refused_login
+from pixel_server.dashboard.audit import note_deed, note_refused_login
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.visitors import client_of, zone_named
@@ -48,7 +49,7 @@ async def log_in(request: web.Request) -> web.Response:
     desk.login_rate.give_back(source)
     response = web.Response(status=303, headers={"Location": following})
     await sessions.begin(request, response, account.id)
-    note_login(account.id)
+    await note_deed(desk, account, "login")
     return response
 
 
@@ -82,9 +83,13 @@ async def make_account(request: web.Request) -> web.Response:
     zone = str(form.get("zone", ""))
     if zone_named(zone):
         await desk.ledger.write(set_preferences, account_id, {"zone": zone})
+    async with desk.ledger.read() as connection:
+        newest, account = await newest_hit_seq(connection), await account_with_id(connection, account_id)
+    await desk.ledger.write(set_seen, account_id, newest)  # what was before is no news
+    if account is not None:
+        await note_deed(desk, account, "login", "first account")
     response = web.Response(status=303, headers={"Location": "/set-up"})
     await sessions.begin(request, response, account_id)
-    note_login(account_id)
     return response
 
 

@@ -76,10 +76,7 @@ def picture_of(detail: MessageDetail, hits: tuple[HitRow, ...], request: web.Req
 
 
 def rule_words(hit: HitRow, request: web.Request) -> str:
-    words = request[WORDING]
-    if hit.rule == TOLD.rule:
-        return words._("You said that this was you")
-    return words_of(hit.rule, words.language.code)
+    return words_of(hit.rule, request[WORDING].language.code)
 
 
 async def stop(request: web.Request) -> web.Response:

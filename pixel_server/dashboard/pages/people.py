@@ -10,7 +10,6 @@ from ledger.consent_events import ConsentPurpose
 from ledger.queries.consents import list_people
 from ledger.queries.subjects import subject
 from pixel_server.dashboard.api.people import LONGEST_EVIDENCE, is_address, subject_form
-from pixel_server.dashboard.audit import note_export
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.reasons import STANDING_WORDS
 from pixel_server.dashboard.rendering import answer_json, page
@@ -74,7 +73,6 @@ async def export(request: web.Request) -> web.Response:
     async with desk.ledger.read() as connection:
         found = await subject(connection, key, address)
     await desk.consents.note(reader.name, "subject-export", key.hex(), len(found.messages))
-    note_export(reader.account.id, "what is kept about a person")
     response = answer_json(subject_form(found, desk.clock()))
     response.headers["Content-Disposition"] = 'attachment; filename="about-a-person.json"'
     return response

@@ -11,7 +11,7 @@ from aiohttp import web
 from ledger.queries.rows import Counts
 from ledger.queries.statistics import LOOKED_THROUGH, Line, by_domain, by_link, by_tag, looked_through
 from ledger.queries.stats import Slot, per_day, per_weekday_hour, totals
-from pixel_server.dashboard.audit import note_export
+from pixel_server.dashboard.audit import note_deed
 from pixel_server.dashboard.charts import bar_chart, days_between, heat_cells
 from pixel_server.dashboard.comma_separated import comma_separated
 from pixel_server.dashboard.keys import DESK, READER, WORDING
@@ -91,7 +91,7 @@ async def download(request: web.Request) -> web.Response:
                 raw = comma_separated((name[:-1], "messages", *_COUNT_HEAD), (_line(one) for one in lines))
             case _:
                 raise web.HTTPNotFound
-    note_export(request[READER].account.id, "statistics")
+    await note_deed(desk, request[READER].account, "export", f"statistics-{name}")
     disposition = f'attachment; filename="mailglass-{name}.csv"'
     return web.Response(
         body=raw, content_type="text/csv", charset="utf-8", headers={"Content-Disposition": disposition}

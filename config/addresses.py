@@ -1,0 +1,45 @@
+"""Addresses to listen at, as written in relay.toml: "127.0.0.1:2525", "[::1]:2525", "*:25". Pure."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+
+def _parse_bind(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError('must be text in quotes, like "127.0.0.1:2525"')
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f'"{text}" is no address; write it like "127.0.0.1:2525" or "[::1]:2525"')
+    bare = host.removeprefix("[").removesuffix("]")
+    if bare not in ("localhost", "*") and not _is_ip_address(bare):
+        raise ValueError(f'"{bare}" is no IP address; also understood: localhost, and * for every address')
+    return text
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+Bind = Annotated[str, BeforeValidator(_parse_bind)]
+
+
+def host_and_port(bind: str) -> tuple[str, int]:
+    """("127.0.0.1", 2525) for a checked bind; "*" becomes the wildcard of both families (empty host)."""
+    host, _, port = bind.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    return ("" if host == "*" else host), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    return _is_ip_address(host) and ip_address(host).is_loopback
