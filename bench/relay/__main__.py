@@ -76,9 +76,9 @@ def table(cell: Cell, found: dict[str, dict[str, float]]) -> str:
     limit = found[LIMIT]
     lines = [
         f"\n### {cell.title}\n",
-        "| relay | msgs/s | MB/s | of the sink | p50 ms (added) | p99 ms | peak MB | errors |",
+        "| relay | msgs/s | MB/s | of the sink | CPU ms a message | p50 ms (added) | p99 ms | peak MB | errors |",
     ]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    lines.append("|---|---|---|---|---|---|---|---|---|")
     for name, row in found.items():
         rate = row["per_second"]
         lines.append(

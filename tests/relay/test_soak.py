@@ -1,4 +1,4 @@
-"""Minutes of random trouble: what was acknowledged is there, and memory stays where it was. Left out of ``make test``."""
+"""Minutes of random trouble: what was acknowledged is there, and memory stays where it was."""
 
 from __future__ import annotations
 
