@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -100,6 +101,7 @@ def main() -> int:
     given = parser.parse_args()
     repetitions, seconds = given.repetitions or (1 if given.short else 3), 1.5 if given.short else 3.0
     pages: list[str] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the peers are stopped
     with tempfile.TemporaryDirectory(prefix="mailglass-bench-") as folder:
         Path(folder).chmod(0o755)
         peers: list[Peer] = []

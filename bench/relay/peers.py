@@ -112,7 +112,7 @@ class Sink(Peer):
         if shutil.which("smtp-sink") is None:
             raise NotHere("smtp-sink (Debian: postfix)")
         user = ("-u", "postfix") if os.geteuid() == 0 else ()
-        self._run("smtp-sink", *user, f"127.0.0.1:{self.sink}", "512")
+        self._run("smtp-sink", "-m", "2000", *user, f"127.0.0.1:{self.sink}", "512")
         wait_for(self.port)
 
 

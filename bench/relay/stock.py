@@ -36,11 +36,21 @@ class PassesOn:
         return f"{reply.code} {reply.message}"
 
 
+class Connection(SMTP):
+    """Closes the upstream session with the client's."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        upstream = getattr(self.session, "upstream", None)
+        if upstream is not None:
+            upstream.close()
+        super().connection_lost(error)
+
+
 async def main() -> None:
     handler = PassesOn(int(sys.argv[1]))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(handler, hostname="stock.example.com", data_size_limit=None, loop=loop), "127.0.0.1", 0
+        lambda: Connection(handler, hostname="stock.example.com", data_size_limit=None, loop=loop), "127.0.0.1", 0
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -22,6 +22,7 @@ from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
 from ledger.journal import Journal, left_behind, read_journal
 from ledger.records import Hit, Verdict
+from pixel_server.hit_numbers import HitNumbers
 
 log = logging.getLogger("mailglass.hits")
 PATIENCE_SECONDS = 0.25
@@ -29,16 +30,6 @@ GATHER_SECONDS = 0.001
 CHORES_SECONDS = 1.0
 REPLAY_CHUNK = 200
 KEPT_CHANGES = 10_000
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the process began; what /metrics shows."""
-
-    stored: int = 0
-    journaled: int = 0
-    replayed: int = 0
-    dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -59,7 +50,7 @@ class Ingest:
         look_again: Callable[[], list[tuple[str, Verdict]]] = list,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self.counters = Counters()
+        self.counters = HitNumbers()
         self._ledger = ledger
         self._folder = journal_folder
         self._journal = Journal(journal_folder)

@@ -23,7 +23,7 @@ MOST_LINES = 64
 MOST_WAITING = 64 * 1024  # of a client that sends without reading
 IDLE_SECONDS = 15.0
 # With one of these a request is no plain GET; aiohttp knows what to do.
-_UNUSUAL = (b"\ncontent-", b"\ntransfer-encoding", b"\nupgrade", b"\nexpect", b"\n ", b"\n\t")
+_UNUSUAL = (b"\ncontent-", b"\ntransfer-encoding", b"\nupgrade:", b"\nexpect", b"\n ", b"\n\t")
 
 
 class LeanProtocol(Protocol):

@@ -49,11 +49,17 @@ def html_lines(language: str, page_url: str, *, notice: bool, withdrawal: bool) 
     return text.encode("ascii", "xmlcharrefreplace")
 
 
-def text_lines(language: str, page_url: str, newline: bytes, *, notice: bool, withdrawal: bool) -> bytes:
-    """Lines for a text part, with a blank line before; empty when neither is wanted."""
+def text_lines(
+    language: str, page_url: str, newline: bytes, *, notice: bool, withdrawal: bool, ends_line: bool = True
+) -> bytes:
+    """Lines for a text part, with a blank line before; empty when neither is wanted.
+
+    ``ends_line``: the text before ends with a line end, and so does what comes back.
+    """
     if not (notice or withdrawal):
         return b""
     if language not in _NOTICE or not (_NOTICE[language] + _PAGE[language]).isascii():
         language = "en"
-    lines = [""] + ([_NOTICE[language]] if notice else []) + [_PAGE[language], page_url, ""]
+    lines = ["", *([_NOTICE[language]] if notice else []), _PAGE[language], page_url]
+    lines = [*lines, ""] if ends_line else ["", *lines]
     return newline.join(line.encode("ascii") for line in lines)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 from bs4.element import Comment, NavigableString, Tag
+from bs4.exceptions import ParserRejectedMarkup
 
 from ledger.urls import TrackingUrls, destination_of
 from relay.rewriting.plan import Edit, SpanKind
@@ -22,8 +23,11 @@ LARGEST = 256 * 1024  # bytes of unusual HTML; ordinary HTML has no such limit
 
 
 def agrees(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> bool:
-    """Whether each HTML body of that copy means the same as before; False when one is too large to say."""
-    return all(_same(body, urls, copy) for body in prepared.bodies if body.is_html)
+    """Whether each HTML body of that copy means the same as before; False when one is too large to say, or refused."""
+    try:
+        return all(_same(body, urls, copy) for body in prepared.bodies if body.is_html)
+    except (ParserRejectedMarkup, RecursionError):
+        return False
 
 
 def _same(body: PreparedBody, urls: TrackingUrls, copy: int) -> bool:

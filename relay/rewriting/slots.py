@@ -97,5 +97,10 @@ def _new(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy: int) -> b
     if prepared.is_html:
         return html_lines(lines.language, urls.page(copy), notice=lines.notice, withdrawal=lines.withdrawal)
     return text_lines(
-        lines.language, urls.page(copy), prepared.newline, notice=lines.notice, withdrawal=lines.withdrawal
+        lines.language,
+        urls.page(copy),
+        prepared.newline,
+        notice=lines.notice,
+        withdrawal=lines.withdrawal,
+        ends_line=prepared.text.scan.endswith((b"\n", b"\r")),
     )

@@ -16,6 +16,7 @@ import pytest
 
 from ledger.journal import left_behind, read_journal
 from ledger.records import Hit
+from pixel_server.hit_numbers import exposition
 from tests.ledger.samples import the_row
 from tests.public.public_port import PublicPort, until
 
@@ -278,3 +279,16 @@ async def test_ten_seconds_of_a_locked_ledger_lose_nothing(port: PublicPort) -> 
             asked += 5
         other.execute("ROLLBACK")
     await stored_in_time(port, asked)
+
+
+async def test_the_numbers_of_hits_are_there_for_prometheus(port: PublicPort) -> None:
+    urls = await port.message()
+    before = metric("stored")
+    await port.get(urls.pixel())
+    assert metric("stored") == before + 1
+    assert metric("dropped") >= 0
+
+
+def metric(name: str) -> int:
+    (line,) = [line for line in exposition().decode().splitlines() if line.startswith(f"mailglass_hits_{name}_total")]
+    return int(line.split()[1])

@@ -132,7 +132,7 @@ async def test_a_message_too_large_to_rewrite_goes_out_as_it_came(start_relay: S
 async def test_held_messages_beyond_a_megabyte_lie_in_a_file_without_a_name(
     start_relay: StartRelay, upstream: Behaves
 ) -> None:
-    relay: RunningRelay = await start_relay(upstream, REAL)
+    relay: RunningRelay = await start_relay(upstream, REAL, limits={"rewrite": "30s"})
     client = await relay.session()
     await client.begin()
     await client.ask(b"DATA")
