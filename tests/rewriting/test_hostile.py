@@ -12,8 +12,8 @@ from relay.rewriting.rewrite import rewrite
 from tests.rewriting.hostile import HOSTILE
 from tests.rewriting.oracles import ALL, URLS
 
-_MOST = 2.6  # twice, and room for noise
-_TRIES = 6
+_MOST = 2.6  # twice, and room for noise; what is measured is the process's own time, whatever else the machine does
+_TRIES = 8
 _LEAST_SECONDS = 0.004  # below, a ratio says nothing
 
 
@@ -53,10 +53,10 @@ def test_a_header_of_ten_megabytes_goes_out_untouched() -> None:
     assert result.reason is Reason.TOO_COMPLEX
 
 
-def best(raw: bytes, rounds: int = 3) -> float:
+def best(raw: bytes, rounds: int = 2) -> float:
     found = float("inf")
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = time.process_time()
         rewrite(raw, ALL, URLS)
-        found = min(found, time.perf_counter() - started)
+        found = min(found, time.process_time() - started)
     return found
