@@ -151,11 +151,16 @@ class Session:
 
     def advance(self) -> None:
         """Works on what the client has sent, as far as that can be done before something else happens."""
+        link = self.link
+        if link is not None:
+            link.cork()
         while not self.is_over and not self._must_wait:
             line = self.lines.next()
             if line is None:
                 break
             self._take(line)
+        if link is not None:
+            link.uncork()
         if self._is_full and len(self.lines) <= MOST_WAITING:
             self._is_full = False
             self.client.hold_back("waiting", False)

@@ -47,6 +47,7 @@ class UpstreamLink(asyncio.Protocol):
         self._awaiting: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
         self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
         self._is_open = True
+        self._corked: list[bytes] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -63,7 +64,23 @@ class UpstreamLink(asyncio.Protocol):
             self._fail_pending(Fault.UPSTREAM_GONE)
             return
         self._deadline.set(seconds or self.reply_seconds)
-        self._transport.write(data)
+        self._write(data)
+
+    def cork(self) -> None:
+        """From here on what is sent is collected, so that a pipelined batch goes up in one packet."""
+        if self._corked is None:
+            self._corked = []
+
+    def uncork(self) -> None:
+        out, self._corked = self._corked, None
+        if out and self._is_open:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def _write(self, data: bytes) -> None:
+        if self._corked is None:
+            self._transport.write(data)
+        else:
+            self._corked.append(data)
 
     def in_turn(self, act: Callable[[], None]) -> None:
         """Does something when all replies awaited so far are in; at once when there are none."""
@@ -87,11 +104,12 @@ class UpstreamLink(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Sends what has no reply of its own: the content of a message."""
         if self._is_open:
-            self._transport.write(data)
+            self._write(data)
 
     def leave(self) -> None:
         """Says QUIT and closes; nothing is awaited any more."""
         if self._is_open:
+            self.uncork()
             self._transport.write(b"QUIT\r\n")
             self._is_open = False
             self._awaiting.clear()

@@ -52,8 +52,10 @@ CELLS = (
 def measure(peer: Peer, cell: Cell, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", "bench.relay.load", str(peer.port), "--octets", str(cell.octets)]
     command += ["--sessions", str(cell.sessions), "--seconds", str(seconds), *cell.arguments]
+    before = peer.cpu_seconds()
     done = subprocess.run(command, capture_output=True, check=True, timeout=seconds * 20 + 60)
-    return dict(json.loads(done.stdout))
+    found: dict[str, float] = json.loads(done.stdout)
+    return found | {"cpu": (peer.cpu_seconds() - before) / max(1, found["messages"]) * 1000}
 
 
 def run_cell(peers: list[Peer], cell: Cell, repetitions: int, seconds: float) -> dict[str, dict[str, float]]:
@@ -74,13 +76,14 @@ def table(cell: Cell, found: dict[str, dict[str, float]]) -> str:
     limit = found[LIMIT]
     lines = [
         f"\n### {cell.title}\n",
-        "| relay | msgs/s | MB/s | of the sink | p50 ms (added) | p99 ms | peak MB | errors |",
+        "| relay | msgs/s | MB/s | of the sink | CPU ms a message | p50 ms (added) | p99 ms | peak MB | errors |",
     ]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    lines.append("|---|---|---|---|---|---|---|---|---|")
     for name, row in found.items():
         rate = row["per_second"]
         lines.append(
             f"| {name} | {rate:.0f} | {rate * row['octets'] / 1e6:.1f} | {rate / limit['per_second']:.2f} | "
+            f"{row['cpu']:.2f} | "
             f"{row['p50']:.2f} ({row['p50'] - limit['p50']:+.2f}) | {row['p99']:.2f} | {row['peak']:.0f} | "
             f"{row['errors']:.0f} |"
         )

@@ -127,6 +127,7 @@ async def run(plan: Plan, sessions: int) -> dict[str, float]:
     took = time.perf_counter() - begun
     ordered = sorted(plan.latencies) or [0.0]
     return {
+        "messages": len(plan.latencies),
         "per_second": len(plan.latencies) / took,
         "p50": ordered[len(ordered) // 2] * 1000,
         "p99": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000,

@@ -72,6 +72,10 @@ class Peer:
         if prints_port:
             self.port = int(process.stdout.readline())
 
+    def cpu_seconds(self) -> float:
+        """What all its processes have used so far, those that have ended included."""
+        return sum(map(_cpu_ticks, _family(self.roots()))) / os.sysconf("SC_CLK_TCK")
+
     def peak_megabytes(self) -> float:
         """The highest resident size of all its processes, shared pages counted in each."""
         return sum(map(_peak, _family(self.roots()))) / 1024
@@ -92,6 +96,13 @@ def _family(roots: list[int]) -> list[int]:
         found.append(pid)
         waiting += parents.get(pid, [])
     return found
+
+
+def _cpu_ticks(pid: int) -> int:
+    try:
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    except OSError:
+        return 0
 
 
 def _peak(pid: int) -> int:

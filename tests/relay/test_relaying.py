@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
-from tests.relay.upstream_servers import Behaves
+from tests.relay.upstream_servers import Behaves, Talk
 
 PLAIN = b"Subject: x\r\n\r\nHello\r\n"
 ASKING = b"Subject: x\r\nX-Track: all\r\n\r\n<p>Hello</p>\r\n"
@@ -60,3 +61,19 @@ async def test_a_pipelined_batch_is_answered_in_order(relay: RunningRelay, upstr
     await client.send(PLAIN + b".\r\nNOOP\r\n")
     assert (await client.reply()).startswith(b"250 2.0.0 Ok: queued")
     assert (await client.reply()) == b"250 2.0.0 Upstream idles\r\n"
+
+
+async def test_a_pipelined_batch_goes_up_in_one_piece(start_relay: StartRelay) -> None:
+    waiting: list[int] = []
+
+    class NotesWaitingInput(Behaves):
+        async def on_mail(self, talk: Talk, line: bytes) -> bytes:
+            waiting.append(len(talk.reader._buffer))  # type: ignore[attr-defined]
+            return await super().on_mail(talk, line)
+
+    relay = await start_relay(NotesWaitingInput())
+    client = await relay.session()
+    rest = b"RCPT TO:<b@example.net>\r\nDATA\r\n"
+    await client.send(b"MAIL FROM:<a@example.com>\r\n" + rest)
+    assert [(await client.reply())[:3] for _ in range(3)] == [b"250", b"250", b"354"]
+    assert waiting == [len(rest)]
