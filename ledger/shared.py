@@ -21,7 +21,7 @@ from ledger.access import Ledger
 from ledger.changes import name_of
 from ledger.events import Events
 from ledger.faults import LedgerInUse, LedgerUnavailable
-from ledger.frames import read_frame, socket_path, write_frame
+from ledger.frames import is_safe_place, read_frame, socket_path, write_frame
 from ledger.lock import WriterLock
 from ledger.message_id import MessageId
 from ledger.reading import utc_now
@@ -159,6 +159,8 @@ class SharedLedger(Ledger):
         return True
 
     async def _connect(self) -> bool:
+        if not is_safe_place(self._path):
+            return False
         try:
             reader, self._writer = await asyncio.open_unix_connection(self._path)
         except OSError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger.changes import function_named
 from ledger.faults import LedgerFault
-from ledger.frames import read_frame, write_frame
+from ledger.frames import is_safe_place, read_frame, write_frame
 from ledger.store import Store
 
 log = logging.getLogger("mailglass.ledger")
@@ -28,8 +28,12 @@ class SocketServer:
         self._closed = False
 
     async def start(self) -> None:
-        """Whoever starts it holds the installation's lock, so a socket that lies there is a dead one's."""
+        """Whoever starts it holds the installation's lock, so a socket that lies there is a dead one's. Where
+        others could listen in its place there is none, and this process works alone."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_safe_place(self._path):
+            log.error("other processes cannot hand their changes over: %s belongs to others too", self._path.parent)
+            return
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path)
         self._path.chmod(0o600)

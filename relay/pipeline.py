@@ -24,7 +24,7 @@ from relay.prepared_copies import PreparedCopies
 from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.explain import smtp_note
-from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged, Wanted
+from relay.rewriting.plan import Edit, Plan, SpanKind, Tracked, Unchanged, Wanted
 from relay.rewriting.rewrite import prepare, render
 
 LEDGER_SECONDS = 2.0  # the contract: a message waits at most so long for the ledger
@@ -210,7 +210,7 @@ class Pipeline:
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged
     ) -> MessageRecord:
         now = self._clock()
-        facts = header_facts(raw)
+        facts = header_facts(raw if not changes_subject(wanted) else spliced(raw, wanted.header_edits))
         tracked = isinstance(outcome, Tracked)
         return MessageRecord(
             id=message_id,
@@ -295,6 +295,11 @@ def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
         pieces += [raw[position : edit.start], edit.new]
         position = edit.end
     return b"".join((*pieces, raw[position:]))
+
+
+def changes_subject(wanted: Wanted) -> bool:
+    """Whether the subject tag is taken out, so that the record must not have it either."""
+    return any(edit.kind is SpanKind.SUBJECT for edit in wanted.header_edits)
 
 
 def is_anything_planned(plan: Plan) -> bool:

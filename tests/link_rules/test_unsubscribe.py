@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -81,6 +81,6 @@ def test_nothing_raises(rest: str, text: str) -> None:
 @pytest.mark.parametrize("piece", ["unsubscribe/", "opt-", "?a=unsub&", "Un", "%75nsub/"])
 def test_a_long_address_costs_little(piece: str) -> None:
     address = "https://example.com/" + piece * (200_000 // len(piece))
-    started = perf_counter()
+    started = process_time()
     is_unsubscribe(address, "here", {}, NOWHERE)
-    assert perf_counter() - started < 2.0
+    assert process_time() - started < 2.0

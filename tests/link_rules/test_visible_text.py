@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -100,6 +100,6 @@ def test_invisible_letters_hide_no_url(text: str, place: int) -> None:
 
 @pytest.mark.parametrize("piece", ["a.", "https://", "1.", "[", "a-", "\u200b", ":1"])
 def test_a_long_text_costs_little(piece: str) -> None:
-    started = perf_counter()
+    started = process_time()
     host_in_text(piece * (200_000 // len(piece)))
-    assert perf_counter() - started < 2.0
+    assert process_time() - started < 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -205,6 +205,6 @@ def test_taking_the_tag_out_leaves_the_other_words(text: str) -> None:
     ids=range(13),
 )
 def test_no_header_block_is_slow(block: bytes) -> None:
-    started = perf_counter()
+    started = process_time()
     decide(block, EVERYTHING)
-    assert perf_counter() - started < 2.0
+    assert process_time() - started < 2.0

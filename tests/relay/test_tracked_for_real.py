@@ -58,6 +58,16 @@ async def test_a_listeners_default_tracks_without_headers(start_relay: StartRela
     assert b": opens, 1 of 2 links]" in await (await relay.session()).submit(without)
 
 
+async def test_a_subject_tag_is_gone_from_the_mail_and_from_the_record(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"subject_tag": "#track"})
+    mail = b"Subject: Offer 7 #track\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
+    assert b"opens" in await (await relay.session()).submit(mail)
+    assert b"#track" not in upstream.delivered[0].content
+    assert relay.records.only.subject == "Offer 7"
+
+
 async def test_identity_off_is_a_ceiling(start_relay: StartRelay, upstream: Behaves) -> None:
     relay = await start_relay(upstream, REAL, tracking={"identity": "off"})
     assert b"[mailglass: not tracked, not-requested" in await (await relay.session()).submit(HTML)

@@ -29,9 +29,9 @@ SECONDS = 2.0
 
 def check_message(raw: bytes, plan: Plan = ALL, *, trees: bool = True) -> Tracked | Unchanged:
     """Rewrite and hold the result against every promise."""
-    started = time.perf_counter()
+    started = time.process_time()
     result = rewrite_whole(raw, plan, URLS)
-    assert time.perf_counter() - started < SECONDS, "it took too long"
+    assert time.process_time() - started < SECONDS, "it took too long"
     if isinstance(result, Unchanged):
         return result
     only_reported_spans_differ(raw, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.wording import Wording
 
 PERIODS = (7, 30, 90, 365)
+MOST_BARS = 120
 _LINES = {"tags": by_tag, "links": by_link, "domains": by_domain}
 
 
@@ -31,6 +33,11 @@ class Period:
     last: date
     since: datetime
     until: datetime
+
+    @property
+    def step(self) -> int:
+        """Days a bar stands for: hundreds of bars side by side would be a carpet."""
+        return 7 if self.days > MOST_BARS else 1
 
 
 def period_of(request: web.Request) -> Period:
@@ -53,7 +60,7 @@ async def show_statistics(request: web.Request) -> web.Response:
         whole = await totals(connection, viewer, since, until)
         lines = {name: await ask(connection, viewer, since, until) for name, ask in _LINES.items()}
         looked = await looked_through(connection, viewer, since, until)
-    days = days_between(period.first, period.last)
+    starts = days_between(period.first, period.last)[:: period.step]
     cells, highest = heat_cells(week, "opens")
     return await page(
         request,
@@ -61,8 +68,8 @@ async def show_statistics(request: web.Request) -> web.Response:
         period=period,
         periods=PERIODS,
         whole=whole,
-        opens=bar_chart(days, _by_day(days, slots, "opens")),
-        clicks=bar_chart(days, _by_day(days, slots, "clicks")),
+        opens=bar_chart(starts, _by_start(starts, slots, "opens")),
+        clicks=bar_chart(starts, _by_start(starts, slots, "clicks")),
         cells=cells,
         highest=highest,
         lines=lines,
@@ -116,9 +123,14 @@ def _numbers(counts: Counts) -> tuple[int, ...]:
     return (counts.confirmed, counts.possible, counts.machine, counts.own)
 
 
-def _by_day(days: Sequence[date], slots: Sequence[Slot], kind: str) -> list[Counts]:
-    known: dict[date, Counts] = {slot.begins.date(): getattr(slot, kind) for slot in slots}
-    return [known.get(day, Counts()) for day in days]
+def _by_start(starts: Sequence[date], slots: Sequence[Slot], kind: str) -> list[Counts]:
+    """What happened from each of these days until the next one."""
+    sums = [[0, 0, 0, 0] for _ in starts]
+    for slot in slots:
+        place = bisect_right(starts, slot.begins.date()) - 1
+        if place >= 0:
+            sums[place] = [a + b for a, b in zip(sums[place], _numbers(getattr(slot, kind)), strict=True)]
+    return [Counts(*one) for one in sums]
 
 
 def _widest(name: str, lines: Sequence[Line]) -> int:
