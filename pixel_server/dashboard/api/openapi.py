@@ -14,6 +14,12 @@ from pixel_server.dashboard.api.replies import answer
 from pixel_server.dashboard.filters import LONGEST_DAYS, LONGEST_TEXT
 
 ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+# Narrower than what is understood, so that whatever fits is taken: plain mail addresses, days that every month has.
+ADDRESS = "^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,250}$"
+MOMENT = "^(2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?)?$"
+MESSAGE_CURSOR = "^([0-9]{1,18}(\\.[0-9]{1,18})?)?$"
+HIT_CURSOR = "^([0-9]{1,18})?$"
+NO_NUL = "^[^\\u0000]*$"
 
 
 async def show_description(request: web.Request) -> web.Response:
@@ -43,7 +49,7 @@ def description() -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     one = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": ULID}}
-    address = {"name": "address", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 320}}
+    address = {"name": "address", "in": "path", "required": True, "schema": {"type": "string", "pattern": ADDRESS}}
     return {
         "/api/v1/messages": {"get": _asks("List messages", "MessageList", _message_filters())},
         "/api/v1/messages/{id}": {"get": _asks("One message", "MessageDetail", [one], missing=True)},
@@ -95,8 +101,9 @@ def _events() -> dict[str, Any]:
     }
 
 
-_TRUTH = {"type": "string", "enum": ["true", "false"]}
-_MOMENT = {"type": "string", "description": "a day or a time, ISO 8601", "examples": ["2026-11-24"]}
+# An empty parameter asks nothing.
+_TRUTH = {"type": "string", "enum": ["true", "false", ""]}
+_MOMENT = {"type": "string", "pattern": MOMENT, "description": "a day or a time, ISO 8601", "examples": ["2026-11-24"]}
 
 
 def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(name: str) -> dict[str, Any]:
-    return _parameter(name, {"type": "string", "maxLength": LONGEST_TEXT})
+    return _parameter(name, {"type": "string", "maxLength": LONGEST_TEXT, "pattern": NO_NUL})
 
 
 def _limit() -> dict[str, Any]:
@@ -117,22 +124,22 @@ def _message_filters() -> list[dict[str, Any]]:
         *(_parameter(name, _TRUTH) for name in ("tracked", "opened", "clicked")),
         _parameter("unopened_for", days),
         *(_text(name) for name in ("tag", "sender", "q")),
-        _parameter("state", {"type": "string", "enum": list(State)}),
+        _parameter("state", {"type": "string", "enum": [*State, ""]}),
         _parameter("since", _MOMENT),
         _parameter("until", _MOMENT),
         _limit(),
-        _parameter("cursor", {"type": "string"}),
+        _parameter("cursor", {"type": "string", "pattern": MESSAGE_CURSOR}),
     ]
 
 
 def _hit_filters() -> list[dict[str, Any]]:
     return [
-        _parameter("message", {"type": "string", "pattern": ULID}),
-        _parameter("kind", {"type": "string", "enum": list(HitKind)}),
-        _parameter("class", {"type": "string", "enum": list(HitClass)}),
+        _parameter("message", {"type": "string", "pattern": f"^$|{ULID}"}),
+        _parameter("kind", {"type": "string", "enum": [*HitKind, ""]}),
+        _parameter("class", {"type": "string", "enum": [*HitClass, ""]}),
         _limit(),
-        _parameter("cursor", {"type": "string"}),
-        _parameter("after", {"type": "string", "pattern": "^[0-9A-Za-z]{1,26}$"}),
+        _parameter("cursor", {"type": "string", "pattern": HIT_CURSOR}),
+        _parameter("after", {"type": "string", "pattern": "^[0-9A-Za-z]{0,26}$"}),
     ]
 
 
@@ -217,9 +224,9 @@ def _schemas() -> dict[str, Any]:
         "ConsentList": _list_of("Consent"),
         "NewConsent": _object(
             {
-                "address": {"type": "string", "pattern": "^[^@\\s<>\\x00-\\x1f]{1,64}@[A-Za-z0-9.-]{1,250}$"},
+                "address": {"type": "string", "pattern": ADDRESS},
                 "purposes": purposes,
-                "evidence": {"type": "string", "pattern": "\\S", "maxLength": 2000},
+                "evidence": {"type": "string", "pattern": "^[^\\u0000]*[A-Za-z0-9][^\\u0000]*$", "maxLength": 2000},
             }
         ),
         "Subject": {"type": "object"},

@@ -126,7 +126,7 @@ def _list_parameters(request: web.Request) -> tuple[int, str, str]:
     if not (re.fullmatch(r"\d{1,4}", written, re.ASCII) and 1 <= int(written) <= HIGHEST_LIMIT):
         faults["limit"] = f"must be a whole number from 1 to {HIGHEST_LIMIT}"
     for name, text in (("q", search), ("cursor", after)):
-        if len(text) > 320 or (text and not text.isprintable()):
+        if len(text) > 320 or "\0" in text:
             faults[name] = "must be text of at most 320 characters"
     refuse_faults(faults)
     return int(written), search, after
@@ -144,7 +144,11 @@ async def _new_consent(request: web.Request) -> tuple[str, list[ConsentPurpose],
     faults = {}
     if not isinstance(address, str) or not is_address(address):
         faults["address"] = "is not a mail address"
-    if not isinstance(purposes, list) or not purposes or any(one not in list(ConsentPurpose) for one in purposes):
+    if (
+        not isinstance(purposes, list)
+        or not 1 <= len(purposes) <= len(ConsentPurpose)
+        or any(one not in list(ConsentPurpose) for one in purposes)
+    ):
         faults["purposes"] = "must list " + ", ".join(ConsentPurpose)
     if not isinstance(evidence, str) or not evidence.strip() or len(evidence) > LONGEST_EVIDENCE:
         faults["evidence"] = "must say where the proof lies"
