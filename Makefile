@@ -42,7 +42,7 @@ bench:
 	done
 
 soak:
-	@requirements/install test
+	@requirements/install soak
 	@requirements/machine
 	$(PYTEST) -m soak --timeout 7200
 
@@ -54,6 +54,8 @@ lock:
 		pyproject.toml requirements/build.in -o requirements/test.lock
 	$(UV_COMPILE) --extra test --extra check --extra postgres --extra bench -c requirements/test.lock \
 		pyproject.toml requirements/build.in -o requirements/bench.lock
+	$(UV_COMPILE) --extra test --extra check --extra postgres --extra soak -c requirements/test.lock \
+		pyproject.toml requirements/build.in -o requirements/soak.lock
 
 # Never var/: there is mail in it.
 clean:
