@@ -1,4 +1,4 @@
-"""Rows of the ledger as the API's JSON: the names of PRODUCT.md, times in UTC ISO 8601. Pure."""
+"""Rows of the ledger as the API's JSON: the names that clients rely on, times in UTC ISO 8601. Pure."""
 
 from __future__ import annotations
 
