@@ -1,0 +1,69 @@
+"""What recipients allow is what is tracked: without consent they get the original bytes, less the control headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from ledger.faults import LedgerUnavailable
+from relay.ports import Allowed
+from tests.relay.conftest import StartRelay
+from tests.relay.upstream_servers import Behaves
+
+BODY = b'MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p><a href="https://example.com/a">one</a></p>\r\n'
+ASKING = b"Subject: x\r\nX-Track: all\r\n" + BODY
+PLAIN = b"Subject: x\r\n" + BODY
+
+
+@dataclass
+class Says:
+    """A register in which somebody said something; everybody else allows everything."""
+
+    of: Mapping[str, Allowed]
+
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        return {one: self.of.get(one, Allowed()) for one in recipients}
+
+
+class CannotBeRead:
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        raise LedgerUnavailable("the register cannot be read")
+
+
+def real(consents: object) -> dict[str, object]:
+    return {"rewriter": None, "decide": None, "consents": consents}
+
+
+@pytest.mark.parametrize("recipients", [(b"b@example.net",), (b"b@example.net", b"c@example.net")])
+async def test_without_consent_the_original_bytes_arrive(
+    start_relay: StartRelay, upstream: Behaves, recipients: tuple[bytes, ...]
+) -> None:
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(False, False)})))
+    assert b"[mailglass: not tracked, no-consent]" in await (await relay.session()).submit(ASKING, *recipients)
+    assert upstream.delivered[0].content == PLAIN
+
+
+async def test_only_what_is_allowed_is_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=False, links=True)})))
+    reply = await (await relay.session()).submit(ASKING, b"b@example.net")
+    assert b": 1 of 1 links]" in reply
+    arrived = upstream.delivered[0].content
+    assert b"/c/" in arrived
+    assert b"/o/" not in arrived
+
+
+async def test_a_register_that_cannot_be_read_allows_nothing(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, real(CannotBeRead()))
+    assert b"not tracked, ledger-unavailable]" in await (await relay.session()).submit(ASKING)
+    assert upstream.delivered[0].content == PLAIN
+
+
+async def test_a_receipt_is_asked_for_where_the_sender_wants_that_instead(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(False, False)})))
+    asking = ASKING.replace(b"X-Track: all\r\n", b"X-Track: all\r\nX-Track-Fallback: receipt\r\n")
+    await (await relay.session()).submit(asking, b"b@example.net")
+    assert upstream.delivered[0].content == b"Disposition-Notification-To: <a@example.com>\r\n" + PLAIN
