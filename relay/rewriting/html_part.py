@@ -117,7 +117,7 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
     if tracked and destination is not None:
         slots.append(Slot(span.start, span.end, SpanKind.HREF, None, number, destination, span.quote))
     elif has_no_track_scheme(span.href) and not span.inert:
-        at = span.href.find("+notrack")
+        at = span.href.lower().find("+notrack")  # nothing before it changes its length
         plain = span.href[:at].lstrip() + span.href[at + len("+notrack") :]
         slots.append(Slot(span.start, span.end, SpanKind.HREF, encode_attribute(plain, span.quote).encode("ascii")))
         destination = destination_of(plain)

@@ -162,7 +162,7 @@ def outline(tree: Any) -> list[Any]:
     def back(name: str, value: str) -> str:
         if name != "href":
             return value
-        value = value.replace("+notrack://", "://")
+        value = re.sub(r"\+notrack://", "://", value, flags=re.IGNORECASE)
         destination = destination_of(value)
         if destination is None:
             return value
