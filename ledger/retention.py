@@ -1,4 +1,5 @@
-"""What goes with time: hits after ``[privacy] keep_hits``, the networks mail was sent from after a day.
+"""What goes with time: hits after ``[privacy] keep_hits``, the networks mail was sent from after a day, and the hope
+for a verdict that never came.
 
 Counts stay in their rows, and links redirect for ever, since their destinations are in the links.
 """
@@ -19,9 +20,17 @@ from ledger.records_writing import forget_networks, milliseconds
 log = logging.getLogger("mailglass.ledger")
 CHUNK = 2000  # of one transaction: hits that come meanwhile wait for it
 EVERY = timedelta(hours=1)
+PATIENCE = timedelta(minutes=10)  # beyond the longest wait for a final reply
 FIRST_AFTER_SECONDS = 20.0  # not while everything starts
 
 PURGE = text("DELETE FROM hit WHERE seq IN (SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk)")
+
+
+_WAITING = "state = 'queued' AND NOT individually AND submitted_at < :before"
+GIVE_UP_COPIES = text(
+    f"UPDATE copy SET state = 'in-doubt' WHERE number = 0 AND message_seq IN (SELECT seq FROM message WHERE {_WAITING})"  # noqa: S608
+)
+GIVE_UP_MESSAGES = text(f"UPDATE message SET state = 'in-doubt' WHERE {_WAITING}")  # noqa: S608 - the constant above
 
 
 @change
@@ -32,6 +41,15 @@ def purge_chunk(connection: Connection, before: datetime, chunk: int) -> int:
 @change
 def empty_networks(connection: Connection, before: datetime) -> int:
     return forget_networks(connection, before)
+
+
+@change
+def give_up_waiting(connection: Connection, before: datetime) -> int:
+    """Messages registered before then of which nobody said what became of them (the relay died in between): whether
+    the upstream has them is not known. Copies of one's own wait in the spool, which settles them. How many."""
+    told = {"before": milliseconds(before)}
+    connection.execute(GIVE_UP_COPIES, told)
+    return int(connection.execute(GIVE_UP_MESSAGES, told).rowcount)
 
 
 async def purge(ledger: Ledger, keep: timedelta | None = None) -> int:
@@ -46,6 +64,9 @@ async def purge(ledger: Ledger, keep: timedelta | None = None) -> int:
 async def tidy(ledger: Ledger) -> int:
     """Everything whose time is up; how many hits were purged. Raises LedgerUnavailable."""
     await ledger.write(empty_networks, ledger.clock() - ledger.settings.hits.own_address)
+    doubtful = await ledger.write(give_up_waiting, ledger.clock() - ledger.settings.limits.upstream_final - PATIENCE)
+    if doubtful:
+        log.warning("what became of these messages is not known: %d", doubtful)
     return await purge(ledger)
 
 

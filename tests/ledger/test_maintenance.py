@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ledger.faults import LedgerUnavailable
 from ledger.maintenance import backup, check, copy_ledger, upgrade_ledger
 from ledger.migrations import HEAD
 from ledger.queries import ADMINISTRATOR, MessageFilter, list_messages
+from ledger.records import State
 from ledger.retention import purge, tidy
 from ledger.store import Store
 from tests.ledger.postgres import PostgresServer
@@ -141,3 +143,17 @@ async def test_where_mail_was_sent_from_is_forgotten_after_a_day(store: Store) -
     await store.register(a_record(client_network="203.0.113.8", submitted_at=NOW - timedelta(hours=23)))
     await tidy(store)
     assert await rows(store, "SELECT client_network FROM message ORDER BY seq") == [("",), ("203.0.113.8",)]
+
+
+async def test_a_message_whose_verdict_never_came_is_in_doubt_and_no_other(store: Store) -> None:
+    old, fresh, apart, sent = (a_record(subject=name) for name in ("old", "fresh", "apart", "sent"))
+    long_ago = NOW - timedelta(hours=1)
+    await store.register(replace(old, submitted_at=long_ago))
+    await store.register(replace(fresh, submitted_at=store.clock() - timedelta(minutes=5)))
+    await store.register(replace(apart, submitted_at=long_ago, individually=True))
+    await store.register(replace(sent, submitted_at=long_ago))
+    await store.settle(sent.id, State.SENT, "250 ok", long_ago)
+    await tidy(store)
+    assert dict(await rows(store, "SELECT subject, state FROM message")) == {
+        "old": "in-doubt", "fresh": "queued", "apart": "queued", "sent": "sent"
+    }  # fmt: skip
