@@ -12,7 +12,7 @@ from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.tokens import HIGHEST_NUMBER
 from ledger.urls import TrackingUrls, destination_of
 from relay.rewriting.character_references import encode_attribute
-from relay.rewriting.charsets import read_text
+from relay.rewriting.charsets import Text, read_text
 from relay.rewriting.html_spans import HtmlSpans, LinkSpan, find_spans
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
 from relay.rewriting.mime_spans import Part
@@ -70,7 +70,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
         for start, end in spans.marks
         if not any(first <= start < last for first, last in removed)
     )
-    opens = _put_in_pixel(job, text.scan, spans, slots)
+    opens = _put_in_pixel(job, text, spans, slots)
     slots.sort(key=lambda slot: slot.start)
     body = PreparedBody(
         job.body,
@@ -143,21 +143,25 @@ def _take_out_pixels(job: HtmlPlan, spans: HtmlSpans, slots: list[Slot]) -> list
     return removed
 
 
-def _put_in_pixel(job: HtmlPlan, html: bytes, spans: HtmlSpans, slots: list[Slot]) -> bool:
+def _put_in_pixel(job: HtmlPlan, text: Text, spans: HtmlSpans, slots: list[Slot]) -> bool:
     """Add the pixel and the lines; whether there is a pixel."""
-    plan = job.plan
+    plan, html = job.plan, text.scan
+
+    def has_room(place: int) -> bool:
+        return job.body.has_room(text.place(place))
+
     if not job.is_main:
         return False
     has_pixel = any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
     opens = plan.opens and not has_pixel
     if opens:
         at_top = plan.pixel_at_top or _final_length(html, slots) > CLIPPED_FROM
-        place = find_place(html, spans, at_top=at_top)
+        place = find_place(html, spans, at_top=at_top, has_room=has_room)
         opens = place is not None
         if place is not None:
             slots.append(Slot(place, place, SpanKind.PIXEL))
     if plan.notice or plan.withdrawal:
-        place = find_place(html, spans, at_top=False)
+        place = find_place(html, spans, at_top=False, has_room=has_room)
         if place is not None:
             slots.append(Slot(place, place, SpanKind.NOTICE))
     return opens

@@ -3,12 +3,14 @@
 Decides on a place that leaves the rest of the browser's tree as it was: before ``</body>`` and before quoted text, at
 the top where Gmail would clip the end. A browser that meets new content after ``<p><font>…</p>`` opens the ``font``
 again for it (WHATWG HTML 13.2.4.3), and moves what stands directly in a table out of it; there the place is behind the
-last words instead.
+last words instead. The line end that ends the body stays its last: a message must end with one, and a relay behind us
+would add what is missing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from relay.rewriting.html_spans import HtmlSpans
 from relay.rewriting.html_tokens import Tag, Tokens, tokenize
@@ -25,9 +27,16 @@ _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
 )
 
+_SWALLOWS_LINE_END = re.compile(rb"<(?:pre|listing)(?=[\t\n\f\r />])[^<]*>\Z", re.IGNORECASE)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"[ \t\f]*+(?:\r\n|\n|\r)")
 
-def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int | None:
-    """The offset at which the pixel goes in; None when what follows would no longer be what it was."""
+
+def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool, has_room: Callable[[int], bool]) -> int | None:
+    """The offset at which the pixel goes in; None when what follows would no longer be what it was.
+
+    ``has_room`` says whether the line at an offset may get longer.
+    """
     top = _top(spans.tokens) if at_top else None
     if top is not None:
         return top
@@ -36,7 +45,8 @@ def find_place(html: bytes, spans: HtmlSpans, *, at_top: bool) -> int | None:
         end = min(end, spans.quoted[0][0])
     if end == spans.tokens.limit < len(html) and not _body_has_begun(html, spans, end):
         return None  # an unended comment or style of the head would find itself in the body
-    return _without_effect(html, spans, end)
+    place = _without_effect(html, spans, end)
+    return _before_final_line_end(html, spans, has_room) if place == len(html) else place
 
 
 def _top(tokens: Tokens) -> int | None:
@@ -83,6 +93,24 @@ def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
     return opened[-1] if opened else place
 
 
+def _before_final_line_end(html: bytes, spans: HtmlSpans, has_room: Callable[[int], bool]) -> int:
+    """Before the white space at the end, where that means the same there as it does behind the pixel.
+
+    It does not in a table, which lets through nothing else; nor right behind ``<pre>``, which swallows one line end;
+    nor before anything has opened the body. A last line without room leaves a place in the empty lines below it.
+    """
+    words = len(html.rstrip(_SPACES))
+    if not html.endswith((b"\n", b"\r")) or _SWALLOWS_LINE_END.search(html, html.rfind(b"<"), words):
+        return len(html)
+    begins_with_words = html.removeprefix(_BYTE_ORDER_MARK).lstrip(_SPACES)[:1] not in (b"", b"<")
+    if _is_in_table(html, len(html)) or not (begins_with_words or _body_has_begun(html, spans, words)):
+        return len(html)
+    if has_room(words):
+        return words
+    line_end = _LINE_END.match(html, words)
+    return line_end.end() if line_end else len(html)
+
+
 def _is_in_table(html: bytes, place: int) -> bool:
     """Whether what stands there is in a table but in none of its cells."""
     reach = 2000
@@ -112,6 +140,8 @@ def _leaves_formatting_open(html: bytes, place: int) -> bool:
 
 def _body_has_begun(html: bytes, spans: HtmlSpans, place: int) -> bool:
     """Whether anything before ``place`` has opened the body (WHATWG HTML 13.2.6.4.4-6)."""
+    if any(tag.name == b"a" and tag.end <= place and not (tag.closing or tag.conditional) for tag in spans.tokens.tags):
+        return True  # as nearly always, and known without another scan
     if _last_words(html, spans, place) is not None:
         return True
     tags = _every_tag(html, spans)

@@ -17,6 +17,7 @@ _SHORT_LINE = 76
 _ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
+_LAST_SOFT_BREAK = re.compile(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
 _SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 
@@ -32,6 +33,11 @@ class QuotedPrintable:
 
     def encoded_span(self, start: int, end: int) -> tuple[int, int]:
         """The encoded bytes that stand for ``decoded[start:end]``, without soft breaks round them."""
+        if start == end == len(self.decoded):
+            # Some encoders put a soft break behind a text that has no line end.
+            last_break = _LAST_SOFT_BREAK.search(self._encoded, max(0, len(self._encoded) - 100))
+            first = last_break.start() if last_break else len(self._encoded)
+            return first, first
         first = self._encoded_offset(start)
         if start == end:
             return first, first
@@ -44,11 +50,12 @@ class QuotedPrintable:
         before = _SOFT_BREAK_BEFORE.search(self._encoded, max(0, start - 3), start)
         first = before.start() if before else start
         after = _SOFT_BREAK.match(self._encoded, end)
-        last = after.end() if after else end
+        # A soft break at the very end of the text is never ours.
+        last = after.end() if after and after.end() < len(self._encoded) else end
         for wide_start, wide_end in ((first, last), (start, last), (first, end)):
             match = _LINE_END.search(self._encoded, wide_end)
             rest = (match.start() if match else len(self._encoded)) - wide_end
-            if self.column_of(wide_start) + length + rest <= _SHORT_LINE:
+            if length + rest == 0 or self.column_of(wide_start) + length + rest <= _SHORT_LINE:
                 return wide_start, wide_end
         return start, end
 

@@ -16,6 +16,8 @@ from relay.rewriting.mime_spans import Part
 from relay.rewriting.plan import Edit, SpanKind
 from relay.rewriting.quoted_printable import LONGEST_LINE, QuotedPrintable
 
+_FIRST_WORD = 5  # "<img" and the line end's CR
+
 
 class BodyEdit(NamedTuple):
     """Replace ``decoded[start:end]`` by ``new``. An edit that cannot be carried over is dropped, by ``key``."""
@@ -42,6 +44,12 @@ class PlainBody:
         self._raw = raw
         self._start = start
         self.decoded = raw[start:end]
+
+    def has_room(self, position: int) -> bool:
+        """Whether the line at a decoded offset can take the first word of an edit."""
+        newline = b"\n" if b"\n" in self._raw else b"\r"
+        at = self._start + position
+        return _line_end(self._raw, newline, at) - self._raw.rfind(newline, 0, at) + _FIRST_WORD <= LONGEST_LINE
 
     def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         """Line by line: edits are kept in order as long as their line stays within the limit.
@@ -83,6 +91,10 @@ class QuotedPrintableBody:
         self._text = QuotedPrintable(raw[start:end])
         self.decoded = self._text.decoded
 
+    def has_room(self, position: int) -> bool:
+        """Whether the line at a decoded offset can take a soft line break."""
+        return self._text.column_of(self._text.encoded_span(position, position)[0]) < LONGEST_LINE - 1
+
     def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         carried: list[Edit] = []
         too_long: set[int] = set()
@@ -112,6 +124,10 @@ class Base64Body:
         self._start = start
         self._part = part
         self.decoded = part.decoded
+
+    def has_room(self, position: int) -> bool:
+        """Always: its lines are our own."""
+        return True
 
     def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         if not edits:
