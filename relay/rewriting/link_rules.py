@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ledger.records import LinkReason
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
@@ -30,8 +32,7 @@ _STRIPPED = "".join(map(chr, range(0x21)))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkCandidate:
+class LinkCandidate(NamedTuple):
     """One ``a`` or ``area``. ``href`` has its entities decoded and is otherwise as written; ``destination`` is what
     ``ledger.urls.destination_of`` makes of it. ``text`` is what a reader sees, white space folded; attribute names
     are in lower case. ``quoted``: inside the text of an earlier mail. ``own``: under our public URL."""
@@ -39,7 +40,7 @@ class LinkCandidate:
     href: str
     destination: str | None
     text: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     quoted: bool = False
     own: bool = False
 
