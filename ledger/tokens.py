@@ -14,7 +14,8 @@ Pure: keys are arguments; garbage gives None, never an exception.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,7 @@ from ledger.message_id import ID_BYTES, MessageId
 TAG_BYTES = 16
 HEAD_BYTES = 2 + ID_BYTES + 2 + 2
 TOKEN_LENGTH = 51  # 38 bytes in base64 without padding
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 HIGHEST_NUMBER = 2**16 - 1  # copies and links are written in two bytes
 
 
@@ -74,7 +76,7 @@ def mint(ring: KeyRing, purpose: Purpose, target: Target, destination: str = "")
         key_id.to_bytes(2, "big") + target.message.raw + target.copy.to_bytes(2, "big") + target.link.to_bytes(2, "big")
     )
     tag = _tag(ring.keys[key_id], purpose, head, destination)
-    return urlsafe_b64encode(head + tag).rstrip(b"=").decode("ascii")
+    return _encode(head + tag)
 
 
 def read_unverified(token: str) -> tuple[int, Target] | None:
@@ -120,4 +122,8 @@ def _decode(token: str) -> bytes | None:
         return None
     # base64 leaves two spare bits in the last letter, and Python skips letters it does not know:
     # one target has one spelling, any other is refused.
-    return raw if urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == token else None
+    return raw if _encode(raw) == token else None
+
+
+def _encode(raw: bytes) -> str:
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE)[:TOKEN_LENGTH].decode("ascii")

@@ -25,6 +25,8 @@ _READABLE = "/:"
 _QUOTED = {number: quote(chr(number), safe=_READABLE) for number in range(0x80)}
 _STRIPPED = "".join(map(chr, range(0x21)))
 _HTTP_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+# What nearly all links are, and what stays as it is.
+_USUAL_URL = re.compile(r"[hH][tT][tT][pP][sS]?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?#][!-~]*)?")
 _OWN_PATH = re.compile(
     rf"/(?:(?P<pixel>o)/(?P<pixel_token>[\w-]{{{TOKEN_LENGTH}}})\.gif"
     rf"|(?P<other>[cp])/(?P<other_token>[\w-]{{{TOKEN_LENGTH}}}))(?:\?(?P<query>[^#]*))?(?:#.*)?",
@@ -107,6 +109,8 @@ def destination_of(href: str) -> str | None:
     White space and control characters round it and tabs and line ends inside go, as in browsers; what is outside
     ASCII becomes percent-encoded UTF-8, in the host IDNA (UTS 46). Nothing else changes.
     """
+    if _USUAL_URL.fullmatch(href):
+        return href
     text = href.strip(_STRIPPED)
     text = re.sub(r"[\t\r\n]", "", text)
     match = _HTTP_URL.fullmatch(text)

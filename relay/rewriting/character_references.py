@@ -64,4 +64,4 @@ def encode_attribute(value: str, quote: str = '"') -> str:
         text = text.replace('"', "&quot;")
     else:
         text = re.sub("[\\s\"'<>`]|^=", lambda match: f"&#{ord(match[0])};", text)
-    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return text if text.isascii() else text.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -107,7 +107,9 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
         new = encode_attribute(original, span.quote).encode("ascii")
         slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
     else:
-        candidate = LinkCandidate(span.href, destination, span.text, span.attributes, span.in_quoted_text, own)
+        candidate = LinkCandidate(
+            span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
+        )
         reason = judge(candidate, job.policy)
     if reason is None and is_done:
         reason = LinkReason.OPTED_OUT
@@ -124,7 +126,7 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
     return LinkRecord(
         number,
         destination or span.href.strip(),
-        span.text,
+        span.text or span.alternative,
         span.attributes.get("data-track-name", ""),
         job.part.number,
         tracked,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from relay.rewriting.character_references import decode_attribute, decode_text
 from relay.rewriting.charsets import Text
+from relay.rewriting.html_grammar import TAG
 from relay.rewriting.html_tokens import Attribute, Tag, Tokens, attributes_of, tokenize
 from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 
@@ -35,6 +36,7 @@ class LinkSpan(NamedTuple):
     in_quoted_text: bool
     conditional: bool
     inert: bool = False
+    alternative: str = ""  # what stands for a picture, where nothing else is to be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +116,24 @@ class _Links:
             return
         before = self._html[target.start - 1 : target.start]
         quote = before.decode("ascii") if before in (b'"', b"'") and target.whole_end > target.end else ""
+        words, alternative = "", ""
+        if tag.name == b"a" and not tag.inert:
+            words, end = self._visible_text(index, tag)
+            alternative = "" if words else self._alternative(tag.end, end)
+        else:
+            alternative = _folded(values.get("alt", ""))
         self._spans.links.append(
             LinkSpan(
                 target.start,
                 target.end,
                 quote,
                 values["href"],
-                self._visible_text(index, tag) if tag.name == b"a" and not tag.inert else values.get("alt", ""),
+                words,
                 values,
                 self._is_quoted(tag.start),
                 tag.conditional,
                 tag.inert,
+                alternative,
             )
         )
 
@@ -150,8 +159,9 @@ class _Links:
         row = bisect_right(self._quoted_starts, position) - 1
         return row >= 0 and position < self._spans.quoted[row][1]
 
-    def _visible_text(self, index: int, tag: Tag) -> str:
-        """What a reader sees between this tag and its end: tags and comments out, white space folded."""
+    def _visible_text(self, index: int, tag: Tag) -> tuple[str, int]:
+        """What a reader sees between this tag and its end, and where that is: tags and comments out, white space
+        folded."""
         tags = self._spans.tokens.tags
         pieces: list[str] = []
         position = tag.end
@@ -170,7 +180,27 @@ class _Links:
                 pieces.append(" ")
         else:
             pieces.append(self._between(position, self._spans.tokens.limit))
-        return _WORDS.sub(" ", "".join(pieces)).strip()[:LONGEST_TEXT]
+            position = self._spans.tokens.limit
+        return _folded("".join(pieces)), position
+
+    def _alternative(self, start: int, end: int) -> str:
+        """The texts that stand for the pictures in a stretch without words."""
+        html = self._html
+        end = min(end, start + 20_000)
+        pieces: list[str] = []
+        while (at := html.find(b"<", start, end)) >= 0:
+            match = TAG.match(html, at, end)
+            start = match.end() if match else at + 1
+            if match is None or match[1] or match[2].lower() != b"img" or self._is_hidden(at):
+                continue
+            for found in attributes_of(html, Tag(b"img", False, at, start)):
+                if found.name == b"alt":
+                    pieces.append(decode_attribute(self._text.decode(found.start, found.end)))
+        return _folded(" ".join(pieces))
+
+    def _is_hidden(self, position: int) -> bool:
+        row = bisect_right(self._hidden_starts, position) - 1
+        return row >= 0 and position < self._hidden[row][1]
 
     def _between(self, start: int, end: int) -> str:
         """The text of a stretch that may hold dull tags, but no others."""
@@ -200,6 +230,10 @@ class _Links:
             elif not _INLINE.match(match[0]):
                 pieces.append(" ")
         return "".join(pieces)
+
+
+def _folded(words: str) -> str:
+    return _WORDS.sub(" ", words).strip()[:LONGEST_TEXT]
 
 
 _TEXT_OR_TAG = re.compile(rb"([^<]++)|<(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+>|<")

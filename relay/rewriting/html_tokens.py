@@ -81,8 +81,9 @@ def attributes_of(html: bytes, tag: Tag) -> list[Attribute]:
         if name in seen:
             continue
         seen.add(name)
-        start, end = match.span(match.lastindex or 1) if match.lastindex != 1 else (match.end(1), match.end(1))
-        found.append(Attribute(name, start, end, match.start(1), match.end()))
+        whole_start, name_end = match.span(1)
+        start, end = match.span(match.lastindex or 1) if match.lastindex != 1 else (name_end, name_end)
+        found.append(Attribute(name, start, end, whole_start, position))
     return found
 
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ledger.records import LinkReason
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
@@ -30,18 +32,19 @@ _STRIPPED = "".join(map(chr, range(0x21)))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkCandidate:
+class LinkCandidate(NamedTuple):
     """One ``a`` or ``area``. ``href`` has its entities decoded and is otherwise as written; ``destination`` is what
     ``ledger.urls.destination_of`` makes of it. ``text`` is what a reader sees, white space folded; attribute names
-    are in lower case. ``quoted``: inside the text of an earlier mail. ``own``: under our public URL."""
+    are in lower case. ``quoted``: inside the text of an earlier mail. ``own``: under our public URL. ``alternative``
+    stands for a picture where there is no text: it says what the link is for, but no mail program compares it."""
 
     href: str
     destination: str | None
     text: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     quoted: bool = False
     own: bool = False
+    alternative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,10 @@ def judge(link: LinkCandidate, policy: LinkPolicy) -> LinkReason | None:
         return LinkReason.OPTED_OUT
     if policy.skip_domains and is_excluded(link.destination, policy.skip_domains):
         return LinkReason.EXCLUDED_DOMAIN
-    if is_unsubscribe(link.destination, link.text, link.attributes, policy.list_unsubscribe):
+    words = link.text or link.alternative
+    if is_unsubscribe(link.destination, words, link.attributes, policy.list_unsubscribe):
         return LinkReason.UNSUBSCRIBE
-    if is_secret(link.destination, link.text):
+    if is_secret(link.destination, words):
         return LinkReason.SECRET
     if would_warn(link.text, policy):
         return LinkReason.TEXT_IS_URL

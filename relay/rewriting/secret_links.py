@@ -148,7 +148,7 @@ def _text_says_so(text: str) -> bool:
     if not text or len(text) > 120:  # longer than any button
         return False
     folded = text.casefold()
-    if TEXT_HINTS.isdisjoint(_TEXT_WORDS.findall(folded)) and _JAPANESE.search(folded) is None:
+    if TEXT_HINTS.isdisjoint(_TEXT_WORDS.findall(folded)) and (folded.isascii() or _JAPANESE.search(folded) is None):
         return False
     return _TEXT.search(folded) is not None
 

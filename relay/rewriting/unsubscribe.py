@@ -56,15 +56,16 @@ def text_says_so(text: str) -> bool:
     words = _TEXT_WORDS.findall(folded)
     if not TEXT_HINTS.isdisjoint(words) and TEXT_ABOUT.isdisjoint(words) and _TEXT.search(folded):
         return True
-    if _OTHER_SCRIPT.search(folded) is None:
+    if folded.isascii() or _OTHER_SCRIPT.search(folded) is None:
         return False
     return _OTHER_TEXT.search(folded) is not None and not any(word in folded for word in OTHER_SCRIPT_ABOUT)
 
 
 def url_says_so(destination: str) -> bool:
     """Whether a host label, path segment or parameter of the URL is about unsubscribing and nothing else."""
-    if URL_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower())) and URL_HINTS.isdisjoint(
-        _LETTERS.findall(destination.lower())
+    lower = destination.lower()
+    if URL_HINTS.isdisjoint(_LETTERS.findall(lower)) and (
+        lower == destination or URL_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower()))
     ):
         return False
     host, _, rest = destination.partition("://")[2].partition("/")
