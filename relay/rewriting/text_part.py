@@ -18,6 +18,7 @@ from relay.rewriting.html_spans import MOST_LINKS
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
 from relay.rewriting.mime_spans import Part
 from relay.rewriting.plan import Plan, SpanKind
+from relay.rewriting.quoted_text import quoted_from
 from relay.rewriting.slots import Lines, PreparedBody, Slot
 from relay.rewriting.transfer import Body
 
@@ -45,11 +46,12 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
     links: list[LinkRecord] = []
     joins_lines = part.media_type.parameters.get("delsp", "").lower() == "yes"
     if plan.text_links:
+        quoted_start = quoted_from(text.scan)
         for start, end in _find_urls(text, joins_lines=joins_lines):
             number = links_before + len(links) + 1
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
                 return None
-            links.append(_link(text, start, end, number, part, policy, slots))
+            links.append(_link(text, start, end, number, part, policy, slots, quoted=start >= quoted_start))
     newline = b"\r\n" if b"\r\n" in text.scan or b"\n" not in text.scan else b"\n"
     if plan.notice or plan.withdrawal:
         slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
@@ -93,13 +95,13 @@ def _trim(scan: bytes, start: int, end: int) -> int:
 
 
 def _link(
-    text: Text, start: int, end: int, number: int, part: Part, policy: LinkPolicy, slots: list[Slot]
+    text: Text, start: int, end: int, number: int, part: Part, policy: LinkPolicy, slots: list[Slot], *, quoted: bool
 ) -> LinkRecord:
     href = text.decode(start, end)
     destination = destination_of(href)
     # In plain text the URL is all there is to read, and no mail program compares it with anything.
     own = destination is not None and _is_under(destination, policy.public_url)
-    reason = judge(LinkCandidate(href, destination, "", {}, False, own), policy)
+    reason = judge(LinkCandidate(href, destination, "", {}, quoted, own), policy)
     if reason is None and destination is not None:
         slots.append(Slot(start, end, SpanKind.TEXT_LINK, None, number, destination))
     elif reason is None:

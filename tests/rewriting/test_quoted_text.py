@@ -1,0 +1,70 @@
+"""Plain text of an earlier mail that no ``>`` marks: its links stay as they are."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ledger.records import LinkReason
+from relay.rewriting.plan import Plan, Quoted, Tracked
+from relay.rewriting.quoted_text import quoted_from
+from relay.rewriting.rewrite import rewrite
+from tests.rewriting.oracles import URLS, check_message
+
+ABOVE = [
+    "-----Original Message-----",
+    "  ----- Original Message ----- ",
+    "---------- Forwarded message ---------",
+    "-----Ursprüngliche Nachricht-----",
+    "-----元のメッセージ-----",
+    "On Mon, 5 Jan 2026 at 10:00, Ben <ben@example.com> wrote:",
+    "On Mon, 5 Jan 2026 at 10:00, Ben Example of the Board <ben@example.com>\r\nwrote:",
+    "On Monday Ben wrote:",
+    "Am 05.01.2026 um 10:00 schrieb Ben:",
+    "Le lun. 5 janv. 2026 à 10:00, Ben <ben@example.com> a écrit :",
+    "Le lun. 5 janv. 2026 à 10:00, Ben <ben@example.com> a écrit\u00a0:",
+    "2026年1月5日(月) 10:00 Ben <ben@example.com>:",
+]
+
+
+def message(text: str) -> bytes:
+    return b"From: a@example.com\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode()
+
+
+def reasons(text: str, quoted: Quoted = Quoted.LEAVE) -> list[LinkReason | None]:
+    result = rewrite(message(text), Plan(opens=False, html_links=False, text_links=True, quoted=quoted), URLS)
+    assert isinstance(result, Tracked)
+    return [row.reason for row in result.link_list]
+
+
+@pytest.mark.parametrize("above", ABOVE)
+def test_what_stands_below_the_line_is_left(above: str) -> None:
+    text = f"See https://www.example.com/new\r\n\r\n{above}\r\n\r\nSee https://www.example.com/old\r\n"
+    assert reasons(text) == [None, LinkReason.QUOTED]
+    assert reasons(text.replace("\r\n", "\n")) == [None, LinkReason.QUOTED]
+    assert reasons(text, Quoted.TRACK) == [None, None]
+    check_message(message(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On Monday Ben wrote:\r\n> old\r\n\r\nMy answer: https://www.example.com/a\r\n",  # an answer below its question
+        "On Monday Ben wrote:\r\n\r\n> old\r\nhttps://www.example.com/a\r\n",
+        "On Monday I wrote: see https://www.example.com/a\r\n",  # words of a sentence
+        "----------\r\nForward this to a friend: https://www.example.com/a\r\n----------\r\n",
+        "----- News -----\r\nhttps://www.example.com/a\r\n",
+        "The original message was https://www.example.com/a\r\n",
+        "> -----Original Message-----\r\n> old\r\n\r\nhttps://www.example.com/a\r\n",
+    ],
+)
+def test_what_only_looks_like_such_a_line_is_tracked(text: str) -> None:
+    assert reasons(text) == [None]
+
+
+@pytest.mark.parametrize("line", [b"On ", b"On a\n", b"-----", b"----- original ", b"On wrote", b"2026\xe5\xb9\xb4@"])
+def test_no_text_takes_long(line: bytes) -> None:
+    started = time.process_time()
+    quoted_from(line * (200_000 // len(line)))
+    assert time.process_time() - started < 2
