@@ -167,7 +167,7 @@ def subject_export(
         return {
             "address": found.address,
             "exported_at": datetime.now(UTC),
-            "kept_for": str(settings.privacy.keep_hits),
+            "kept_for": f"{settings.privacy.keep_hits.days} days",
             "messages": [asdict(one) for one in found.messages],
             "consents": [asdict(one) for one in found.consents],
             "texts": found.texts,

@@ -12,6 +12,8 @@ from unicodedata import east_asian_width
 
 import typer
 
+from ledger.message_id import MessageId
+
 WIDEST_CELL = 60
 
 
@@ -43,6 +45,8 @@ def plain(value: object) -> object:
             return value
         case datetime():
             return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case MessageId():
+            return str(value)
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
