@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import zlib
 from collections.abc import Iterable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from ledger import wire
 RESERVED = 512 * 1024  # about a thousand hits
 LARGEST = 256 * 2**20  # of one file: a flood must not fill the disk
 _SUFFIX = ".journal"
-_numbers = count(1)
 
 
 class Journal:
@@ -41,7 +40,9 @@ class Journal:
     def open(self) -> None:
         """Begins a file. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{os.getpid()}-{next(_numbers)}{_SUFFIX}"
+        # A random part: in a container the process after a crash often has the number of the one before, whose file
+        # nobody has replayed yet.
+        path = self._folder / f"{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}"
         # It gets its name when it is locked: between the two, others would take it for one that was left behind.
         unnamed = path.with_suffix(".new")
         handle = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

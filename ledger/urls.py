@@ -93,7 +93,7 @@ def _destination_in(query: str) -> str | None:
         if pair.startswith("u="):
             try:
                 return unquote_to_bytes(pair[2:]).decode("utf-8") or None
-            except UnicodeDecodeError:
+            except UnicodeError:  # octets that are no UTF-8, or a lone surrogate that stands for one
                 return "\ufffd"  # present, and never what was signed
     return None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from ledger import wire
 from ledger.journal import Journal, left_behind, read_journal
 from ledger.records import Hit, MessageRecord
 from tests.ledger.samples import a_hit, a_record, an_id
+
+PROJECT = Path(__file__).parents[2]
 
 
 def written(folder: Path, hits: list[Hit]) -> Path:
@@ -30,6 +34,19 @@ HITS = [a_hit(an_id(), timedelta(seconds=n), evidence={"delay": 1.5, "signs": {"
 
 def test_what_was_appended_is_read_again(tmp_path: Path) -> None:
     assert list(read_journal(written(tmp_path, HITS))) == HITS
+
+
+def test_a_process_with_the_number_of_a_dead_one_leaves_its_file_alone(tmp_path: Path) -> None:
+    """In a container the process that starts after a crash often has the number of the one that crashed."""
+    script = (
+        "import os, sys; from pathlib import Path; os.getpid = lambda: 7\n"
+        "from ledger.journal import Journal; from tests.ledger.test_journal import HITS\n"
+        "Journal(Path(sys.argv[1])).append([HITS[int(sys.argv[2])]])\n"
+    )
+    for number in ("0", "1"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path), number], check=True, cwd=PROJECT)
+    found = [hit.at for path in left_behind(tmp_path) for hit in read_journal(path)]
+    assert sorted(found) == [HITS[0].at, HITS[1].at]
 
 
 def test_a_file_cut_anywhere_gives_its_whole_lines(tmp_path: Path) -> None:

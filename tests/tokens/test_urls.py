@@ -94,6 +94,7 @@ ROUTES = [
     (f"/c/{TOKEN}?u=", OwnUrl(Purpose.LINK, TOKEN), "u empty counts as lost"),
     (f"/c/{TOKEN}?a=1&u=x", OwnUrl(Purpose.LINK, TOKEN, "x"), "somebody's parameter before ours"),
     (f"/c/{TOKEN}?u=%ff", OwnUrl(Purpose.LINK, TOKEN, "\ufffd"), "no UTF-8: present, but never what was signed"),
+    (f"/c/{TOKEN}?u=\udcff", OwnUrl(Purpose.LINK, TOKEN, "\ufffd"), "an octet outside ASCII, as servers hand it on"),
     (f"/p/{TOKEN}", OwnUrl(Purpose.PAGE, TOKEN), "page"),
     (f"/o/{TOKEN}", None, "a pixel without its ending"),
     (f"/o/{TOKEN}.gif/x", None, "something behind it"),
