@@ -28,11 +28,12 @@ from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_fil
 from mailglass.failures import ConfigurationAtFault, Failed
 from relay.rewriting.header_fields import header_end
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
-from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Tracked, Wanted
+from relay.rewriting.plan import Tracked, Wanted
 from relay.rewriting.report import report_of, undo
 from relay.rewriting.restore import restore as restore_by_urls
 from relay.rewriting.rewrite import apply_header_edits
 from relay.rewriting.worker import RewritingWorker
+from relay.tracking_rules import plan_for
 
 WRONG_USE = 2
 Source = Annotated[str, typer.Argument(metavar="[FILE|DIR|-]", help="a message, a folder of them, or - for stdin")]
@@ -144,7 +145,7 @@ class _Desk:
     def rewrite(self, raw: bytes) -> tuple[bytes, dict[str, Any]]:
         """The message as it would be sent, and the report."""
         wanted = self._wanted(raw)
-        plan = _plan(self._settings, wanted)
+        plan = plan_for(self._settings, wanted)
         urls = TrackingUrls(self._urls.grammar, self._urls.ring, self._given or _random_id())
         result = self._worker.rewrite(raw, plan, urls)
         if isinstance(result, Tracked):
@@ -177,24 +178,6 @@ class _Desk:
             text_links=wanted.text_links or wishes.text_links,
         )
         return under_ceiling(wanted, tracking.identity)
-
-
-def _plan(settings: Settings, wanted: Wanted) -> Plan:
-    tracking, privacy = settings.tracking, settings.privacy
-    return Plan(
-        opens=wanted.opens,
-        html_links=wanted.html_links,
-        text_links=wanted.text_links,
-        notice=privacy.notice if wanted.notice is None else wanted.notice,
-        withdrawal=privacy.consent == "required",
-        pixel_at_top=wanted.pixel_at_top,
-        text_is_url=TextIsUrl(tracking.text_is_url),
-        quoted=Quoted(tracking.quoted),
-        skip_domains=tracking.skip_domains,
-        track_dkim_signed=tracking.dkim_signed == "track",
-        max_bytes=tracking.max_size,
-        header_edits=wanted.header_edits,
-    )
 
 
 def _urls(settings: Settings, message: MessageId) -> TrackingUrls:

@@ -151,7 +151,10 @@ class Ingest:
         else:
             self.counters.dropped += len(group.answers)
         for answer in group.answers:
-            answer()
+            try:
+                answer()
+            except Exception:  # one visitor's broken connection must not keep the others waiting for ever
+                log.exception("an answer could not be given")
 
     async def _store(self, group: _Group) -> bool:
         if self._ledger.fault is not None:
