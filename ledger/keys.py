@@ -103,7 +103,11 @@ def list_keys(folder: Path) -> list[KeyInfo]:
 
 
 class LiveKeyRing:
-    """The key ring of a running process: ``current()`` notices a rotated key within about a second."""
+    """The key ring of a running process. A rotated key verifies here within a second, and signs a second after that.
+
+    Processes look into the folder at different moments. By waiting once more before it signs, each can be sure that
+    all of them know the key: no mail arrives with links that the pixel server beside it calls unknown.
+    """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises KeyFolderFault as load_keys does. ``clock`` counts seconds."""
@@ -121,12 +125,15 @@ class LiveKeyRing:
         return self._ring
 
     def _look(self) -> None:
+        # Whatever key is known by now was found at least one look ago, so it may sign.
+        self._ring = KeyRing(self._ring.keys)
         try:
             # Names are compared and not the folder's time: two changes can fall into one tick of the file system.
             names = _key_names(self._folder)
             if names != self._names:
                 # A key that has gone from the folder still verifies until the process ends.
-                self._ring = KeyRing({**self._ring.keys, **load_keys(self._folder).keys})
+                known = self._ring
+                self._ring = KeyRing({**known.keys, **load_keys(self._folder).keys}, known.current_id)
                 self._names = names
         except OSError as fault:
             log.warning("keys-unreadable kept=%s error=%s", self._ring.current_id, type(fault).__name__)

@@ -48,20 +48,23 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """All keys there ever were; the one with the highest id signs, all of them verify."""
+    """All keys there ever were; all of them verify, and the one with the highest id signs unless one is named."""
 
     keys: Mapping[int, bytes]
+    signing_id: int | None = None
 
     def __post_init__(self) -> None:
         if not self.keys:
             raise ValueError("a key ring needs at least one key")
+        if self.signing_id is not None and self.signing_id not in self.keys:
+            raise ValueError(f"key {self.signing_id} cannot sign: it is not in the ring")
 
     def __repr__(self) -> str:
         return f"KeyRing(ids={sorted(self.keys)})"
 
     @property
     def current_id(self) -> int:
-        return max(self.keys)
+        return max(self.keys) if self.signing_id is None else self.signing_id
 
 
 def mint(ring: KeyRing, purpose: Purpose, target: Target, destination: str = "") -> str:

@@ -1,8 +1,8 @@
 """``mailglass doctor``: sends a probe through the whole chain and names the link that breaks.
 
 The chain: configuration, keys, ledger, upstream, public_url, relay, tracking, delivery, hit. It stops at the first
-link that is broken, since what comes after it cannot work. The probe's own pixel is fetched through ``public_url``
-as a mail program would; the hit is stored as any other and shows in the ledger.
+link that is broken, since what comes after it cannot work. The probe's own pixel is fetched as a mail program would,
+from the delivered copy where there is a sandbox; the hit is stored as any other and shows in the ledger.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from email import message_from_bytes
 from typing import Annotated
 
 import aiohttp
@@ -23,6 +24,7 @@ from ledger.outbox import Outbox
 from ledger.queries import ADMINISTRATOR, HitFilter, list_hits
 from ledger.queries import message as message_detail
 from ledger.reading import LedgerReader
+from ledger.tokens import Purpose, verify
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.probing import (
@@ -37,6 +39,7 @@ from mailglass.commands.tables import print_json
 from mailglass.failures import Failed
 
 LOOK_AGAIN_SECONDS = 0.2
+_PIXEL = re.compile(r"https?://[^\s\"'<>]+/o/[\w-]+\.gif")
 _NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
 
 
@@ -97,12 +100,16 @@ async def _chain(settings: Settings, sender: str, to: str, login: Login | None, 
 
 async def _after_sending(settings: Settings, message_id: MessageId, wait: float) -> AsyncIterator[Finding]:
     reader = LedgerReader(settings)
+    urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), message_id)
+    pixel: str | None = urls.pixel()
     try:
         yield await _recorded(reader, message_id)
         if settings.upstream[settings.listener[0].upstream].sandbox:
-            yield _delivered(settings, message_id)
-        yield await _fetched(settings, message_id)
-        yield await _hit(reader, message_id, wait)
+            delivery, pixel = _delivered(Outbox(settings.outbox_dir), urls)
+            yield delivery
+        if pixel is not None:
+            yield await _fetched(pixel)
+            yield await _hit(reader, message_id, wait)
     finally:
         await reader.close_reading()
 
@@ -116,22 +123,34 @@ async def _recorded(reader: LedgerReader, message_id: MessageId) -> Finding:
     return Finding("record", detail is not None, f"state {detail.message.state}" if detail else "not in the ledger")
 
 
-def _delivered(settings: Settings, message_id: MessageId) -> Finding:
-    outbox = Outbox(settings.outbox_dir)
-    pixel = _pixel_url(settings, message_id).encode("ascii").rpartition(b"/")[2]
+def _delivered(outbox: Outbox, urls: TrackingUrls) -> tuple[Finding, str | None]:
+    """Looks for the probe among the newest deliveries; its pixel as it was delivered, None when none has it."""
     for delivery in outbox.list(limit=20):
-        # The HTML may be quoted-printable, with soft line breaks and = written as =3D inside the URL.
-        raw = re.sub(rb"=\r?\n", b"", outbox.read(delivery.id) or b"").replace(b"=3D", b"=")
-        if pixel in raw:
-            return Finding("delivery", True, f"in the outbox as {delivery.id}, with its pixel")
-    return Finding("delivery", False, "no delivery in the outbox has the probe's pixel")
+        pixel = pixel_in(outbox.read(delivery.id) or b"", urls)
+        if pixel is not None:
+            return Finding("delivery", True, f"in the outbox as {delivery.id}, with its pixel"), pixel
+    return Finding("delivery", False, "no delivery in the outbox has the probe's pixel"), None
 
 
-async def _fetched(settings: Settings, message_id: MessageId) -> Finding:
+def pixel_in(raw: bytes, urls: TrackingUrls) -> str | None:
+    """The pixel of this very message that a delivered copy shows, whichever key of the ring signed it."""
+    for part in message_from_bytes(raw).walk():
+        if part.get_content_type() != "text/html":
+            continue
+        body = part.get_payload(decode=True)
+        for url in _PIXEL.findall(body.decode("latin-1") if isinstance(body, bytes) else ""):
+            own = urls.grammar.parse(url)
+            target = verify(urls.ring, Purpose.PIXEL, own.token) if own is not None else None
+            if target is not None and target.message == urls.message:
+                return str(url)
+    return None
+
+
+async def _fetched(pixel: str) -> Finding:
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
-            session.get(_pixel_url(settings, message_id)) as answer,
+            session.get(pixel) as answer,
         ):
             return Finding("pixel of the probe", answer.status == 200, f"answered {answer.status}")
     except (aiohttp.ClientError, TimeoutError, OSError) as fault:
@@ -151,8 +170,3 @@ async def _hit(reader: LedgerReader, message_id: MessageId, wait: float) -> Find
         return Finding("hit", False, f"none within {wait:g} s: public_url leads to another installation, or stopped")
     except LedgerFault as fault:
         return Finding("hit", False, str(fault))
-
-
-def _pixel_url(settings: Settings, message_id: MessageId) -> str:
-    urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), message_id)
-    return urls.pixel()

@@ -19,7 +19,7 @@ app = typer.Typer(
 
 @app.command("rotate")
 def rotate_keys(config: Config = DEFAULT_CONFIG) -> None:
-    """Make a new key that signs from now on; running processes notice it within a second."""
+    """Make a new key that signs from now on; running processes sign with it within seconds."""
     try:
         key_id = rotate(settings_from_file(config).keys_dir)
     except KeyFolderFault as fault:

@@ -121,14 +121,32 @@ def test_an_id_beyond_what_tokens_can_name_is_refused(folder: Path) -> None:
         rotate(folder)
 
 
-def test_a_running_process_notices_a_rotated_key_within_a_second(folder: Path) -> None:
+def test_a_rotated_key_verifies_in_every_process_before_it_signs_in_any(folder: Path) -> None:
+    # One process looks into the folder just before a rotation, the other just after it: each knows the new key a
+    # second later at most, and neither may sign with it before the other knows it.
+    seconds = [100.0]
+    late = LiveKeyRing(folder, lambda: seconds[0])
+    seconds[0] += 0.9
+    early = LiveKeyRing(folder, lambda: seconds[0])
+    rotate(folder)
+    for _ in range(40):
+        signing = {ring.current_id for ring in (late.current(), early.current())}
+        known = [set(ring.keys) for ring in (late.current(), early.current())]
+        assert all(signing <= keys for keys in known)
+        seconds[0] += 0.1
+    assert signing == {2}
+
+
+def test_a_running_process_signs_with_a_rotated_key_two_seconds_later(folder: Path) -> None:
     seconds = [100.0]
     live = LiveKeyRing(folder, lambda: seconds[0])
     rotate(folder)
     seconds[0] += 0.5
-    assert live.current().current_id == 1
+    assert sorted(live.current().keys) == [1]
     seconds[0] += 0.6
-    assert live.current().current_id == 2
+    assert (sorted(live.current().keys), live.current().current_id) == ([1, 2], 1)
+    seconds[0] += 1.0
+    assert (sorted(live.current().keys), live.current().current_id) == ([1, 2], 2)
 
 
 def test_a_running_process_keeps_its_keys_when_the_folder_becomes_unreadable(folder: Path) -> None:
