@@ -5,13 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.message_id import MessageId
 from ledger.queries.messages import HIGHEST_LIMIT, visible
 from ledger.queries.rows import HitRow, Page, Viewer, page_of
 from ledger.schema import copy, hit, link, message
+
+# What is shown beside a hit: of its message, its copy and its link.
+BESIDE = (
+    message.c.id.label("message_id"),
+    message.c.subject,
+    message.c.recipient_count,
+    case(
+        (copy.c.address != "", copy.c.address),
+        (message.c.recipient_count == 1, message.c.recipients[0].as_string()),
+        else_="",
+    ).label("address"),
+    link.c.url,
+    case((link.c.name != "", link.c.name), else_=link.c.text).label("link_text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ async def list_hits(
     if not viewer.admin:
         conditions += [hit.c.message_seq.is_not(None), visible(viewer)]
     statement = (
-        select(hit, message.c.id.label("message_id"), message.c.subject, copy.c.address, link.c.url)
+        select(hit, *BESIDE)
         .outerjoin(message, message.c.seq == hit.c.message_seq)
         .outerjoin(copy, and_(copy.c.message_seq == hit.c.message_seq, copy.c.number == hit.c.copy))
         .outerjoin(
@@ -122,4 +136,6 @@ def hit_row(row: Any) -> HitRow:
         subject=row.subject or "",
         address=row.address or "",
         url=row.url or "",
+        link_text=row.link_text or "",
+        recipient_count=row.recipient_count or 0,
     )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.message_id import MessageId
 from ledger.notice_schema import REMINDED, notice
-from ledger.queries.hits import hit_row
+from ledger.queries.hits import BESIDE, hit_row
 from ledger.queries.messages import message_row
 from ledger.queries.rows import HitRow, MessageRow
 from ledger.schema import copy, hit, link, message, note
@@ -66,7 +66,7 @@ async def news_after(connection: AsyncConnection, seq: int) -> tuple[list[News],
     """Confirmed, counted hits after that one, oldest first, and the number up to which was looked."""
     rows = (
         await connection.execute(
-            select(hit, message.c.id.label("message_id"), message.c.subject, copy.c.address, link.c.url)
+            select(hit, *BESIDE)
             .outerjoin(message, message.c.seq == hit.c.message_seq)
             .outerjoin(copy, and_(copy.c.message_seq == hit.c.message_seq, copy.c.number == hit.c.copy))
             .outerjoin(link, and_(link.c.message_seq == hit.c.message_seq, link.c.number == hit.c.link, hit.c.link > 0))

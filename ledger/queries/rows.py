@@ -138,6 +138,8 @@ class HitRow:
     subject: str = ""  # of the message
     address: str = ""  # whom the copy went to, where that is known
     url: str = ""  # where the link leads
+    link_text: str = ""  # what the recipient reads, or the link's name
+    recipient_count: int = 1  # of the message
 
     @property
     def is_click(self) -> bool:

@@ -1,4 +1,8 @@
-"""Bars and heat maps as geometry: numbers in, places and sizes out. Pure; the templates draw them as SVG."""
+"""Bars and heat maps as geometry: numbers in, places and sizes out. Pure; the templates draw them as SVG.
+
+Across, everything is in hundredths of the picture's width, so that one picture fits a phone and a wide screen with its
+letters at their size; downwards in pixels.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from datetime import date, timedelta
 from ledger.queries.rows import Counts
 from ledger.queries.stats import Slot
 
-WIDTH, HEIGHT = 760, 168
-LEFT, TOP, BOTTOM = 34, 8, 22
+WIDTH, HEIGHT = 100.0, 168
+TOP, BOTTOM = 8, 22
+WIDEST_BAR = 3.6  # of the width: a week's seven bars are no blocks
+NAMES = 8  # under the bars; on a phone every other one shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    width: int
     height: int
-    left: int
     floor: float
     bars: tuple[Bar, ...]
     lines: tuple[tuple[float, int], ...]  # where a grid line runs, and the number it stands for
@@ -64,20 +68,20 @@ def bar_chart(days: Sequence[date], counts: Sequence[Counts]) -> BarChart:
     top = max(step * math.ceil(highest / step), step)
     floor = HEIGHT - BOTTOM
     scale = (floor - TOP) / top
-    pitch = (WIDTH - LEFT) / max(len(days), 1)
-    width = max(min(pitch * 0.72, 26.0), 0.8)
+    pitch = WIDTH / max(len(days), 1)
+    width = min(pitch * 0.72, WIDEST_BAR)
     bars = tuple(
-        Bar(round(LEFT + pitch * (place + 0.5) - width / 2, 2), round(width, 2), day, one, _segments(one, floor, scale))
+        Bar(round(pitch * (place + 0.5) - width / 2, 3), round(width, 3), day, one, _segments(one, floor, scale))
         for place, (day, one) in enumerate(zip(days, counts, strict=True))
     )
     lines = tuple((round(floor - number * scale, 1), number) for number in range(0, top + 1, step))
-    every = max(1, math.ceil(len(days) / 8))
+    every = max(1, math.ceil(len(days) / NAMES))
     names = tuple(
-        (round(LEFT + pitch * (place + 0.5), 1), day)
+        (round(pitch * (place + 0.5), 2), day)
         for place, day in enumerate(days)
         if (len(days) - 1 - place) % every == every // 2
     )
-    return BarChart(WIDTH, HEIGHT, LEFT, floor, bars, lines, names)
+    return BarChart(HEIGHT, floor, bars, lines, names)
 
 
 def grid_step(highest: int) -> int:
@@ -92,9 +96,9 @@ def heat_cells(slots: Iterable[Slot], kind: str) -> tuple[list[Cell], int]:
     """168 cells, Monday first, and the highest count. ``kind`` is opens or clicks; only confirmed ones count."""
     counts = {(slot.begins.weekday(), slot.begins.hour): getattr(slot, kind).confirmed for slot in slots}
     highest = max(counts.values(), default=0)
-    cell = (WIDTH - 44) / 24
+    cell = WIDTH / 24
     return [
-        Cell(round(44 + hour * cell, 2), 4 + weekday * 22, weekday, hour, count, _strength(count, highest))
+        Cell(round(hour * cell, 2), 4 + weekday * 22, weekday, hour, count, _strength(count, highest))
         for weekday in range(7)
         for hour in range(24)
         for count in (counts.get((weekday, hour), 0),)

@@ -1,7 +1,8 @@
 """The time line of one message as a picture: where each hit stands on a scale of the time since it was sent. Pure.
 
 The scale is logarithmic: scanners come within seconds, people within hours, some after weeks, and all have to be told
-apart in one picture. Hits that would cover one another are stacked.
+apart in one picture. Hits that would cover one another are stacked. Across, places are in hundredths of the width, as
+in charts.py.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from datetime import datetime, timedelta
 from ledger.queries.rows import HitRow
 from ledger.records import HitClass
 
-WIDTH, LEFT, RIGHT = 760, 74, 18
-LANE_HEIGHT, MARK, STEP = 34, 5.0, 8.5
+WIDTH = 100.0
+# Marks are 9 pixels wide; between a phone's 270 pixels and a wide screen's 700, this is where they count as touching.
+MARK_WIDTH = 100 * 11 / 480
+LANE_HEIGHT, STEP = 34, 8.5
 FIRST_SECONDS = 1.0
 MOST_MARKS = 400
 # Where the scale gets a name, in seconds.
@@ -35,17 +38,15 @@ class Mark:
 class Tick:
     x: float
     after: timedelta
+    everywhere: bool  # False: only where there is room for its name
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    width: int
     height: float
     lanes: tuple[tuple[str, float], ...]  # kind of hit, and where its line runs
     marks: tuple[Mark, ...]
     ticks: tuple[Tick, ...]
-    left: int
-    right: int
 
 
 def draw(sent_at: datetime, hits: Sequence[HitRow], now: datetime, kinds: Sequence[str]) -> Timeline:
@@ -65,7 +66,7 @@ def draw(sent_at: datetime, hits: Sequence[HitRow], now: datetime, kinds: Sequen
             Mark(x, y - level * STEP, kind, HitClass(hit.hit_class).column, hit) for x, level, hit in placed
         ]  # fmt: skip
     ticks = _ticks(scale, span)
-    return Timeline(WIDTH, y + 44, tuple(lanes), tuple(marks), ticks, LEFT, WIDTH - RIGHT)
+    return Timeline(y + 44, tuple(lanes), tuple(marks), ticks)
 
 
 class _Scale:
@@ -74,15 +75,18 @@ class _Scale:
 
     def at(self, seconds: float) -> float:
         share = math.log10(max(seconds, FIRST_SECONDS) / FIRST_SECONDS) / self._whole
-        return round(LEFT + min(share, 1.0) * (WIDTH - RIGHT - LEFT), 1)
+        return round(min(share, 1.0) * WIDTH, 2)
 
 
 def _ticks(scale: _Scale, span: float) -> tuple[Tick, ...]:
     found: list[Tick] = []
+    named = 0.0  # where the last one stands that shows everywhere; the scale's beginning is one
     for seconds in _TICKS:
         x = scale.at(seconds)
-        if seconds < span and (not found or x - found[-1].x > 58) and x < WIDTH - RIGHT - 12:
-            found.append(Tick(x, timedelta(seconds=seconds)))
+        if seconds < span and (not found or x - found[-1].x > 9) and x < WIDTH - 2:
+            everywhere = x - named > 24
+            named = x if everywhere else named
+            found.append(Tick(x, timedelta(seconds=seconds), everywhere))
     return tuple(found)
 
 
@@ -91,7 +95,7 @@ def _stack(points: Sequence[tuple[float, HitRow]]) -> list[tuple[float, int, Hit
     ends: list[float] = []
     placed: list[tuple[float, int, HitRow]] = []
     for x, hit in points:
-        level = next((number for number, end in enumerate(ends) if x - end >= 2 * MARK + 1), len(ends))
+        level = next((number for number, end in enumerate(ends) if x - end >= MARK_WIDTH), len(ends))
         level = min(level, 7)
         if level == len(ends):
             ends.append(x)

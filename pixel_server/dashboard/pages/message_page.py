@@ -12,10 +12,10 @@ from ledger.queries.rows import HitRow, MessageDetail
 from ledger.records import Confidence, HitClass, Verdict
 from pixel_server.dashboard import timeline
 from pixel_server.dashboard.keys import DESK, READER, WORDING
-from pixel_server.dashboard.reasons import link_reason_words, reason_words
+from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS, link_reason_words, reason_words
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.shown_hits import shown_hits
-from pixel_server.rule_words import SAID_BY_SENDER, class_words, words_of
+from pixel_server.rule_words import SAID_BY_SENDER, words_of
 
 HITS_SHOWN = 200
 LONGEST_NOTE = 4000
@@ -56,7 +56,7 @@ async def show_message(request: web.Request) -> web.Response:
         older=f"/messages/{detail.message.id}?cursor={hits.next}" if hits.next else None,
         picture=picture_of(detail, hits.items, request),
         rule=lambda hit: rule_words(hit, request),
-        class_of=lambda hit: class_words(HitClass(hit.hit_class), words.language.code),
+        class_of=lambda hit: words._(SHORT_CLASS_WORDS[HitClass(hit.hit_class)]),
         column_of=lambda hit: HitClass(hit.hit_class).column,
         reason_words=reason_words,
         link_reason_words=link_reason_words,
