@@ -1,7 +1,7 @@
 """Base64 parts (RFC 2045 section 6.8): strict decoding, and encoding again in the part's own habit.
 
-Decides whether the text is base64 that every decoder reads alike; a stray character, words after the padding or
-missing padding make it doubtful: None.
+Decides whether the text is base64 that every decoder reads alike; a stray character, words after the padding or a
+letter too many make it doubtful: None. Padding that was forgotten leaves no doubt.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Base64Part:
         if match is None:
             return None
         text = b"".join(match[2].split())
+        if len(text) % 4 in (2, 3) and not text.endswith(b"="):
+            text += b"=" * (-len(text) % 4)
         if len(text) % 4:
             return None
         try:

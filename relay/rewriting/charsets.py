@@ -56,13 +56,24 @@ _NOT_TEXT = {
     "oem",
     "utf-7",
 }
+# What programs write who know no charset, or not how it is spelled (RFC 1428 names the first). Nobody can look them up,
+# so all show what is ASCII as ASCII.
+_NO_CHARSETS = {
+    "unknown-8bit", "x-unknown", "unknown", "unspecified", "default", "default_charset", "none", "null", "undefined",
+    "7bit", "8bit", "binary", "ansi", "text", "html", "iso", "windows", "auto", "_charset_", "x-user-defined",
+}  # fmt: skip
 # Names of mail programs that Python spells otherwise.
 _ALIASES = {
     "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "x-sjis": "cp932", "x-euc-jp": "euc_jp", "gb_2312-80": "gbk",
     "x-gbk": "gbk", "x-cp1252": "cp1252", "iso-8859-8-i": "iso8859_8", "iso-8859-8-e": "iso8859_8",
     "unicode-1-1-utf-8": "utf-8", "x-mac-roman": "mac_roman", "x-big5": "big5", "cp-850": "cp850",
     "iso-2022-jp-ms": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
+    "utf8mb4": "utf-8", "iso-latin-1": "latin-1", "x-ansi": "cp1252", "ansi_x3.4": "ascii", "x-windows-949": "cp949",
+    "windows-31j": "cp932", "ms932": "cp932", "x-ms932": "cp932",
 }  # fmt: skip
+
+
+_WINDOWS = re.compile(r"(?:x-)?(?:windows|win|cp)[-_ ]?(\d{3,4})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +104,15 @@ class Text:
 
 def read_text(body: bytes, declared: str | None) -> Text | None:
     """How to scan a body of that declared charset (None: none declared, then a ``meta`` counts); None is doubt."""
-    name = (declared or "").strip().strip("'\"").lower()
+    name = _tidied(declared or "")
     if not name:
         meta = _META.search(body, 0, 2048)
         name = meta[1].decode("ascii").lower() if meta else ""
-        if name.startswith("utf-16"):  # a meta that could be read shows that it is not (HTML 13.2.3.3)
+        # A meta that could be read shows that it is not UTF-16 (HTML 13.2.3.3); one that nobody knows says nothing.
+        if name.startswith("utf-16") or (find_codec(name) is None and name != "utf-7"):
             name = ""
+    if name in _NO_CHARSETS and body.isascii():
+        name = ""
     codec = find_codec(name)
     if codec is None:
         return None
@@ -119,12 +133,20 @@ def read_text(body: bytes, declared: str | None) -> Text | None:
     return _single_byte(body, codec)
 
 
+def _tidied(declared: str) -> str:
+    """The name without the quotes, spaces and second ``charset=`` that programs put round it."""
+    name = declared.strip(" \t'\"").lower()
+    return name.removeprefix("charset=").strip(" \t'\"")
+
+
 @lru_cache(maxsize=256)
 def find_codec(name: str) -> str | None:
     """Python's name of a text codec; "" for no name, None for names that are unknown or no charset."""
     if not name:
         return ""
     name = _ALIASES.get(name, name)
+    windows = _WINDOWS.fullmatch(name)
+    name = f"cp{windows[1]}" if windows else name
     if not name.isascii() or not name.isprintable():
         return None
     try:

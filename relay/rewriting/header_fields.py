@@ -82,6 +82,23 @@ def read_header_block(raw: bytes, start: int, limit: int) -> HeaderBlock | None:
     return HeaderBlock(tuple(fields), limit, False)
 
 
+def read_known_fields(raw: bytes, start: int, limit: int) -> HeaderBlock:
+    """The fields of a block in which other lines stand between; up to its blank line, or ``limit``. Its body is
+    nobody's to look at."""
+    fields: list[HeaderField] = []
+    position = start
+    while position < limit and not _BLANK_LINE.match(raw, position, limit):
+        match = _LF_FIELD.match(raw, position, limit)
+        if match:
+            name = match[1].decode("ascii").lower()
+            fields.append(HeaderField(name, position, match.start(2), match.end(2), match.end()))
+            position = match.end()
+        else:
+            newline = raw.find(b"\n", position, limit)
+            position = limit if newline < 0 else newline + 1
+    return HeaderBlock(tuple(fields), limit, False)
+
+
 def is_cr_only(raw: bytes, start: int, limit: int) -> bool:
     """Whether lines end in bare CR, as in files of old Macs: a CR and no LF anywhere."""
     first = raw.find(b"\r", start, limit)

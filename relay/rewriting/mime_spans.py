@@ -1,16 +1,26 @@
 """Where the parts of a message lie: raw bytes to offsets, linear in size, nothing decoded, nothing built.
 
 Decides which bytes are header, boundary and body (RFC 2046 section 5.1), and refuses to guess: where programs read
-a structure differently (a boundary missing, reused inside itself, or with words behind it; lines in a header that
-are no fields) the answer is a ``Reason``. Knows nothing of what the parts are good for.
+a structure differently (no boundary at all, one reused inside itself or with words behind it; lines in the message's
+header that are no fields) the answer is a ``Reason``. What every program reads alike is no doubt: an inner multipart
+also ends where the outer one goes on (section 5.1.2) and the last part with the message. A part whose own header is in
+doubt is opaque: nobody edits it, and its neighbours are what they are. Knows nothing of what the parts are good for.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ledger.records import Reason
-from relay.rewriting.header_fields import HeaderBlock, after_mbox_line, is_cr_only, read_header_block
+from relay.rewriting.header_fields import (
+    HeaderBlock,
+    HeaderField,
+    after_mbox_line,
+    is_cr_only,
+    read_header_block,
+    read_known_fields,
+)
 from relay.rewriting.media_type import HeaderValue, read_media_type, read_word
 
 # Beyond these nobody wrote the mail by hand or with a mail program; Exchange stops at 250 parts and depth 30.
@@ -19,7 +29,10 @@ DEEPEST = 30
 LONGEST_HEADER = 1024 * 1024
 _LONGEST_BOUNDARY = 4096  # RFC 2046 allows 70
 
+# How programs that mean 7bit or 8bit have spelled it; who does not know the word shows the bytes as they are, too.
+_PLAIN_ENCODING = re.compile(r"[78][ _-]?bits?|none")
 _TEXT_PLAIN = HeaderValue("text/plain")
+_OPAQUE = HeaderValue("application/octet-stream")
 _MESSAGE = HeaderValue("message/rfc822")
 
 
@@ -138,32 +151,34 @@ class _Walk:
         return raw[start : min(end, start + _LONGEST_BOUNDARY)].rstrip(b" \t\r"), min(end + 1, len(raw))
 
     def _step(self) -> Reason | None:
-        """Take the nearest delimiter of any open multipart."""
-        live = [entry for entry in self._stack if entry.next_at >= 0]
-        if not live:
-            return Reason.MALFORMED  # no closing boundary
-        entry = min(live, key=lambda entry: entry.next_at)
-        if entry is not self._stack[-1]:
-            return Reason.MALFORMED  # an inner multipart was not closed
+        """Take the innermost multipart's next delimiter; it ends at the latest where the outer one goes on."""
+        entry = self._stack[-1]
         at = entry.next_at
+        if at < 0:
+            return self._end_without_boundary(entry)
         line, after = self._line(at + 1)
         self._alike.discard(at)
         self._find_next(entry, at + 1)
         if line == entry.delimiter:
             return self._child(entry, after)
-        if not entry.children:
-            return Reason.MALFORMED
         self._stack.pop()
-        return None
+        return self._if_childless(entry)
+
+    def _end_without_boundary(self, entry: _Open) -> Reason | None:
+        self._stack.pop()
+        if any(outer.delimiter.startswith(entry.delimiter) for outer in self._stack):
+            return Reason.MALFORMED  # who compares only the beginnings of lines still takes the outer ones for its own
+        return self._if_childless(entry)
+
+    def _if_childless(self, entry: _Open) -> Reason | None:
+        """Doubt when the whole message is to have parts and has none: some show it as text, others nothing."""
+        return None if entry.children or self._stack else Reason.MALFORMED
 
     def _child(self, entry: _Open, start: int) -> Reason | None:
-        raw = self._raw
-        if entry.next_at < 0:
-            return Reason.MALFORMED  # neither a next part nor a closing boundary
         entry.children += 1
         path = (*entry.part.path, entry.children)
-        body_end = self._before_line_end(entry.next_at, start)
-        part = _read_part(raw, start, body_end, path, entry.part)
+        end = self._before_line_end(entry.next_at, start) if entry.next_at >= 0 else max(entry.part.body_end, start)
+        part = _read_part(self._raw, start, end, path, entry.part)
         if isinstance(part, Reason):
             return part
         self._parts.append(part)
@@ -180,35 +195,76 @@ class _Walk:
 
 
 def _read_part(raw: bytes, start: int, end: int, path: tuple[int, ...], parent: Part | None) -> Part | Reason:
-    in_digest = parent is not None and parent.kind == "multipart/digest"
     # The blank line may be the very line end that belongs to the delimiter: then the body is empty.
     limit = min(_over_line_end(raw, end), start + LONGEST_HEADER)
     block = read_header_block(raw, start, limit)
     header_only = parent is None and limit == len(raw)
     if block is None or not (block.has_blank_line or header_only):
-        return Reason.TOO_COMPLEX if limit - start == LONGEST_HEADER else Reason.MALFORMED
-    type_fields = block.named("content-type")
-    encoding_fields = block.named("content-transfer-encoding")
-    disposition_fields = block.named("content-disposition")
-    if len(type_fields) > 1 or len(encoding_fields) > 1 or len(disposition_fields) > 1:
+        if limit - start == LONGEST_HEADER:
+            return Reason.TOO_COMPLEX
+        return Reason.MALFORMED if parent is None else _opaque_part(raw, start, end, path, parent)
+    named = block.named
+    media_type = _media_type(raw, named("content-type"), in_digest=parent is not None and _is_digest(parent))
+    encoding = _transfer_encoding(raw, named("content-transfer-encoding"))
+    if media_type is None or encoding is None:
         return Reason.MALFORMED
-    media_type: HeaderValue | None = _MESSAGE if in_digest else _TEXT_PLAIN
-    if type_fields:
-        # A type that cannot be read is text/plain (RFC 2045 section 5.2): nothing in it is ever touched.
-        media_type = read_media_type(type_fields[0].value(raw)) or HeaderValue("application/octet-stream")
-    encoding = _transfer_encoding(encoding_fields[0].value(raw)) if encoding_fields else "7bit"
-    disposition = read_word(disposition_fields[0].value(raw)) if disposition_fields else None
-    assert media_type is not None
+    disposition = _disposition(raw, named("content-disposition"))
     body_start = min(block.body_start, _over_line_end(raw, end))
     return Part(path, block, media_type, disposition, encoding, body_start, max(end, body_start), parent)
 
 
-def _transfer_encoding(value: str) -> str:
+def _opaque_part(raw: bytes, start: int, end: int, path: tuple[int, ...], parent: Part) -> Part | Reason:
+    """A part whose header has no end, or lines in it that are no fields: left alone, whatever it is; but it must be
+    neither more parts nor the HTML that was to be tracked."""
+    block = read_known_fields(raw, start, end)
+    kinds = [_read_type(raw, field) for field in block.named("content-type")]
+    if any(kind.kind.startswith("multipart/") or kind.kind == "text/html" for kind in kinds) or is_cr_only(
+        raw, start, end
+    ):
+        return Reason.MALFORMED
+    # A signature stays one, so that the message is known to be signed.
+    media_type = kinds[0] if kinds and kinds[0].kind.startswith("application/") else _OPAQUE
+    return Part(path, block, media_type, None, "7bit", end, end, parent)
+
+
+def _is_digest(part: Part) -> bool:
+    return part.kind == "multipart/digest"
+
+
+def _media_type(raw: bytes, fields: list[HeaderField], *, in_digest: bool) -> HeaderValue | None:
+    """None when several fields say different things."""
+    if not fields:
+        return _MESSAGE if in_digest else _TEXT_PLAIN
+    if len({field.value(raw) for field in fields}) > 1:
+        return None
+    return _read_type(raw, fields[0])
+
+
+def _read_type(raw: bytes, field: HeaderField) -> HeaderValue:
+    # A type that cannot be read is text/plain (RFC 2045 section 5.2): nothing in it is ever touched.
+    return read_media_type(field.value(raw)) or _OPAQUE
+
+
+def _transfer_encoding(raw: bytes, fields: list[HeaderField]) -> str | None:
+    if not fields:
+        return "7bit"
+    values = {field.value(raw).lower() for field in fields}
+    if len(values) > 1:
+        return None
+    value = values.pop()
     word = read_word(value)
     if word is None or word.kind in ("7bit", "8bit", "binary"):
-        return word.kind if word else "7bit"
+        return word.kind if word else ("8bit" if not value or _PLAIN_ENCODING.fullmatch(value) else value)
     # With anything behind the word some programs decode the body and others do not: then it is none that is known.
-    return word.kind if not (word.parameters or ";" in value) else value.lower()
+    if word.parameters or ";" in value:
+        return value
+    return "8bit" if _PLAIN_ENCODING.fullmatch(word.kind) else word.kind
+
+
+def _disposition(raw: bytes, fields: list[HeaderField]) -> HeaderValue | None:
+    """Of several the one that keeps us from touching the part."""
+    found = [value for field in fields if (value := read_word(field.value(raw))) is not None]
+    return next((value for value in found if value.kind != "inline"), found[0] if found else None)
 
 
 def _over_line_end(raw: bytes, position: int) -> int:

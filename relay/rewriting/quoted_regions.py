@@ -64,7 +64,7 @@ _TAGS = re.compile(rb"<[^>]*+>")
 
 def may_hold_quotes(lower: bytes) -> bool:
     """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
-    if _HINT.search(b" ".join(_TELLING_TAG.findall(lower))):
+    if _HINT.search(b" ".join(_TELLING_TAG.findall(lower))) or b"_mailoriginal" in lower:
         return True
     if b"----" in lower and _DASHED_LINE.search(lower):
         return True

@@ -87,6 +87,25 @@ def test_a_meta_counts_where_nothing_is_declared() -> None:
     assert declared.codec == "utf-8"
 
 
+@pytest.mark.parametrize("charset", ["unknown-8bit", "x-unknown", "default", "charset=us-ascii", "'UTF-8'", '"utf8'])
+def test_a_name_that_stands_for_no_charset_leaves_ascii_what_it_is(charset: str) -> None:
+    assert read_text(b"<p><a href=x>", charset) is not None
+
+
+@pytest.mark.parametrize("name", ["windows1252", "cp-1252", "win-1252", "x-cp1252"])
+def test_a_code_page_may_be_spelled_in_many_ways(name: str) -> None:
+    assert find_codec(name) == "cp1252"
+
+
+def test_a_meta_that_nobody_knows_says_nothing() -> None:
+    assert read_text(b'<meta charset="fakescii"><p>', None) is not None
+    assert read_text(b'<meta charset="utf-7"><p>', None) is None
+
+
+def test_a_name_that_nobody_knows_with_letters_beyond_ascii_is_not_certain() -> None:
+    assert read_text(b"<p>\xe9", "unknown-8bit") is None
+
+
 @pytest.mark.parametrize("name", ["a\0b", "é", "x" * 5000, "../../etc", "utf-8\r\n", "%s", "__import__"])
 def test_a_hostile_name_is_no_charset_and_no_crash(name: str) -> None:
     assert find_codec(name) is None

@@ -9,6 +9,7 @@ from relay.rewriting.body_parts import BodyParts, choose_body_parts
 from relay.rewriting.mime_spans import find_parts
 
 HEAD = b"Subject: x\r\n"
+MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
 
 def parts_of(raw: bytes) -> list[tuple[str, str, bytes]]:
@@ -63,9 +64,13 @@ def test_parts_of_a_digest_are_messages_that_are_not_looked_into() -> None:
         (b"Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n--ab\r\n\r\nx\r\n--ab--\r\n", "in pieces"),
         (b"Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing", "no part"),
         (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n", "an end without a beginning"),
-        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n", "no end"),
+        (b"Content-Type: multipart/mixed; boundary=ab\r\n\r\n--ab\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n"
+         b"--a\r\n\r\nx\r\n--ab--\r\n", "an inner end that reads like the outer boundary's beginning"),
         (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--bogus\r\n--b--\r\n", "a line alike"),
-        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nno field\r\n\r\nx\r\n--b--\r\n", "a part's header"),
+        (MIXED + b"--b\r\nContent-Type: text/html\r\nno field\r\n\r\nx\r\n--b--\r\n", "the header of HTML"),
+        (MIXED + b"--b\r\nContent-Type: multipart/mixed;\r\nboundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n",
+         "the header of more parts"),
+        (b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\nx", "two encodings"),
         (b"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\n--b\r\n\r\n--b--\r\n",
          "an encoded multipart"),
     ],
@@ -75,12 +80,53 @@ def test_what_programs_read_differently_is_malformed(raw: bytes, why: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("body", "parts", "why"),
+    [
+        (b"--b\r\n\r\nx\r\n", [("1", "text/plain", b"x\r\n")], "the last part ends with the message"),
+        (b"--b\r\n\r\nx\r\n--b\r\n", [("1", "text/plain", b"x"), ("2", "application/octet-stream", b"")],
+         "and may be empty"),
+        (b"--b\r\nContent-Type: text/plain\r\n--b--\r\n", [("1", "application/octet-stream", b"")],
+         "a header alone has no body to touch"),
+        (b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n",
+         [("1.1", "text/plain", b"x"), ("2", "text/plain", b"y")], "the outer boundary ends the inner parts"),
+        (b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n",
+         [("1.1", "text/plain", b"x\r\n")], "and so does the message's end"),
+        (b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--b\r\n\r\ny\r\n--b--\r\n",
+         [("2", "text/plain", b"y")], "an inner multipart may be empty"),
+        (b"--b\r\n\r\nx\r\n--b\r\nContent-Type: application/pdf;\r\nname=x\r\n\r\ny\r\n--b--\r\n",
+         [("1", "text/plain", b"x"), ("2", "application/pdf", b"")], "an attachment's broken header is its own"),
+        (b"--b\r\nwords\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n",
+         [("1", "application/octet-stream", b""), ("2", "text/plain", b"y")], "words without a header"),
+        (b"--b\r\nContent-Type: text/html\r\ncontent-type:  text/html\r\n\r\nx\r\n--b--\r\n",
+         [("1", "text/html", b"x")], "the same type twice"),
+    ],
+)  # fmt: skip
+def test_what_every_program_reads_alike_is_no_doubt(body: bytes, parts: list[tuple[str, str, bytes]], why: str) -> None:
+    assert parts_of(HEAD + MIXED + body) == parts, why
+
+
+@pytest.mark.parametrize("word", ["7-bit", "8bits", "8-Bit", "7 bit", "none", ""])
+def test_whoever_misspells_7bit_or_8bit_means_the_bytes_as_they_are(word: str) -> None:
+    parts = find_parts(HEAD + b"Content-Transfer-Encoding: " + word.encode() + b"\r\n\r\nx")
+    assert isinstance(parts, tuple)
+    assert parts[0].transfer_encoding in ("7bit", "8bit")
+
+
+@pytest.mark.parametrize("word", ["quoted printable", "base64;", "x-uuencode", "base-64", "gzip"])
+def test_an_encoding_that_some_programs_may_undo_is_not_known(word: str) -> None:
+    parts = find_parts(HEAD + b"Content-Transfer-Encoding: " + word.encode() + b"\r\n\r\nx")
+    assert isinstance(parts, tuple)
+    assert parts[0].transfer_encoding == word
+
+
+@pytest.mark.parametrize(
     ("header", "is_body"),
     [
         (b"Content-Type: text/html", True),
         (b"Content-Type: TEXT/HTML; charset=x", True),
         (b"Content-Type: text/html\r\nContent-Disposition: inline", True),
         (b"Content-Type: text/html\r\nContent-Disposition: attachment", False),
+        (b"Content-Type: text/html\r\nContent-Disposition: inline\r\nContent-Disposition: attachment", False),
         (b"Content-Type: text/html\r\nContent-Disposition: x-unknown", False),
         (b"Content-Type: text/html; name=page.html", False),
         (b"Content-Type: text/html\r\nContent-Disposition: inline; filename*=utf-8''p.html", False),

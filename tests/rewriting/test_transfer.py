@@ -79,7 +79,8 @@ def test_several_edits_of_one_line_keep_it_short(encoding: str) -> None:
     ("encoded", "why"),
     [
         (b"PGI+\r\n!", "a stray character"),
-        (b"PGI", "no padding"),
+        (b"PGI+P", "a letter too many"),
+        (b"PGI=P", "one after the padding"),
         (b"PGI=PGI=", "words after the padding"),
         (b"PGI+\r\n-- \r\nA footer\r\n", "a mailing list's footer"),
         (b"PGJ=", "bits that nobody put there"),
@@ -92,6 +93,13 @@ def test_doubtful_base64_is_not_read(encoded: bytes, why: str) -> None:
         assert found.decoded == b"<b"
     else:
         assert found is None, why
+
+
+def test_padding_that_was_forgotten_leaves_no_doubt() -> None:
+    found = Base64Part.read(b"PGI+eA\r\n")
+    assert found is not None
+    assert found.decoded == b"<b>x"
+    assert found.encode(b"<b>y") == b"PGI+eQ==\r\n"
 
 
 @pytest.mark.parametrize("width", [60, 64, 72, 76])
@@ -107,6 +115,6 @@ def test_base64_keeps_its_own_habit(width: int, newline: bytes, last: bytes) -> 
     assert part.encode(text) == encoded
 
 
-@pytest.mark.parametrize("encoding", ["x-uuencode", "quoted-printable; charset=x", "utf-8"])
+@pytest.mark.parametrize("encoding", ["x-uuencode", "quoted-printable; charset=x", "utf-8", "7-bit; x=y"])
 def test_an_encoding_that_is_none_gives_no_body(encoding: str) -> None:
     assert read_body(*body_of(encoding, b"<p>")) is None

@@ -1,0 +1,20 @@
+"""What fuzzing found, one message each; every promise must hold for all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rewriting.oracles import check_message
+
+HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        # A mark of quoting on an element that nobody quotes with: a second look must not see more than the first.
+        "<body><p>Hi</p><ir id='stopSpelling'>Date: yesterday<p>words</p></body>\r\n",
+    ],
+)
+def test_what_once_broke_a_promise_breaks_none(html: str) -> None:
+    check_message(HTML.encode() + html.encode())
