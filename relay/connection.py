@@ -8,7 +8,10 @@ moves bytes, nothing more; what they mean is the session's business.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
+import struct
+import termios
 from typing import cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
@@ -39,6 +42,7 @@ class ClientConnection(SMTP):
         self._is_lingering = False
         self._is_counted = False
         self._late_reset: OSError | None = None
+        self._was_unheard = False
         self.peer: object = None
         self.is_encrypted = False
         self.deadline = Deadline(self.loop, self._fell_silent)
@@ -52,6 +56,18 @@ class ClientConnection(SMTP):
     def is_lost(self) -> bool:
         return self.transport is None
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the client's system has not confirmed all we said: then nobody has read our last words."""
+        if self.transport is None:
+            return self._was_unheard
+        try:
+            number = self.transport.get_extra_info("socket").fileno()
+            (waiting,) = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)))
+        except OSError:
+            return False
+        return bool(waiting)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.is_encrypted = transport.get_extra_info("sslcontext") is not None
@@ -64,6 +80,7 @@ class ClientConnection(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         if self.transport is None:
             return
+        self._was_unheard = error is not None and self.is_unheard
         self.transport = None
         self.deadline.cancel()
         if self._original_transport is not None:

@@ -17,7 +17,7 @@ import aiosmtplib
 from relay.capabilities import capabilities_of
 from relay.replies import Fault, Reply, UpstreamFault, UpstreamRefusal, compose
 from relay.reply_reader import Nonsense, ReplyReader
-from relay.upstream import UpstreamLink, UpstreamOwner
+from relay.upstream import PIECE, UpstreamLink, UpstreamOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ def _take_over(client: aiosmtplib.SMTP, destination: Destination, owner: Upstrea
     if protocol is None or protocol._buffer:  # nobody may speak before we do
         client.close()
         raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "spoke out of turn")
+    transport.set_write_buffer_limits(high=PIECE)  # under TLS half a megabyte would wait unseen
     end = transport.get_extra_info("sockname")
     link = _RegisteredLink(transport, owner, destination.reply_seconds, end)
     transport.set_protocol(link)

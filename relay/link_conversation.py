@@ -26,7 +26,7 @@ class LinkConversation:
 
     async def deliver(self, content: bytes) -> Reply:
         # Content and dot leave apart, so that the failpoint between them is a place that exists.
-        self._link.write(stuffed(content))
+        await self._link.write_all(stuffed(content))
         failpoint("delivery.before-dot")
         verdict = asyncio.ensure_future(self._link.ask_raw(END_MARK, self._final_seconds))
         await asyncio.sleep(0)  # the dot is on its way

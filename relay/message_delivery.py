@@ -75,6 +75,12 @@ async def _delivered_apart(phase: MessagePhase, raw: bytes) -> bool:
 
 async def _send(phase: MessagePhase, content: bytes) -> Reply:
     verdict: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    await phase.outlet.opened()
+    if phase.outlet.is_open:
+        await phase.link.write_all(content)
+        content = b""
+    if phase.last_words is not None:
+        return phase.last_words
     failpoint("relay.before-dot")
     phase.outlet.finish(content, lambda reply: None if verdict.done() else verdict.set_result(reply))
     failpoint("relay.after-dot")

@@ -20,7 +20,7 @@ from relay.outlet import Outlet
 from relay.patience import Patience
 from relay.ports import Envelope
 from relay.replies import Fault, Refusal, RelayFault, Reply, for_refusal
-from relay.resends import digest_of
+from relay.resends import Unheard, digest_of, names_itself
 from relay.rewriting.plan import Wanted
 from relay.upstream import UpstreamLink
 
@@ -51,9 +51,11 @@ class MessagePhase:
         self._how = _How.HEADER
         self._head = bytearray()
         self._verdict: Reply | None = None  # known before the client has finished
+        self.last_words: Reply | None = None  # the client has finished, but the upstream has left before the dot
         self._held: Held | None = None
         self._patience: Patience | None = None
         self.wanted = Wanted()
+        self._is_named = False
         self.header = b""  # unstuffed
         self._header_octets = 0  # stuffed
         self.is_too_large = False  # to be looked into: asked for, but let go
@@ -127,6 +129,7 @@ class MessagePhase:
             return content
         head = content[:end]
         lowered = head.lower()
+        self._is_named = names_itself(lowered)
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
             self._settle_early(for_refusal(Refusal.LOOP))
             return b""
@@ -219,7 +222,7 @@ class MessagePhase:
         """Gives the verdict to the client; with the client gone, keeps it for when the message comes again."""
         session = self.session
         self._discard()
-        session.message_concluded(reply, self.digest)
+        session.message_concluded(Unheard(self.digest, reply, self._is_named))
 
     def fail(self, reply: Reply) -> None:
         """Our own work failed. Before the dot nothing was delivered; after it nobody knows."""
@@ -248,10 +251,13 @@ class MessagePhase:
             self.give_up()
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
-        """The upstream has left in the middle of the content: the client hears so when it has finished."""
+        """The upstream has left before the final dot: the client hears so when it has finished."""
         refused = said is not None and 400 <= said.code <= 599
+        verdict = said if said is not None and refused else self.session.incident(fault)
         if self.is_reading:
-            self._settle_early(said if said is not None and refused else self.session.incident(fault))
+            self._settle_early(verdict)
+        else:
+            self.last_words = verdict
 
     def _settle_early(self, verdict: Reply) -> None:
         self._drop()

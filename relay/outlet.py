@@ -7,6 +7,7 @@ the upstream says to the late DATA then comes back as the message's final reply.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -34,6 +35,7 @@ class Outlet:
         self._pending: list[bytes] = []
         self._refusal: Reply | None = None
         self._on_final: OnReply | None = None
+        self._answered: asyncio.Future[None] | None = None
         self.is_finished = False  # the final dot was sent: from here on nobody but the upstream knows
 
     @property
@@ -47,6 +49,13 @@ class Outlet:
         elif self._state is not _State.REFUSED:
             self._pending.append(content)
             self._open()
+
+    async def opened(self) -> None:
+        """Opens it, if it is not, and waits for what the upstream says to that."""
+        self._open()
+        if self._state is _State.OPENING:
+            self._answered = asyncio.get_running_loop().create_future()
+            await self._answered
 
     def finish(self, content: bytes, on_final: OnReply) -> None:
         """Sends the last content and the final dot; ``on_final`` gets the verdict."""
@@ -68,6 +77,8 @@ class Outlet:
 
     def _opened(self, reply: Reply) -> None:
         self._hold_back("opening", False)
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
         pending, self._pending = b"".join(self._pending), []
         if reply.code == 354:
             self._state = _State.OPEN

@@ -1,7 +1,10 @@
 """Messages that the upstream accepted while their client was gone before it could hear so.
 
-The client will send the same octets again. For a day that is answered with the upstream's earlier reply instead of a
-second delivery. Only a digest is kept, and only of such messages; the clock is an argument.
+The client will send the same octets again; that is answered with the upstream's earlier reply instead of a second
+delivery. Octets that name themselves (Message-ID, or Date to the second) are the same message for a day. Octets that
+do not may be sent anew on purpose, as a monitoring script does every quarter of an hour: they count as the same
+message only for the minutes in which a client tries again. Only a digest is kept, and only of such messages; the clock
+is an argument.
 """
 
 from __future__ import annotations
@@ -9,11 +12,13 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from relay.replies import Reply
 
 KEPT_SECONDS = 24 * 3600.0
+KEPT_NAMELESS_SECONDS = 300.0
 MOST = 10_000
 
 
@@ -24,13 +29,23 @@ class Digest(Protocol):
     def digest(self) -> bytes: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A verdict, the digest of its message, and whether that message names itself."""
+
+    digest: Digest
+    reply: Reply
+    is_named: bool
+
+
 class Resends:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._replies: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
 
-    def remember(self, digest: Digest, reply: Reply) -> None:
-        self._replies[digest.digest()] = (self._clock() + KEPT_SECONDS, reply)
+    def remember(self, unheard: Unheard) -> None:
+        seconds = KEPT_SECONDS if unheard.is_named else KEPT_NAMELESS_SECONDS
+        self._replies[unheard.digest.digest()] = (self._clock() + seconds, unheard.reply)
         while len(self._replies) > MOST:
             self._replies.popitem(last=False)
 
@@ -40,6 +55,15 @@ class Resends:
             return None
         until, reply = self._replies.pop(digest.digest(), (0.0, None))
         return reply if until > self._clock() else None
+
+
+def names_itself(lowered_header: bytes) -> bool:
+    """Whether a header block in lower case has what no second message has."""
+    return (
+        b"\nmessage-id:" in lowered_header
+        or b"\ndate:" in lowered_header
+        or lowered_header.startswith((b"message-id:", b"date:"))
+    )
 
 
 def digest_of(login: str, envelope: Iterable[bytes]) -> Digest:

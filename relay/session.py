@@ -20,7 +20,7 @@ from relay.deadline import Deadline
 from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
-from relay.resends import Digest
+from relay.resends import Unheard
 from relay.surroundings import Surroundings
 from relay.transaction import Transaction
 from relay.upstream import UpstreamLink
@@ -40,6 +40,8 @@ class Client(Protocol):
     def address(self) -> str: ...
     @property
     def is_lost(self) -> bool: ...
+    @property
+    def is_unheard(self) -> bool: ...
     def write(self, raw: bytes) -> None: ...
     def cork(self) -> None: ...
     def uncork(self) -> None: ...
@@ -73,7 +75,7 @@ class Session:
         self._faults = 0
         self._job: asyncio.Task[None] | None = None
         self._line_wanted: asyncio.Future[bytes] | None = None
-        self._unheard: tuple[Digest, Reply] | None = None  # the last verdict, until the client shows that it goes on
+        self._unheard: Unheard | None = None  # the last verdict, until the client shows that it goes on
 
     # What the connection tells
 
@@ -108,12 +110,10 @@ class Session:
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        if self._unheard is not None:
-            digest, reply = self._unheard
-            if error is not None:  # the reset may have thrown our reply away
-                self.around.resends.remember(digest, reply)
-            elif self._is_at_eof:
-                self.around.resends.take(digest)
+        if self._is_at_eof and error is None and self._unheard is not None:
+            self.around.resends.take(self._unheard.digest)  # it has listened to the end
+        elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
+            self._keep_unheard()
         if self._line_wanted is not None and not self._line_wanted.done():
             self._line_wanted.set_exception(ConnectionResetError())
         if self.phase is not None:
@@ -140,7 +140,16 @@ class Session:
         elif not self.is_over:
             self.finish_with(self.incident(Fault.STOPPING))
 
+    def _keep_unheard(self) -> None:
+        """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.
+
+        A reset tells nothing of the kind: systems confirm some 40 ms late, and many programs read and then reset.
+        """
+        if self._unheard is not None and self.client.is_unheard:
+            self.around.resends.remember(self._unheard)
+
     def fell_silent(self) -> None:
+        self._keep_unheard()
         if self.phase is not None and self.phase.is_reading:
             self.phase.give_up()
             self.refuse_session(Refusal.SLOW_DATA)
@@ -305,20 +314,21 @@ class Session:
         self.advance()
         return await wanted
 
-    def message_concluded(self, reply: Reply, digest: Digest) -> None:
+    def message_concluded(self, unheard: Unheard) -> None:
         """A message has its verdict: tells the client, or keeps it for when a client that is gone comes again."""
+        reply = unheard.reply
         self.phase = None
         self.transaction.reset()
         self.messages += 1
         logbook.message_passed(self.id, reply.code)
         if self.is_over:
             if reply.is_positive:
-                self.around.resends.remember(digest, reply)
+                self.around.resends.remember(unheard)
         else:
-            self._unheard = (digest, reply) if reply.is_positive else None
+            self._unheard = unheard if reply.is_positive else None
             self.answer(reply)
             if self._unheard and self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
-                self.around.resends.remember(*self._unheard)
+                self.around.resends.remember(self._unheard)
         if self._job is None:
             self.release()
 

@@ -19,6 +19,10 @@ from relay.reply_reader import Nonsense, ReplyReader
 
 OnReply = Callable[[Reply], None]
 
+# So much of a message that lies here whole is written at a time, and so much may wait in a transport: what is written
+# after it leaves soon, so that the time for its reply can be taken from then.
+PIECE = 64 * 1024
+
 
 class UpstreamOwner(Protocol):
     """Who is told what happens beside the replies."""
@@ -48,6 +52,7 @@ class UpstreamLink(asyncio.Protocol):
         self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
         self._is_open = True
         self._corked: list[bytes] | None = None
+        self._room: asyncio.Future[None] | None = None  # set while the upstream takes nothing more
 
     @property
     def is_open(self) -> bool:
@@ -106,6 +111,20 @@ class UpstreamLink(asyncio.Protocol):
         if self._is_open:
             self._write(data)
 
+    async def write_all(self, data: bytes) -> None:
+        """Sends much, piece by piece as the upstream takes it: what is written next, a final dot, leaves at once."""
+        for start in range(0, len(data), PIECE):
+            self.write(data[start : start + PIECE])
+            while self._room is not None:
+                await self._room
+
+    def _give_room(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            if not room.done():
+                room.set_result(None)
+            self._owner.upstream_full(False)
+
     def leave(self) -> None:
         """Says QUIT and closes; nothing is awaited any more."""
         if self._is_open:
@@ -114,6 +133,7 @@ class UpstreamLink(asyncio.Protocol):
             self._is_open = False
             self._awaiting.clear()
             self._deadline.cancel()
+            self._give_room()
             self._transport.close()
 
     def abandon(self) -> None:
@@ -121,6 +141,7 @@ class UpstreamLink(asyncio.Protocol):
         self._is_open = False
         self._awaiting.clear()
         self._deadline.cancel()
+        self._give_room()
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -158,13 +179,21 @@ class UpstreamLink(asyncio.Protocol):
         self._lose(Fault.UPSTREAM_GONE)
 
     def pause_writing(self) -> None:
-        self._deadline.set(self.reply_seconds)
+        if not self._is_open:
+            return
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        self._deadline.set(self.reply_seconds)  # for taking in what is written already
         self._owner.upstream_full(True)
 
     def resume_writing(self) -> None:
-        if not self._awaiting:
+        if not self._is_open:
+            return
+        if self._awaiting:  # what was written last, a final dot, leaves only now: its time begins here
+            self._deadline.set(self._awaiting[0][1] or self.reply_seconds)
+        else:
             self._deadline.clear()
-        self._owner.upstream_full(False)
+        self._give_room()
 
     def _too_slow(self) -> None:
         self._lose(Fault.UPSTREAM_SLOW)
@@ -174,6 +203,7 @@ class UpstreamLink(asyncio.Protocol):
             return
         self._is_open = False
         self._deadline.cancel()
+        self._give_room()
         self._transport.abort()
         if self._awaiting:
             self._owner.upstream_answered(True, begin=True)

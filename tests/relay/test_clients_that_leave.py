@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
+from relay.replies import compose
+from relay.resends import Digest, Resends, Unheard, digest_of, names_itself
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
 from tests.relay.upstream_servers import Behaves, Talk
 
-BODY = b"Subject: x\r\n\r\nHello\r\n"
-ASKING = b"X-Track: all\r\nSubject: x\r\n\r\nHello\r\n"
+BODY = b"Subject: x\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n"
+ASKING = b"X-Track: all\r\n" + BODY
+NAMELESS = b"Subject: disk full\r\n\r\nHello\r\n"
 
 
 class WaitsAtTheDot(Behaves):
@@ -45,7 +48,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_message_has_sent_nothin
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+@pytest.mark.parametrize("content", [BODY, ASKING, NAMELESS], ids=["streamed", "held", "nameless"])
 async def test_when_it_leaves_after_the_dot_the_result_is_kept_and_the_same_message_is_not_sent_again(
     start_relay: StartRelay, content: bytes, how: str
 ) -> None:
@@ -76,6 +79,83 @@ async def test_when_it_leaves_after_the_dot_the_result_is_kept_and_the_same_mess
     assert (await other.submit(content + b"another\r\n")).startswith(b"250")
     assert (await (await relay.session()).submit(content)).startswith(b"250")  # said once: then it is a new sending
     assert len(upstream.delivered) == 3
+
+
+@pytest.mark.parametrize("content", [BODY, NAMELESS], ids=["named", "nameless"])
+async def test_a_client_that_heard_its_250_may_send_the_same_octets_again_however_it_left(
+    start_relay: StartRelay, upstream: Behaves, content: bytes
+) -> None:
+    """A monitoring script that resets its connections and writes neither Date nor Message-ID loses no mail."""
+    relay = await start_relay(upstream)
+    for _ in range(3):
+        client = await relay.session()
+        assert (await client.submit(content)).startswith(b"250 2.0.0 Ok: queued")
+        client.reset()
+        await relay.server.ports[0].around.sessions.until_empty()
+    assert len(upstream.delivered) == 3
+
+
+class TellsMuch(Behaves):
+    async def on_vrfy(self, talk: Talk, line: bytes) -> bytes:
+        return b"252-" + b"y" * 60_000 + b"\r\n252 2.0.0 Perhaps\r\n"
+
+
+async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_client_falls_silent(
+    start_relay: StartRelay,
+) -> None:
+    """A laptop that loses its network between the dot and the 250. Here it takes in nothing because it is full."""
+    upstream = TellsMuch()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for _ in range(20):
+        await client.send(b"VRFY b@example.net\r\n" * 20)
+    await client.send(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + BODY + b".\r\n")
+    await upstream.until(lambda: bool(upstream.delivered), 30)
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while session.phase is not None or not session.messages:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    session.fell_silent()  # type: ignore[attr-defined]
+    client.reset()
+    assert (await (await relay.session()).submit(BODY)).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert len(upstream.delivered) == 1
+
+
+async def test_a_client_that_took_its_250_in_and_falls_silent_may_send_the_same_again(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    client = await relay.session()
+    assert (await client.submit(BODY)).startswith(b"250")
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while session.client.is_unheard:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)  # systems confirm some 40 ms late
+    session.fell_silent()  # type: ignore[attr-defined]
+    assert (await client.everything()).startswith(b"421 4.4.2")
+    assert (await (await relay.session()).submit(BODY)).startswith(b"250 2.0.0 Ok: queued as 4F2")
+
+
+def test_octets_without_a_name_of_their_own_are_the_same_message_only_for_minutes() -> None:
+    now = 0.0
+    resends = Resends(lambda: now)
+    said = compose(250, "2.0.0", "Ok")
+
+    def digest(content: bytes) -> Digest:
+        one = digest_of("ann", (b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.net>"))
+        one.update(content)
+        return one
+
+    for name, is_named in ((b"named", True), (b"nameless", False)):
+        for seconds, is_known in ((200.0, True), (400.0, is_named), (86_300.0, is_named), (86_500.0, False)):
+            now = 0.0
+            resends.remember(Unheard(digest(name), said, is_named))
+            now = seconds
+            assert (resends.take(digest(name)) is said) is is_known
+            assert resends.take(digest(name)) is None  # said once
+    assert names_itself(b"date: now\r\n\r\n")
+    assert names_itself(b"subject: x\r\nmessage-id: <1@example.com>\r\n\r\n")
+    assert not names_itself(b"subject: date: now\r\nx-date: y\r\n\r\n")
 
 
 @pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
