@@ -10,7 +10,8 @@ import asyncio
 import logging
 import signal
 import sys
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,15 @@ async def open_ledger(kind: str, settings: Settings) -> Any:
     return await import_module("ledger.store").Store.open(settings)
 
 
-async def serve(data_dir: Path, upstream_port: int, first_retry: str, ledger: str) -> None:
+async def serve(
+    data_dir: Path, upstream_port: int, first_retry: timedelta, ledger: str, is_ready: Callable[[int], object]
+) -> None:
+    """Until SIGTERM; ``is_ready`` is given the port. The spool looks often, whatever the first retry is."""
     settings = Settings(
         data_dir=data_dir,
         listener=(Listener(bind="127.0.0.1:0"),),
         upstream={"default": Upstream(host="127.0.0.1", port=upstream_port, security="none")},
-        spool=Spool(first_retry=parse_duration(first_retry)),
+        spool=Spool().model_copy(update={"first_retry": first_retry}),  # may be shorter than settings may say
     )
     store = await open_ledger(ledger, settings)
     neighbours = Neighbours(
@@ -65,15 +69,21 @@ async def serve(data_dir: Path, upstream_port: int, first_retry: str, ledger: st
         ring=lambda: RING,
     )
     server = build(settings, neighbours)
+    assert server.spool is not None
+    server.spool.runner.look_seconds = min(0.05, first_retry.total_seconds())
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await server.start()
-    print(server.ports[0].port, flush=True)
+    is_ready(server.ports[0].port)
     await stopped.wait()
     await server.stop(grace_seconds=2)
     await store.close()
 
 
+def say_port(port: int) -> None:
+    print(port, flush=True)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), parse_duration(sys.argv[3]), sys.argv[4], say_port))
