@@ -299,6 +299,9 @@ class Spool(Table):
 
     first_retry: Duration = Field(timedelta(minutes=5), description="after a refused try; then ever longer, up to 1h")
     expiry: Duration = Field(timedelta(days=2), description="then a waiting copy is given up and its sender told")
+    delay_report: Duration = Field(
+        timedelta(hours=4), description="then the sender is told that a copy still waits; beyond expiry: never"
+    )
     keep_credentials: bool = Field(
         False, description="true: keep a client's password beside its waiting copies, to try again with it"
     )
@@ -318,6 +321,13 @@ class Spool(Table):
     def _not_for_ever(cls, value: timedelta) -> timedelta:
         if not timedelta(minutes=1) <= value <= timedelta(days=30):
             raise ValueError("expiry must lie between 1m and 30d")
+        return value
+
+    @field_validator("delay_report")
+    @classmethod
+    def _not_before_it_is_late(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=1) <= value <= timedelta(days=30):
+            raise ValueError("delay_report must lie between 1m and 30d")
         return value
 
 

@@ -26,6 +26,7 @@ class ClientConversation(LinkConversation):
         self._conclude = conclude
         self.is_logged_in = session.is_logged_in
         self.account = session.account
+        self.offered = None
         self.is_answered = False
 
     def answer(self, reply: Reply) -> bool:

@@ -11,16 +11,18 @@ import asyncio
 import errno
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, assert_never
 
 from ledger.message_id import MessageId
 from ledger.records import State
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
+from relay.envelope_parameters import Lines, fitted
 from relay.ports import Conversation
-from relay.replies import Fault, UpstreamFault
+from relay.replies import Fault, Reply, UpstreamFault
 from relay.retry import RetrySchedule
 from relay.spool import Spool
 from relay.spool_files import SpoolFault, as_spool_fault
@@ -32,6 +34,11 @@ log = logging.getLogger("mailglass.spool")
 IN_DOUBT_WORDS = "outcome unknown: the connection was lost while the copy was being sent"
 NOT_SENT_WORDS = "the connection was lost before the copy was sent"
 
+# How long a copy waits for the ledger, and how long the ledger is then left alone: it is told again later, and a
+# thousand copies must not each wait for one that hangs.
+LEDGER_SECONDS = 2.0
+LEDGER_REST_SECONDS = 10.0
+
 
 class CopyRecords(Protocol):
     """Where it is put on record what became of a copy."""
@@ -42,7 +49,7 @@ class CopyRecords(Protocol):
         """Committed when it returns. Raises OSError when the ledger is not to be had."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CopyDelivery:
     """``hold_doubtful``: copies in doubt wait for somebody to decide instead of being sent again."""
 
@@ -51,6 +58,8 @@ class CopyDelivery:
     schedule: RetrySchedule
     clock: Callable[[], datetime]
     hold_doubtful: bool = False
+    ledger_rest_seconds: float = LEDGER_REST_SECONDS
+    _ledger_rests_until: float = field(default=0.0, init=False)  # monotonic
 
     async def deliver(
         self, message: SpooledMessage, numbers: Iterable[int], session: Conversation
@@ -78,13 +87,22 @@ class CopyDelivery:
             message.standing = after(message.standing, Event(EventKind.RELEASED, self.clock(), number))
             raise
         try:
-            outcome = await deliver_copy(session, message.header.mail, copy.planned.rcpt, content)
+            outcome = await self._send(session, Lines(message.header.mail, copy.planned.rcpt), content)
         except Exception as error:  # a bug of ours in the middle of it: nobody knows how far it came
             log.error("delivery failed: message=%s copy=%d %s", message.header.id, number, type(error).__name__)
             outcome = Doubtful(UpstreamFault(Fault.INTERNAL, type(error).__name__))
         await self._note(message, *self._events(message, number, outcome))
         await self.tell_ledger(message, number)
         return outcome
+
+    @staticmethod
+    async def _send(session: Conversation, lines: Lines, content: bytes) -> Outcome:
+        if session.offered is not None:
+            fit = fitted(lines, content, session.offered)
+            if isinstance(fit, Reply):
+                return Refused(fit)
+            lines = fit
+        return await deliver_copy(session, lines.mail, lines.rcpt, content)
 
     def _content(self, message: SpooledMessage, number: int) -> bytes:
         try:
@@ -117,8 +135,20 @@ class CopyDelivery:
             case _ as never:
                 assert_never(never)
 
-    def _deferred(self, message: SpooledMessage, number: int, now: datetime, reply: str) -> Event:
-        tries = message.standing.copies[number].tries
+    async def put_off(self, message: SpooledMessage, why: str) -> None:
+        """No session could be had: every due copy counts that as a try. Raises SpoolFault."""
+        now, events = self.clock(), []
+        for number in message.standing.due(now):
+            tries = message.standing.copies[number].tries + 1
+            events.append(replace(self._deferred(message, number, now, why, tries), tries=tries))
+        await self._note(message, *events)
+        await asyncio.gather(*(self.tell_ledger(message, event.number) for event in events))
+
+    def _deferred(
+        self, message: SpooledMessage, number: int, now: datetime, reply: str, tries: int | None = None
+    ) -> Event:
+        if tries is None:
+            tries = message.standing.copies[number].tries
         chance = random.random()  # noqa: S311 - spreads retries; no secret
         next_try = self.schedule.next_try(message.header.spooled_at, now, tries, chance)
         if next_try is None:
@@ -126,21 +156,32 @@ class CopyDelivery:
         return Event(EventKind.DEFERRED, now, number, reply, next_try)
 
     async def tell_ledger(self, message: SpooledMessage, number: int) -> None:
-        """Put a copy's standing on record; a ledger that cannot be had is told again when the message is done."""
+        """Put a copy's standing on record. A ledger that cannot be had is told again later (``settle_rest``)."""
         if message.header.notification:  # the ledger knows no such message
             message.unsettled.discard(number)
+            return
+        if time.monotonic() < self._ledger_rests_until:
+            message.unsettled.add(number)
             return
         standing = message.standing.copies[number]
         accepted_at = standing.since if standing.state is CopyState.DELIVERED else None
         try:
-            await self.records.settle(
-                message.header.id, standing.state.in_ledger, standing.reply, accepted_at, copy=number
-            )
-        except OSError:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                await self.records.settle(
+                    message.header.id, standing.state.in_ledger, standing.reply, accepted_at, copy=number
+                )
+        except Exception as error:  # a broken ledger must never stop mail, however it breaks
+            self._ledger_rests_until = time.monotonic() + self.ledger_rest_seconds
             message.unsettled.add(number)
-            log.warning("copy not put on record: message=%s copy=%d", message.header.id, number)
+            log.warning(
+                "copy not put on record: message=%s copy=%d %s", message.header.id, number, type(error).__name__
+            )
         else:
             message.unsettled.discard(number)
+
+    async def settle_rest(self, message: SpooledMessage) -> None:
+        """Tell the ledger what it has not been told yet, as far as it can be had."""
+        await asyncio.gather(*(self.tell_ledger(message, number) for number in sorted(message.unsettled)))
 
 
 def loses_session(outcome: Outcome) -> bool:

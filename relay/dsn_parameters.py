@@ -33,6 +33,10 @@ class RecipientParameters:
     def wants_failure(self) -> bool:
         return self.notify is None or "FAILURE" in self.notify
 
+    @property
+    def wants_delay(self) -> bool:
+        return self.notify is None or "DELAY" in self.notify  # RFC 3461 section 4.1: left to us when nothing is said
+
 
 def sender_parameters(mail_line: bytes) -> SenderParameters:
     path = path_of(mail_line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from relay.capabilities import Capabilities
 from relay.data_reader import stuffed
 from relay.dialing import Credentials
 from relay.failpoints import failpoint
@@ -20,6 +21,7 @@ class LinkConversation:
         self._final_seconds = final_seconds
         self.is_logged_in = False
         self.account: Credentials | None = None
+        self.offered: Capabilities | None = link.capabilities
 
     async def ask(self, line: bytes) -> Reply:
         return await self._link.ask(line)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
+from relay.capabilities import Capabilities
 from relay.dialing import Credentials
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
@@ -74,11 +75,13 @@ class Conversation(Protocol):
     """The client's own upstream session, between two messages, for whoever delivers copies over it.
 
     ``is_logged_in``: a client has logged in on it. ``account`` is what it logged in with, where the settings say to
-    keep that and it could be read; else None.
+    keep that and it could be read; else None. ``offered`` is what the upstream offers on a session of the relay's own;
+    None on the client's, where what the client wrote goes as it is.
     """
 
     is_logged_in: bool
     account: Credentials | None
+    offered: Capabilities | None
 
     async def ask(self, line: bytes) -> Reply:
         """Sends one command line (without CR LF); raises UpstreamFault."""

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from relay.copy_delivery import IN_DOUBT_WORDS, CopyDelivery
 from relay.spool_files import SpoolFault
-from relay.spool_notices import Notices, unreported
+from relay.spool_notices import Notices, unreported, untold_of_delay
 from relay.spool_records import Credentials
 from relay.spool_requests import Request, Wish
 from relay.spool_states import CopyState, Event, EventKind, after
@@ -32,11 +32,12 @@ class Conclusion:
     notices: Notices
 
     async def give_up(self, message: SpooledMessage) -> None:
-        """End the copies that are too old, or that nobody but a client long gone could send."""
+        """End the copies that nobody but a client long gone could send, and those too old that no try will end."""
         header, now = message.header, self.delivery.clock()
         standing = message.standing
         if now >= self.delivery.schedule.expires_at(header.spooled_at):
-            numbers = standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
+            untried = header.credentials is Credentials.CLIENT  # only a session that may never come could try it
+            numbers = standing.with_state(CopyState.IN_DOUBT, *([CopyState.WAITING] if untried else []))
             events = [Event(EventKind.EXPIRED, now, number) for number in numbers]
         elif header.credentials is Credentials.CLIENT and not header.notification:
             numbers = standing.with_state(CopyState.WAITING)
@@ -49,18 +50,20 @@ class Conclusion:
         await self._note(message, events)
 
     async def report(self, message: SpooledMessage) -> None:
-        """Spool a notification about what failed for good and is not reported yet."""
+        """Spool a notification about what failed for good, or waits for long, and is not reported yet."""
         if unreported(message):
             await asyncio.to_thread(self.notices.report, message)
+        header = message.header
+        if self.delivery.schedule.is_late(header.spooled_at, self.delivery.clock()) and untold_of_delay(message):
+            await asyncio.to_thread(self.notices.report_delay, message, self.delivery.schedule)
 
     async def finish(self, message: SpooledMessage) -> None:
         """Forget the message when nothing of it waits any more and the ledger knows all."""
+        await self.delivery.settle_rest(message)
         if not message.standing.is_final or unreported(message):
             return
         if message.header.notification and not message.standing.with_state(CopyState.DELIVERED):
             log.warning("status notification not delivered: message=%s", message.header.id)
-        for number in sorted(message.unsettled):
-            await self.delivery.tell_ledger(message, number)
         if not message.unsettled:
             await asyncio.to_thread(self.delivery.spool.remove, message)
             log.info("spooled message done: message=%s copies=%d", message.header.id, len(message.copies))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -32,6 +31,8 @@ log = logging.getLogger("mailglass.spool")
 
 # How soon an administrator's request is seen, and how finely retries are timed.
 LOOK_SECONDS = 2.0
+# With so many upstreams, or kept logins, at a time.
+MOST_SESSIONS = 8
 
 # The upstream's name in the settings, and whom to log in as when that is not the relay's own affair.
 SessionKey = tuple[str, Account | None]
@@ -48,6 +49,7 @@ class SpoolRunner:
     look_seconds: float = LOOK_SECONDS
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _is_stopping: bool = False
+    _deliveries: dict[SessionKey, asyncio.Task[None]] = field(default_factory=dict)
 
     async def start(self) -> Found:
         """Load what an earlier process left. Call once, before anything is delivered. Raises SpoolFault."""
@@ -62,22 +64,27 @@ class SpoolRunner:
 
     async def run(self) -> None:
         """Until ``stop``. When the disk fails, that is logged and the work taken up again later."""
-        while not self._is_stopping:
-            self._woken.clear()
-            try:
-                await self.run_once()
-            except SpoolFault as fault:
-                log.error("the spool cannot be written: errno=%s", fault.errno)
-            except Exception as error:  # a bug that one message meets must not keep all others for ever
-                log.error("the spool's round failed: %s", type(error).__name__)
-            try:
-                async with asyncio.timeout(self.look_seconds):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+        try:
+            while not self._is_stopping:
+                self._woken.clear()
+                await self._prepare()
+                await self._conclude()
+                self._begin_deliveries()
+                try:
+                    async with asyncio.timeout(self.look_seconds):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+            await asyncio.gather(*self._deliveries.values())
+            await self._conclude()  # what is done goes now: there may be a password in it
+        finally:
+            tasks = [*self._deliveries.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self) -> None:
-        """End after the copy that is under way, so that it does not come to be in doubt."""
+        """End after the copies that are under way, so that they do not come to be in doubt."""
         self._is_stopping = True
         self.wake()
 
@@ -86,16 +93,48 @@ class SpoolRunner:
         self._woken.set()
 
     async def run_once(self) -> None:
-        """Everything that is due now. Raises SpoolFault."""
+        """Everything that is due now, to its end."""
+        await self._prepare()
+        self._begin_deliveries()
+        await asyncio.gather(*self._deliveries.values())
+        await self._conclude()
+
+    async def _prepare(self) -> None:
+        await _survived(self._fulfil_requests())
+        for message in self._unclaimed():
+            await self._tend(message, self.conclusion.give_up)
+
+    def _begin_deliveries(self) -> None:
+        """Deliver what is due, where nothing is being delivered yet: an upstream that is slow keeps neither the others
+        waiting nor an administrator."""
+        for key in dict.fromkeys(map(session_key, self._due())):
+            if key not in self._deliveries and len(self._deliveries) < MOST_SESSIONS:
+                self._deliveries[key] = asyncio.create_task(self._serve(key))
+
+    async def _serve(self, key: SessionKey) -> None:
+        try:
+            await _survived(self._deliver_due(key))
+        finally:
+            del self._deliveries[key]
+
+    async def _conclude(self) -> None:
+        for message in self._unclaimed():
+            await self._tend(message, self.conclusion.report)
+            await self._tend(message, self.conclusion.finish)
+
+    async def _tend(self, message: SpooledMessage, act: Callable[[SpooledMessage], Awaitable[None]]) -> None:
+        """Do something about a message that nobody is delivering meanwhile."""
+        if message.claimed:
+            return
+        message.claimed = True
+        try:
+            await _survived(act(message))
+        finally:
+            message.claimed = False
+
+    async def _fulfil_requests(self) -> None:
         for request in await asyncio.to_thread(take_requests, self.delivery.spool.folder):
             await self.conclusion.fulfil(request)
-        for message in self._unclaimed():
-            await self.conclusion.give_up(message)
-        for key in dict.fromkeys(map(session_key, self._due())):
-            await self._deliver_due(key)
-        for message in self._unclaimed():
-            await self.conclusion.report(message)
-            await self.conclusion.finish(message)
 
     def _unclaimed(self) -> list[SpooledMessage]:
         """What is ours to deliver and nobody is delivering: until its first copy is accepted, it is the client's."""
@@ -110,15 +149,14 @@ class SpoolRunner:
         ]
 
     async def _deliver_due(self, key: SessionKey) -> None:
-        """Sessions one after the other while each of them gets something delivered."""
-        progress = True
-        while (
-            progress and not self._is_stopping and (messages := [one for one in self._due() if session_key(one) == key])
-        ):
+        """Sessions one after the other while each of them is lost after it got something delivered."""
+        again = True
+        while again and not self._is_stopping and (messages := [one for one in self._due() if session_key(one) == key]):
             failpoint("runner.before-session")
+            again = False
             try:
                 async with self.open_session(key) as session:
-                    progress = await self._deliver_over(session, messages)
+                    again = await self._deliver_over(session, messages)
             except UpstreamRefusal as refusal:
                 await self._put_off(messages, refusal.reply.text)
             except UpstreamFault as fault:
@@ -128,6 +166,8 @@ class SpoolRunner:
         """Whether the session was lost after it had got something delivered: then another one is worth it."""
         delivered = False
         for message in messages:
+            if message.claimed:  # somebody else has taken it up; if it is still due then, the next round has it
+                continue
             outcomes = await self._deliver_message(session, message)
             delivered = delivered or any(isinstance(outcome, Accepted) for outcome in outcomes.values())
             if session_lost(outcomes):
@@ -159,17 +199,18 @@ class SpoolRunner:
         await asyncio.to_thread(self.delivery.spool.record, message, *events)
 
     async def _put_off(self, messages: list[SpooledMessage], why: str) -> None:
-        """No session could be had: every due copy counts that as a try."""
-        now = self.delivery.clock()
         for message in messages:
-            events = []
-            for number in message.standing.due(now):
-                tries = message.standing.copies[number].tries + 1
-                chance = random.random()  # noqa: S311 - spreads retries; no secret
-                next_try = self.delivery.schedule.next_try(message.header.spooled_at, now, tries, chance)
-                if next_try is not None:  # else it is given up in the next round
-                    events.append(Event(EventKind.DEFERRED, now, number, why, next_try, tries=tries))
-            await asyncio.to_thread(self.delivery.spool.record, message, *events)
+            await self._tend(message, lambda one: self.delivery.put_off(one, why))
+
+
+async def _survived(work: Awaitable[None]) -> None:
+    """Let a failing disk, or a bug that one message meets, keep neither the others nor the task from going on."""
+    try:
+        await work
+    except SpoolFault as fault:
+        log.error("the spool cannot be written: errno=%s", fault.errno)
+    except Exception as error:
+        log.error("the spool's work failed: %s", type(error).__name__)
 
 
 def session_key(message: SpooledMessage) -> SessionKey:

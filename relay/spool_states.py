@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     DROPPED = "dropped"
     RELEASED = "released"  # an administrator wants it tried now
     NOTIFIED = "notified"
+    DELAY_TOLD = "delay-told"  # the sender knows that these copies still wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,14 @@ class CopyStanding:
     tries: int = 0
     next_try: datetime | None = None
     notified: bool = False
+    delay_told: bool = False
     since: datetime | None = None  # when it came into this state
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is to be tried. A clock that has been set back behind the last try tells no pause any more."""
+        if self.state is not CopyState.WAITING:
+            return False
+        return self.next_try is None or self.next_try <= now or (self.since is not None and now < self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,7 @@ class Standing:
 
     def due(self, now: datetime) -> list[int]:
         """The waiting copies whose time has come, in order."""
-        return [
-            number
-            for number, copy in sorted(self.copies.items())
-            if copy.state is CopyState.WAITING and (copy.next_try is None or copy.next_try <= now)
-        ]
+        return [number for number, copy in sorted(self.copies.items()) if copy.is_due(now)]
 
     def with_state(self, *states: CopyState) -> list[int]:
         return [number for number, copy in sorted(self.copies.items()) if copy.state in states]
@@ -126,6 +130,9 @@ def after(standing: Standing, event: Event) -> Standing:
         case EventKind.NOTIFIED:
             told = {number: replace(copy, notified=True) for number, copy in _named(standing, event.numbers)}
             return replace(standing, copies=standing.copies | told)
+        case EventKind.DELAY_TOLD:
+            told = {number: replace(copy, delay_told=True) for number, copy in _named(standing, event.numbers)}
+            return replace(standing, copies=standing.copies | told)
         case _:
             changed = {number: _moved(copy, event) for number, copy in _named(standing, (event.number,))}
             return replace(standing, copies=standing.copies | changed)
@@ -138,13 +145,16 @@ def summary(standing: Standing, at: datetime) -> Iterator[Event]:
     if standing.answered:
         yield Event(EventKind.ANSWERED, at)
     for number, copy in standing.copies.items():
-        if replace(copy, notified=False) != CopyStanding():
+        if replace(copy, notified=False, delay_told=False) != CopyStanding():
             yield Event(
                 _LEADS_TO[copy.state], copy.since or at, number, copy.reply, copy.next_try, tries=_tries_before(copy)
             )
     told = tuple(number for number, copy in standing.copies.items() if copy.notified)
     if told:
         yield Event(EventKind.NOTIFIED, at, numbers=told)
+    told_of_delay = tuple(number for number, copy in standing.copies.items() if copy.delay_told)
+    if told_of_delay:
+        yield Event(EventKind.DELAY_TOLD, at, numbers=told_of_delay)
 
 
 def _tries_before(copy: CopyStanding) -> int:

@@ -39,7 +39,7 @@ class SpoolSide:
         self._task: asyncio.Task[None] | None = None
         self.spool = Spool(settings.spool_dir)
         rules = settings.spool
-        schedule = RetrySchedule(rules.first_retry, rules.expiry)
+        schedule = RetrySchedule(rules.first_retry, rules.expiry, rules.delay_report)
         delivery = CopyDelivery(self.spool, ledger, schedule, _now, hold_doubtful=rules.in_doubt == "hold")
         notices = Notices(self.spool, _now, hostname, self._host_of)
         self.runner = SpoolRunner(delivery, Conclusion(delivery, notices), self._open_session)

@@ -1,8 +1,8 @@
-"""Delivery status notifications: what a sender is told when a copy could not be delivered. Pure.
+"""Delivery status notifications: what a sender is told of a copy that was not delivered, or not yet. Pure.
 
 A multipart/report (RFC 6522) of three parts: the matter in plain words, the fields for programs (RFC 3464), and the
 message or its headers as the client wrote them, without pixel and tracked links, so that reading a report is no
-open. Honours NOTIFY, RET, ORCPT and ENVID (RFC 3461); the null sender is never told anything.
+open. Gives back what the client said with RET, ORCPT and ENVID (RFC 3461). Who is told at all is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -16,28 +16,38 @@ from email.utils import format_datetime
 from enum import StrEnum
 from typing import assert_never
 
-from relay.dsn_parameters import RecipientParameters, SenderParameters, decode_xtext
+from relay.dsn_parameters import SenderParameters, decode_xtext
 
 # RFC 5322 section 2.1.1; replies of servers may be longer than what fits on a line beside its field name.
 _LONGEST_VALUE = 900
 # A larger message is quoted by its headers alone: a report should not be what fills the sender's mailbox.
 LARGEST_QUOTED = 10 * 2**20
 _ENHANCED = re.compile(r"\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
+_REPLY = re.compile(r"[245]\d\d[ -]")
+_NOT = "Your message was not delivered to everyone"
+_NOT_YET = "Your message has not been delivered to everyone yet"
 _HEADER_ID = re.compile(r"<[!-;=?-~]{1,900}>", re.ASCII)
 
 
 class Cause(StrEnum):
-    """Why a copy was not delivered."""
+    """Why a copy was not delivered, or not yet."""
 
     REFUSED = "refused"
     EXPIRED = "expired"
     NO_CREDENTIALS = "no-credentials"
     IN_DOUBT = "in-doubt"
+    DELAYED = "delayed"
+
+    @property
+    def action(self) -> str:
+        """RFC 3464 section 2.3.3."""
+        return "delayed" if self is Cause.DELAYED else "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class FailedCopy:
-    """One recipient who did not get the message. ``reply`` is the last one of the upstream; may be empty."""
+class ReportedCopy:
+    """One recipient who has not got the message. ``reply`` is the last one of the upstream, or what we say in its
+    place; may be empty."""
 
     address: str
     cause: Cause
@@ -48,22 +58,19 @@ class FailedCopy:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a notification says. ``boundary`` must be unguessable letters and digits."""
+    """What a notification says. ``boundary`` must be unguessable letters and digits; ``tried_until`` is set when it
+    speaks of copies that still wait."""
 
     sender: str
     host: str  # the name this relay goes by
     upstream: str  # the name of the server that refused
     written_at: datetime
     accepted_at: datetime
-    failed: tuple[FailedCopy, ...]
+    copies: tuple[ReportedCopy, ...]
     boundary: str
     asked: SenderParameters = field(default_factory=SenderParameters)
     header_id: str = ""  # Message-ID of the message it is about
-
-
-def may_report(sender: str, parameters: RecipientParameters) -> bool:
-    """Whether a failed copy is to be reported: somebody is there to be told, and has not asked for silence."""
-    return bool(sender) and parameters.wants_failure
+    tried_until: datetime | None = None
 
 
 def header_block(chunks: Iterable[bytes]) -> bytes:
@@ -87,19 +94,19 @@ def build_notification(report: Report, content: bytes) -> bytes:
     parts = (
         _text_part(report),
         _part("message/delivery-status", _fields(report).encode("ascii")),
-        _part("message/rfc822" if full else "text/rfc822-headers", content, _coding(content)),
+        _part("message/rfc822", content, _coding(content)) if full else _quoted_headers(content),
     )
     separator = f"\r\n--{boundary}".encode("ascii")
     body = b"".join(separator + b"\r\n" + part for part in parts) + separator + b"--\r\n"
-    return _header(report, boundary, b"8bit" in _coding(content)) + body
+    return _header(report, boundary, full and not content.isascii()) + body
 
 
-def status_of(failed: FailedCopy) -> str:
+def status_of(copy: ReportedCopy) -> str:
     """The enhanced status code (RFC 3463) for a copy."""
-    match failed.cause:
-        case Cause.REFUSED:
-            match = _ENHANCED.match(failed.reply)
-            digit = failed.reply[:1] if failed.reply[:1] in ("4", "5") else "5"
+    match copy.cause:
+        case Cause.REFUSED | Cause.DELAYED:
+            match = _ENHANCED.match(copy.reply)
+            digit = copy.reply[:1] if _REPLY.match(copy.reply) else "4" if copy.cause is Cause.DELAYED else "5"
             return match[1] if match and match[1][0] == digit else f"{digit}.0.0"
         case Cause.EXPIRED:
             return "4.4.7"
@@ -115,7 +122,7 @@ def _header(report: Report, boundary: str, eight_bit: bool) -> bytes:
     lines = [
         f"From: Mail delivery <mailer-daemon@{report.host}>",
         f"To: <{_one_line(report.sender)}>",
-        "Subject: Your message was not delivered to everyone",
+        f"Subject: {_NOT_YET if report.tried_until else _NOT}",
         f"Date: {format_datetime(report.written_at)}",
         f"Message-ID: <{report.boundary}@{report.host}>",
         "Auto-Submitted: auto-replied",
@@ -139,18 +146,24 @@ def _text_part(report: Report) -> bytes:
 
 def _plain_words(report: Report) -> str:
     written = report.accepted_at.strftime("%Y-%m-%d %H:%M UTC")
+    verdict = "has not reached" if report.tried_until else "did not reach"
     paragraphs = [
         f"This is mailglass at {report.host}, which passes your mail on to {report.upstream}.",
-        f"Your message of {written} did not reach the recipients below.\r\n"
+        f"Your message of {written} {verdict} the recipients below.\r\n"
         "Everybody else it was addressed to is not concerned by this report.",
     ]
-    paragraphs += [f"  {_one_line(failed.address)}\r\n{_explained(failed)}" for failed in report.failed]
+    if report.tried_until is not None:
+        until = report.tried_until.strftime("%Y-%m-%d %H:%M UTC")
+        paragraphs.append(f"It is tried again until {until}. You need not do anything, nor send it again.")
+    paragraphs += [f"  {_one_line(copy.address)}\r\n{_explained(copy)}" for copy in report.copies]
     return "\r\n\r\n".join(paragraphs) + "\r\n"
 
 
-def _explained(failed: FailedCopy) -> str:
-    said = f"    The server's last answer: {_one_line(failed.reply)}" if failed.reply else ""
-    match failed.cause:
+def _explained(copy: ReportedCopy) -> str:
+    said = f"    {_who_said(copy.reply)}: {_one_line(copy.reply)}" if copy.reply else ""
+    match copy.cause:
+        case Cause.DELAYED:
+            lines = ["    It has not been accepted yet.", said]
         case Cause.REFUSED:
             lines = ["    The mail server refused it, and trying again would not help.", said]
         case Cause.EXPIRED:
@@ -172,40 +185,58 @@ def _explained(failed: FailedCopy) -> str:
     return "\r\n".join(line for line in lines if line)
 
 
+def _who_said(reply: str) -> str:
+    return "The server's last answer" if _REPLY.match(reply) else "What happened last"
+
+
 def _fields(report: Report) -> str:
     lines = [f"Reporting-MTA: dns; {report.host}"]
     if report.asked.envelope_id:
         lines.append(f"Original-Envelope-Id: {_ascii(decode_xtext(report.asked.envelope_id))}")
     lines.append(f"Arrival-Date: {format_datetime(report.accepted_at)}")
     groups = ["".join(f"{line}\r\n" for line in lines)]
-    groups += [
-        "".join(f"{line}\r\n" for line in _recipient_fields(failed, report.upstream)) for failed in report.failed
-    ]
+    groups += ["".join(f"{line}\r\n" for line in _recipient_fields(copy, report)) for copy in report.copies]
     return "\r\n".join(groups)
 
 
-def _recipient_fields(failed: FailedCopy, upstream: str) -> Sequence[str]:
+def _recipient_fields(copy: ReportedCopy, report: Report) -> Sequence[str]:
     lines = []
-    kind, _, original = failed.original.partition(";")
+    kind, _, original = copy.original.partition(";")
     if kind and original:
-        lines.append(f"Original-Recipient: {_ascii(kind)}; {_ascii(decode_xtext(original))}")
-    lines.append(f"Final-Recipient: {_typed_address(failed.address)}")
-    lines += ["Action: failed", f"Status: {status_of(failed)}", f"Remote-MTA: dns; {upstream}"]
-    if failed.reply:
-        lines.append(f"Diagnostic-Code: smtp; {_ascii(failed.reply)}")
-    if failed.last_try is not None:
-        lines.append(f"Last-Attempt-Date: {format_datetime(failed.last_try)}")
+        # RFC 6533 section 3: of a UTF-8 address the client has written what is special as \\x{…} itself.
+        spelled = _utf8_xtext(original, special="") if kind.lower() == "utf-8" else _ascii(decode_xtext(original))
+        lines.append(f"Original-Recipient: {_ascii(kind)}; {spelled}")
+    lines.append(f"Final-Recipient: {_typed_address(copy.address)}")
+    lines += [f"Action: {copy.cause.action}", f"Status: {status_of(copy)}"]
+    if _REPLY.match(copy.reply):
+        lines += [f"Remote-MTA: dns; {report.upstream}", f"Diagnostic-Code: smtp; {_ascii(copy.reply)}"]
+    elif copy.reply:  # no server said this but we did
+        lines.append(f"Diagnostic-Code: x-mailglass; {_ascii(copy.reply)}")
+    if copy.last_try is not None:
+        lines.append(f"Last-Attempt-Date: {format_datetime(copy.last_try)}")
+    if report.tried_until is not None:
+        lines.append(f"Will-Retry-Until: {format_datetime(report.tried_until)}")
     return lines
 
 
 def _typed_address(address: str) -> str:
-    if address.isascii():
-        return f"rfc822; {_one_line(address)}"
-    # RFC 6533 section 3: what is not ASCII is written \x{…}, so that the report passes everywhere.
-    return "utf-8; " + "".join(
-        letter if "!" <= letter <= "~" and letter not in "\\+=" else f"\\x{{{ord(letter):X}}}"
+    return f"rfc822; {_one_line(address)}" if address.isascii() else f"utf-8; {_utf8_xtext(address)}"
+
+
+def _utf8_xtext(address: str, special: str = "\\+=") -> str:
+    """RFC 6533 section 3: what is not ASCII, or ``special``, is written \\x{…}: a report passes everywhere."""
+    return "".join(
+        letter if "!" <= letter <= "~" and letter not in special else f"\\x{{{ord(letter):X}}}"
         for letter in _one_line(address)
     )
+
+
+def _quoted_headers(content: bytes) -> bytes:
+    """The header block; coded where it holds more than ASCII, so that the report passes everywhere."""
+    if content.isascii():
+        return _part("text/rfc822-headers", content)
+    coded = quopri.encodestring(content.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
+    return _part("text/rfc822-headers", coded, b"Content-Transfer-Encoding: quoted-printable\r\n")
 
 
 def _part(content_type: str, content: bytes, more: bytes = b"") -> bytes:

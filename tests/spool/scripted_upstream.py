@@ -55,6 +55,7 @@ class Taken:
     content: bytes
     session: int
     login: str = ""
+    rcpt: bytes = b""
 
 
 @dataclass
@@ -65,6 +66,7 @@ class ScriptedUpstream:
     sessions: int = 0
     per_session: int = 10**9  # transactions a session may have; then 421
     keeps_content: bool = True
+    offers: tuple[str, ...] = ("8BITMIME", "DSN", "AUTH PLAIN", "ENHANCEDSTATUSCODES")
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     talks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -103,6 +105,7 @@ class _Talk:
         self.upstream, self.reader, self.writer, self.session = upstream, reader, writer, session
         self.mail = b""
         self.recipients: list[str] = []
+        self.rcpt = b""  # the last line
         self.verdict = accepts()
         self.transactions = 0
         self.login = ""
@@ -117,9 +120,10 @@ class _Talk:
         while line := await self.reader.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
-                self.writer.write(
-                    b"250-scripted.example\r\n250-8BITMIME\r\n250-DSN\r\n250-AUTH PLAIN\r\n250 ENHANCEDSTATUSCODES\r\n"
-                )
+                self.say("250-scripted.example")
+                for word in self.upstream.offers:
+                    self.say(f"250-{word}")
+                self.say("250 HELP")
             elif verb == b"AUTH":
                 self.login = b64decode(line.split()[2]).split(b"\0")[1].decode()
                 self.say("235 2.7.0 Authentication successful")
@@ -150,6 +154,7 @@ class _Talk:
         self.say("250 2.1.0 Ok")
 
     def recipient(self, line: bytes) -> None:
+        self.rcpt = line.strip()
         match = re.search(rb"<([^>]*)>", line)
         address = match[1].decode() if match else ""
         self.verdict = self.upstream.next_verdict(address)
@@ -166,7 +171,9 @@ class _Talk:
         if verdict.takes:
             raw = unstuffed(content[:-3]) if self.upstream.keeps_content else b""
             async with self.upstream.arrived:
-                self.upstream.taken += [Taken(self.mail, one, raw, self.session, self.login) for one in self.recipients]
+                self.upstream.taken += [
+                    Taken(self.mail, one, raw, self.session, self.login, self.rcpt) for one in self.recipients
+                ]
                 self.upstream.arrived.notify_all()
         if verdict.reply.startswith("2"):
             self.mail = b""  # after a refusal the envelope stays until RSET, as with Postfix's end-of-data restrictions

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
+from relay.command_lines import path_of
 from relay.copy_delivery import CopyDelivery
 from relay.dialing import Destination
 from relay.individual import IndividualDelivery
@@ -81,7 +82,13 @@ class Workbench:
             yield session
 
     async def submit(
-        self, session: Conversation, recipients: Sequence[str] = RECIPIENTS, login: str = "", message_id: MessageId = ID
+        self,
+        session: Conversation,
+        recipients: Sequence[str] = RECIPIENTS,
+        login: str = "",
+        message_id: MessageId = ID,
+        mail: bytes = b"MAIL FROM:<ann@example.org>",
+        rcpt_parameters: bytes = b"",
     ) -> Reply:
         session.is_logged_in = bool(login)
         prepared = PreparedCopies(
@@ -92,7 +99,8 @@ class Workbench:
             MessageRecord(message_id, AT, "ann@example.org", tuple(recipients), header_id="<plans@example.org>"),
             f"mailglass {message_id}: opens, 1 of 1 links",
         )
-        return await self.individual.submit(envelope(recipients, login), PLAIN, prepared, session)
+        submitted = envelope(recipients, login, mail, rcpt_parameters)
+        return await self.individual.submit(submitted, PLAIN, prepared, session)
 
     def folder(self) -> list[str]:
         return sorted(path.name for path in self.spool.folder.iterdir() if path.name != "lock")
@@ -102,9 +110,11 @@ class Workbench:
         await self.runner.run_once()
 
 
-def envelope(recipients: Sequence[str], login: str = "", mail: bytes = b"MAIL FROM:<ann@example.org>") -> Envelope:
-    addressees = tuple(Addressee(f"RCPT TO:<{address}>".encode(), address) for address in recipients)
-    return Envelope(mail, "ann@example.org", addressees, login, "listener", "")
+def envelope(recipients: Sequence[str], login: str, mail: bytes, rcpt_parameters: bytes) -> Envelope:
+    addressees = tuple(
+        Addressee(b"RCPT TO:<%s>%s" % (address.encode(), rcpt_parameters), address) for address in recipients
+    )
+    return Envelope(mail, path_of(mail).address, addressees, login, "listener", "")
 
 
 def workbench(
@@ -112,7 +122,7 @@ def workbench(
 ) -> Workbench:
     spool, clock, book = Spool(folder), Clock(), Book()
     schedule = RetrySchedule(timedelta(minutes=5), timedelta(days=2))
-    delivery = CopyDelivery(spool, book, schedule, clock, hold_doubtful)
+    delivery = CopyDelivery(spool, book, schedule, clock, hold_doubtful, ledger_rest_seconds=0)
     conclusion = Conclusion(delivery, Notices(spool, clock, "relay.example.org", lambda name: "mx.example.net"))
 
     def open_session(key: SessionKey):  # type: ignore[no-untyped-def]
