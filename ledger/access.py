@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from ledger.message_id import MessageId
 from ledger.reading import LedgerReader
 from ledger.recording import LedgerEvent
-from ledger.records import Hit, MessageRecord, State, Verdict
+from ledger.records import DayCounts, Hit, MessageRecord, State, Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +57,10 @@ class Ledger(LedgerReader, ABC):
     @abstractmethod
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
         """Stores and counts hits; how many. ``again``: some may be stored already, as when a journal is replayed."""
+
+    @abstractmethod
+    async def add_counts(self, counts: DayCounts) -> None:
+        """Counts hits of messages that are counted only."""
 
     @abstractmethod
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:

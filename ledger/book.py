@@ -12,6 +12,7 @@ from dataclasses import dataclass
 FOR_EVER = 2**62
 REMEMBERED_MESSAGES = 20_000
 REMEMBERED_VIEWS = 100_000
+REMEMBERED_GROUPS = 10_000
 
 
 @dataclass(slots=True)
@@ -35,12 +36,14 @@ class Book:
         self.messages: OrderedDict[bytes, KnownMessage] = OrderedDict()
         self.views: OrderedDict[ViewKey, int] = OrderedDict()  # when the last counted one was
         self.views_known = False
+        self.groups: OrderedDict[str, None] = OrderedDict()  # of counts without rows
         self.last_hit_seq: int | None = None
 
     def forget(self) -> None:
         self.messages.clear()
         self.views.clear()
         self.views_known = False
+        self.groups.clear()
         self.last_hit_seq = None
 
     def remember(self, raw_id: bytes, message: KnownMessage) -> None:
@@ -57,4 +60,12 @@ class Book:
         self.views.move_to_end(key)
         if len(self.views) > REMEMBERED_VIEWS:
             self.views.popitem(last=False)
+        return True
+
+    def is_new_group(self, group: str) -> bool:
+        if group in self.groups:
+            return False
+        self.groups[group] = None
+        if len(self.groups) > REMEMBERED_GROUPS:
+            self.groups.popitem(last=False)
         return True

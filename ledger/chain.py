@@ -1,14 +1,16 @@
 """Append-only lists whose rows carry the hash of the row before: changing or removing one shows. Pure.
 
-The hash of a row is SHA-256 over the previous hash and the row's values as JSON with sorted keys. A chain cannot show
-that its newest rows were cut off; for that, keep the last hash elsewhere (``consent verify`` prints it).
+The hash of a row is SHA-256 over the previous hash and the row's values as JSON with sorted keys. What has to go one
+day while the row stays (evidence, when its time is up) enters as a salted hash of its own. A chain cannot show that its
+newest rows were cut off, nor that somebody made all hashes anew: for that, what stood at the end is kept elsewhere as
+an anchor (ledger/anchors.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 START = b"\0" * 32
 
@@ -19,14 +21,6 @@ def chained(previous: bytes, values: Mapping[str, object]) -> bytes:
     return hashlib.sha256(previous + text.encode("ascii")).digest()
 
 
-def first_broken(rows: Iterable[tuple[int, Mapping[str, object], bytes, bytes]]) -> int | None:
-    """The number of the first row that does not follow from the one before; None when all do.
-
-    ``rows`` are (number, values, previous hash, hash) in order.
-    """
-    last = START
-    for number, values, previous, own in rows:
-        if previous != last or chained(previous, values) != own:
-            return number
-        last = own
-    return None
+def detailed(salt: bytes, details: Mapping[str, object]) -> bytes:
+    """The hash that stands for a row's details."""
+    return chained(salt, details)

@@ -6,7 +6,7 @@ one purpose, or for all, and for one sender, or for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,20 +74,24 @@ _FOLLOWS = {
 
 
 def standing(
-    events: Iterable[ConsentEvent], purpose: ConsentPurpose, sender: str, now: datetime, valid_for: timedelta
+    events: Iterable[ConsentEvent],
+    purpose: ConsentPurpose,
+    senders: Collection[str],
+    now: datetime,
+    valid_for: timedelta,
 ) -> Standing:
-    """What a person's events, oldest first, come to. A confirmation holds for ``valid_for``; asking again does not
-    take a confirmed consent away, nor does it undo a withdrawal."""
+    """What a person's events, oldest first, come to for mail of a sender, who has one name or several. A confirmation
+    holds for ``valid_for``; asking again does not take a confirmed consent away, nor does it undo a no."""
     state, since, restricted = Standing.UNKNOWN, now, False
     for event in events:
-        if event.purpose not in (None, purpose) or event.sender not in ("", sender):
+        if event.purpose not in (None, purpose) or not (event.sender == "" or event.sender in senders):
             continue
         match event.action:
             case Action.RESTRICT:
                 restricted = True
             case Action.UNRESTRICT:
                 restricted = False
-            case Action.ASK if state in (Standing.CONFIRMED, Standing.WITHDRAWN):
+            case Action.ASK if state in (Standing.CONFIRMED, Standing.WITHDRAWN, Standing.REFUSED):
                 pass
             case action:
                 state, since = _FOLLOWS[action], event.at

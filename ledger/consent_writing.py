@@ -1,21 +1,26 @@
 """Adds to the lists of consents and of what was done: each function is the work of one of the writer's transactions.
 
-Nothing here changes a row of a chained list; ``erase`` takes addresses away, which are never part of one.
+Rows of a chained list are only ever added. What may leave a row of consents again are its details (``redact``), which
+the chain knows by a salted hash alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
 
-from ledger.chain import START, chained
+from ledger.chain import START, chained, detailed
 from ledger.consent_events import ConsentEvent
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
 from ledger.message_id import MessageId
+
+SALT_BYTES = 16
+DETAILS = ("sender", "method", "language", "text_version", "evidence", "actor")
 
 
 def add_events(
@@ -24,7 +29,10 @@ def add_events(
     """Adds events of one person, in order. ``address`` None leaves what is known of it as it is."""
     remember_person(connection, key, address, language)
     for event in events:
-        _append(connection, consent_event, event_values(key, event))
+        values = event_values(key, event)
+        values["salt"] = secrets.token_bytes(SALT_BYTES)
+        values["details_hash"] = detailed(values["salt"], details_of(values))
+        _append(connection, consent_event, values, chained_values(values))
 
 
 def remember_person(connection: Connection, key: bytes, address: str | None, language: str = "") -> None:
@@ -50,6 +58,35 @@ def event_values(key: bytes, event: ConsentEvent) -> dict[str, Any]:
         "evidence": dict(event.evidence),
         "actor": event.actor,
     }
+
+
+def details_of(values: Mapping[str, Any]) -> dict[str, object]:
+    """What of a consent's row may go one day."""
+    return {name: values[name] for name in DETAILS}
+
+
+def chained_values(values: Mapping[str, Any]) -> dict[str, object]:
+    """What of a consent's row is in its hash: all that stays for ever, and the hash of what may go."""
+    kept = ("person_key", "at", "action", "purpose")
+    return hashed_values({name: values[name] for name in kept} | {"details": values["details_hash"]})
+
+
+def redact(connection: Connection, seqs: Sequence[int], at: datetime) -> None:
+    """Takes the details of these rows away, but for the sender, without whom nobody could tell what a no is about."""
+    if seqs:
+        gone: dict[str, Any] = {
+            "method": "",
+            "language": "",
+            "text_version": "",
+            "evidence": {},
+            "actor": "",
+            "salt": None,
+        }
+        connection.execute(
+            update(consent_event)
+            .where(consent_event.c.seq.in_(seqs), consent_event.c.redacted_at.is_(None))
+            .values(redacted_at=at, **gone)
+        )
 
 
 def remember_text(connection: Connection, language: str, body: str, at: datetime) -> str:
@@ -80,7 +117,7 @@ def add_audit(
     connection: Connection, at: datetime, actor: str, action: str, subject: str = "", amount: int = 0
 ) -> None:
     values = {"at": at, "actor": actor, "action": action, "subject": subject, "amount": amount}
-    _append(connection, audit, values)
+    _append(connection, audit, values, hashed_values(values))
 
 
 def hashed_values(values: Mapping[str, Any]) -> dict[str, object]:
@@ -97,9 +134,9 @@ def hashed_values(values: Mapping[str, Any]) -> dict[str, object]:
     return plain
 
 
-def _append(connection: Connection, table: Table, values: dict[str, Any]) -> None:
+def _append(connection: Connection, table: Table, values: dict[str, Any], hashed: Mapping[str, object]) -> None:
     # One writer, one transaction at a time: nobody appends between the reading and the adding.
     last = connection.execute(select(table.c.hash).order_by(table.c.seq.desc()).limit(1)).scalar()
     previous = bytes(last) if last is not None else START
-    own = chained(previous, hashed_values(values))
+    own = chained(previous, hashed)
     connection.execute(insert(table).values(**values, previous_hash=previous, hash=own))

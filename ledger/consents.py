@@ -21,7 +21,7 @@ from ledger.consent_writing import add_audit, add_events, add_request, answer_re
 from ledger.erasure import Erased, erase_person, silence_copies
 from ledger.keys import load_people_key
 from ledger.message_id import MessageId
-from ledger.people import normalise, person_key
+from ledger.people import erased_name, normalise, person_key, spellings, without
 from ledger.queries.consents import events_of
 from ledger.traces import shed_traces
 
@@ -70,20 +70,25 @@ class Consents:
         async with self._ledger.read() as connection:
             events = await events_of(connection, set(keys.values()))
         now = self._ledger.clock()
+        senders = frozenset({sender.lower(), erased_name(self.key_of(sender))})
         return {
-            recipient: Gate(*(self._open(events[key], purpose, sender, now) for purpose in ALL_PURPOSES))
+            recipient: Gate(*(self._open(events[key], purpose, senders, now) for purpose in ALL_PURPOSES))
             for recipient, key in keys.items()
         }
 
-    def _open(self, events: list[ConsentEvent], purpose: ConsentPurpose, sender: str, now: datetime) -> bool:
-        return may_track(standing(events, purpose, sender.lower(), now, self._valid_for), self._required)
+    def _open(
+        self, events: list[ConsentEvent], purpose: ConsentPurpose, senders: Collection[str], now: datetime
+    ) -> bool:
+        return may_track(standing(events, purpose, senders, now, self._valid_for), self._required)
 
     async def add(
         self, address: str, purposes: Iterable[ConsentPurpose], evidence: str, actor: str, method: str = "command"
     ) -> None:
-        """A consent given outside, with what proves it; usable at once. Raises ValueError without evidence."""
+        """A consent given outside, with what proves it; usable at once. Raises ValueError without evidence. The
+        person's address is taken out of it: evidence has to outlive an erasure."""
         if not evidence.strip():
             raise ValueError("a consent needs evidence: where and when it was given, and where the proof lies")
+        evidence = without(evidence, spellings(address))
         events = [
             ConsentEvent(self._ledger.clock(), Action.IMPORT, purpose, method=method, actor=actor,
                          evidence={"reference": evidence})

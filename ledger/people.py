@@ -8,7 +8,10 @@ Tags (``ann+news@``) and aliases stay different people: we cannot know, and a co
 from __future__ import annotations
 
 import hmac
+import re
 import unicodedata
+from collections.abc import Iterable
+from urllib.parse import quote
 
 import idna
 
@@ -32,3 +35,36 @@ def person_key(site_key: bytes, address: str) -> bytes:
     """32 bytes that stand for a person in the ledger. Without the site's key nobody can go from there to an address,
     or try addresses out."""
     return hmac.digest(site_key, b"person\0" + normalise(address).encode("utf-8", "surrogatepass"), "sha256")
+
+
+def erased_name(key: bytes) -> str:
+    """What stands for a sender who was erased where their name told what a recipient's no is about."""
+    return f"key:{key.hex()}"
+
+
+def spellings(address: str) -> tuple[str, ...]:
+    """In which forms, in lower case, an address can stand in text: as typed, normalised, with its domain in letters,
+    as part of a URL, and as mailing lists write it into other addresses. The longest first."""
+    wanted = normalise(address)
+    local, at, domain = wanted.rpartition("@")
+    if not at:
+        return (wanted,)
+    try:
+        domains = {domain, idna.decode(domain).lower()}
+    except (idna.IDNAError, UnicodeError):
+        domains = {domain}
+    typed = address.strip().removeprefix("<").removesuffix(">").strip().lower()
+    forms = {typed, wanted}
+    for one in domains:
+        for name in (local, unicodedata.normalize("NFD", local), quote(local, safe="")):
+            forms |= {f"{name}@{one}", f"{name}%40{one}", f"{name}%40{quote(one, safe='')}", f"{name}={one}"}
+    return tuple(sorted((form.lower() for form in forms), key=lambda form: (-len(form), form)))
+
+
+def without(text: str, forms: Iterable[str], instead: str = "[address]") -> str:
+    """The text without an address in any of these spellings, whatever the case. Longer addresses that end or begin
+    alike (joann@example.com) are others."""
+    for form in forms:
+        if form in text.lower():
+            text = re.sub(rf"(?<![\w.+%-]){re.escape(form)}(?![\w-]|\.\w)", instead, text, flags=re.IGNORECASE)
+    return text

@@ -20,6 +20,7 @@ class RecordingState:
     tracked_links: int = 0
     own_networks: frozenset[str] = frozenset()  # the sender's, of the last 24 hours
     silent: frozenset[str] = frozenset()  # kinds of hit that this copy's recipient withdrew from
+    counts_only: bool = False  # numbers a day, never rows
 
     def may_record(self, at: datetime, kind: str = "") -> bool:
         return kind not in self.silent and may_record(at, self.stopped_at, self.record_until)
@@ -32,7 +33,7 @@ UNKNOWN = RecordingState(known=False)
 class LedgerEvent:
     """Something that was committed. ``seq`` is the hit's, or the message's for changes of messages."""
 
-    what: str  # "hit", "verdict" (a hit's class changed), "message", "messages" (any number of them)
+    what: str  # "hit", "verdict" (a hit's class changed), "message", "messages" (any number of them), "counts"
     seq: int
     message: str = ""  # the message's id as a ULID; empty for hits on unknown messages
     hit: str = ""  # the hit's id

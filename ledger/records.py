@@ -134,6 +134,7 @@ class MessageRecord:
     opens: bool = False
     links: bool = False
     individually: bool = False
+    counts_only: bool = False  # hits leave numbers a day, never rows
     reason: Reason | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
@@ -181,3 +182,25 @@ class Hit:
     ip: str = ""  # as minimised by [privacy]
     evidence: Mapping[str, object] = field(default_factory=dict)  # minimised facts that rules may look at again
     repeats: int = 1  # how many hits this row stands for (more than 60 a minute are counted in one)
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Hits of one day on a message that is counted only: how many of one kind, link and class. Below zero takes back,
+    when a class turned out to be another. Nothing tells one hit from the next."""
+
+    message: MessageId
+    day: datetime  # its beginning, in UTC
+    kind: HitKind
+    link: int  # 0 for an open
+    hit_class: HitClass
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """What is counted together. ``id`` is random: a group that went to the journal although it was committed after all
+    is known by it, as long as the process lives that writes."""
+
+    id: str
+    counts: tuple[DayCount, ...]

@@ -176,6 +176,7 @@ def _message_row(record: MessageRecord) -> dict[str, object]:
         "links": record.links,
         "individually": record.individually,
         "tracked": record.opens or record.links,
+        "counts_only": record.counts_only,
         "reason": record.reason.value if record.reason else None,
         "notify": record.notify,
         "record_until": record.record_until,

@@ -10,11 +10,15 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from ledger.access import Ledger
+from ledger.anchors import ANCHORS_FILE, AnchorFault, read_anchors, write_anchors
 from ledger.changes import change
+from ledger.daily_writing import count_purged
 from ledger.faults import LedgerFault
+from ledger.queries.consents import ends, hold
+from ledger.reading import LedgerReader
 from ledger.records_writing import forget_networks, milliseconds
 
 log = logging.getLogger("mailglass.ledger")
@@ -23,7 +27,8 @@ EVERY = timedelta(hours=1)
 PATIENCE = timedelta(minutes=10)  # beyond the longest wait for a final reply
 FIRST_AFTER_SECONDS = 20.0  # not while everything starts
 
-PURGE = text("DELETE FROM hit WHERE seq IN (SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk)")
+DUE = text("SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk")
+PURGE = text("DELETE FROM hit WHERE seq IN :gone").bindparams(bindparam("gone", expanding=True))
 
 
 _WAITING = "state = 'queued' AND NOT individually AND submitted_at < :before"
@@ -35,7 +40,11 @@ GIVE_UP_MESSAGES = text(f"UPDATE message SET state = 'in-doubt' WHERE {_WAITING}
 
 @change
 def purge_chunk(connection: Connection, before: datetime, chunk: int) -> int:
-    return int(connection.execute(PURGE, {"before": milliseconds(before), "chunk": chunk}).rowcount)
+    gone = list(connection.execute(DUE, {"before": milliseconds(before), "chunk": chunk}).scalars())
+    if gone:
+        count_purged(connection, gone)
+        connection.execute(PURGE, {"gone": gone})
+    return len(gone)
 
 
 @change
@@ -70,6 +79,21 @@ async def tidy(ledger: Ledger) -> int:
     return await purge(ledger)
 
 
+async def keep_anchors(ledger: LedgerReader) -> bool:
+    """Notes beside the ledger how far the chained lists go; False, with nothing noted, when they no longer go as far
+    as was noted before."""
+    path = ledger.settings.data_dir / ANCHORS_FILE
+    before = await asyncio.to_thread(read_anchors, path)
+    async with ledger.read() as connection:
+        if not await hold(connection, before):
+            return False
+        anchors = await ends(connection)
+    anchors = {name: anchor for name, anchor in anchors.items() if anchor.row}
+    if anchors != before:
+        await asyncio.to_thread(write_anchors, path, anchors)
+    return True
+
+
 async def keep_tidy(ledger: Ledger) -> None:
     """Runs until it is cancelled."""
     await asyncio.sleep(FIRST_AFTER_SECONDS)
@@ -78,6 +102,8 @@ async def keep_tidy(ledger: Ledger) -> None:
             purged = await tidy(ledger)
             if purged:
                 log.info("hits whose time was up are purged: %d", purged)
-        except LedgerFault as fault:
+            if not await keep_anchors(ledger):
+                log.error("somebody changed the lists of consents or deeds: mailglass consent verify")
+        except (LedgerFault, AnchorFault, OSError) as fault:
             log.warning("the ledger could not be tidied: %s", fault)
         await asyncio.sleep(EVERY.total_seconds())

@@ -98,6 +98,13 @@ message = Table(
     Column("links", Boolean, nullable=False, comment="links were put through us"),
     Column("individually", Boolean, nullable=False),
     Column("tracked", Boolean, nullable=False, comment="opens or links; what the tracked filter asks"),
+    Column(
+        "counts_only",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="sent under identity = aggregate: hits leave numbers a day, never rows",
+    ),
     Column("reason", String(32), comment="why it was left as it was"),
     Column("notify", Text, nullable=False, server_default=""),
     Column("record_until", UtcTime, comment="recording ends then; links still redirect"),
@@ -218,6 +225,21 @@ hourly = Table(
     PrimaryKeyConstraint("login", "sender", "hour"),
     comment="counts for charts; survives the purge of hits",
     sqlite_with_rowid=False,  # the key is the table: a year's chart is one walk
+)
+
+daily = Table(
+    "daily",
+    metadata,
+    Column("message_seq", Sequence, ForeignKey("message.seq", ondelete="CASCADE"), nullable=False),
+    Column("day", UtcTime, nullable=False, comment="its beginning, in UTC"),
+    Column("kind", String(8), nullable=False),
+    Column("link", Integer, nullable=False, comment="0 for an open"),
+    Column("class", String(20), nullable=False),
+    Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint("message_seq", "day", "kind", "link", "class"),
+    _one_of("kind", HitKind),
+    _one_of("class", HitClass),
+    comment="counted hits without anybody: of purged hits, and of messages that are counted only",
 )
 
 account = Table(

@@ -26,7 +26,7 @@ from ledger.lock import WriterLock
 from ledger.message_id import MessageId
 from ledger.reading import utc_now
 from ledger.recording import LedgerEvent
-from ledger.records import Hit, MessageRecord, State, Verdict
+from ledger.records import DayCounts, Hit, MessageRecord, State, Verdict
 from ledger.retention import keep_tidy
 from ledger.socket_server import EVENT, SocketServer
 from ledger.store import Store
@@ -121,6 +121,9 @@ class SharedLedger(Ledger):
 
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
         return int(await self._ask("add_hits", list(hits), again))
+
+    async def add_counts(self, counts: DayCounts) -> None:
+        await self._ask("add_counts", counts)
 
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
         await self._ask("set_repeats", list(repeats))

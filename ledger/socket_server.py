@@ -14,7 +14,9 @@ from ledger.frames import is_safe_place, read_frame, write_frame
 from ledger.store import Store
 
 log = logging.getLogger("mailglass.ledger")
-METHODS = frozenset({"register", "withdraw", "settle", "stop", "add_hits", "set_repeats", "change_verdicts"})
+METHODS = frozenset(
+    {"register", "withdraw", "settle", "stop", "add_hits", "add_counts", "set_repeats", "change_verdicts"}
+)
 # An answer is (number, True, value) or (number, False, text); an event (0, True, event).
 EVENT = 0
 

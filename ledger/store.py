@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from ledger import hits_writing, records_writing, verdicts_writing
+from ledger import daily_writing, hits_writing, records_writing, verdicts_writing
 from ledger.access import Ledger
 from ledger.book import Book
 from ledger.changes import forgets_the_book
@@ -22,7 +22,7 @@ from ledger.hits_writing import StoredHit
 from ledger.message_id import MessageId
 from ledger.reading import utc_now
 from ledger.recording import LedgerEvent
-from ledger.records import Hit, MessageRecord, State, Verdict
+from ledger.records import DayCounts, Hit, MessageRecord, State, Verdict
 from ledger.transactions import transactions_for
 from ledger.writer import Writer
 
@@ -127,6 +127,11 @@ class Store(Ledger):
         for one in stored if self._events.is_heard else ():
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
         return len(stored)
+
+    async def add_counts(self, counts: DayCounts) -> None:
+        changed = await self._writer.write(lambda connection: daily_writing.add_counts(connection, self._book, counts))
+        for raw in changed if self._events.is_heard else ():
+            self._events.publish(LedgerEvent("counts", 0, str(MessageId(raw))))
 
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
         await self.write(hits_writing.set_repeats, repeats)

@@ -25,7 +25,7 @@ _CLASSES: dict[str, type[Any]] = {
     for one in (
         MessageId, LedgerEvent, records.MessageRecord, records.CopyRecord, records.LinkRecord, records.Hit,
         records.Verdict, records.Reason, records.LinkReason, records.State, records.HitKind, records.HitClass,
-        records.Confidence, ConsentEvent, Action, ConsentPurpose, Erased,
+        records.Confidence, records.DayCount, records.DayCounts, ConsentEvent, Action, ConsentPurpose, Erased,
     )
 }  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -224,6 +224,7 @@ class Pipeline:
             opens=isinstance(outcome, Tracked) and outcome.opens,
             links=tracked and any(link.tracked for link in outcome.link_list),
             individually=wanted.individually and tracked,
+            counts_only=tracked and self._rules.identity == "aggregate",
             reason=None if isinstance(outcome, Tracked) else outcome.reason,
             tags=wanted.tags,
             meta=wanted.meta,

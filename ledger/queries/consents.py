@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.chain import first_broken
+from ledger.anchors import Anchor
+from ledger.chain import START, chained, detailed
 from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, standing
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
-from ledger.consent_writing import hashed_values
+from ledger.consent_writing import chained_values, details_of, hashed_values
 from ledger.message_id import MessageId
 
 _NOT_HASHED = ("seq", "previous_hash", "hash")
@@ -76,27 +77,84 @@ async def text_shown(connection: AsyncConnection, version: str) -> str | None:
     return (await connection.execute(statement)).scalar()
 
 
-async def verify(connection: AsyncConnection) -> dict[str, int | None]:
-    """For each chained list the number of its first row that does not fit, or None when it is whole."""
-    return {table.name: await _first_broken(connection, table) for table in (consent_event, audit)}
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """What a look through a chained list found. ``first_broken_row``: changed, or the one before is gone.
+    ``lost_row``: an anchor's, which is not there any more as it was. ``redacted``: rows whose details went."""
+
+    first_broken_row: int | None
+    lost_row: int | None
+    redacted: int
+    end: Anchor
+
+    @property
+    def is_whole(self) -> bool:
+        return self.first_broken_row is None and self.lost_row is None
 
 
-async def _first_broken(connection: AsyncConnection, table: Table) -> int | None:
-    rows = (await connection.execute(select(table).order_by(table.c.seq))).all()
-    return first_broken((row.seq, _plain(row), bytes(row.previous_hash), bytes(row.hash)) for row in rows)
-
-
-def _plain(row: Row[Any]) -> dict[str, object]:
-    values = {
-        name: bytes(value) if isinstance(value, memoryview) else value
-        for name, value in row._mapping.items()
-        if name not in _NOT_HASHED
+async def verify(connection: AsyncConnection, anchors: Iterable[Mapping[str, Anchor]] = ()) -> dict[str, ChainState]:
+    """For each chained list whether it is whole, and still goes back to these anchors."""
+    kept = list(anchors)
+    return {
+        table.name: await _look_through(connection, table, [one[table.name] for one in kept if table.name in one])
+        for table in (consent_event, audit)
     }
-    return hashed_values(values)
+
+
+async def ends(connection: AsyncConnection) -> dict[str, Anchor]:
+    """The newest row of each chained list."""
+    found = {}
+    for table in (consent_event, audit):
+        newest = select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)
+        row = (await connection.execute(newest)).first()
+        found[table.name] = Anchor(0, "") if row is None else Anchor(row.seq, bytes(row.hash).hex())
+    return found
+
+
+async def hold(connection: AsyncConnection, anchors: Mapping[str, Anchor]) -> bool:
+    """Whether the rows these name are still there as they were; a glance, and no look through the lists."""
+    for table in (consent_event, audit):
+        anchor = anchors.get(table.name)
+        if anchor is not None and anchor.row:
+            own = (await connection.execute(select(table.c.hash).where(table.c.seq == anchor.row))).scalar()
+            if own is None or bytes(own).hex() != anchor.hash:
+                return False
+    return True
+
+
+async def _look_through(connection: AsyncConnection, table: Table, anchors: list[Anchor]) -> ChainState:
+    wanted = {anchor.row: anchor for anchor in anchors if anchor.row}
+    broken, redacted, last, end = None, 0, START, Anchor(0, "")
+    rows = await connection.stream(select(table).order_by(table.c.seq), execution_options={"yield_per": 1000})
+    async for row in rows:
+        values, own = _plain(row), bytes(row.hash)
+        if broken is None and not _follows(values, last, own):
+            broken = row.seq
+        redacted += values.get("redacted_at") is not None
+        last, end = own, Anchor(row.seq, own.hex())
+        if row.seq in wanted and all(one.hash == end.hash for one in anchors if one.row == row.seq):
+            del wanted[row.seq]
+    return ChainState(broken, min(wanted, default=None), redacted, end)
+
+
+def _follows(values: Mapping[str, Any], last: bytes, own: bytes) -> bool:
+    """Whether a row is what its hash says, behind the one before."""
+    if values["previous_hash"] != last:
+        return False
+    if "details_hash" not in values:
+        hashed = hashed_values({name: value for name, value in values.items() if name not in _NOT_HASHED})
+        return chained(last, hashed) == own
+    if values["redacted_at"] is None and detailed(values["salt"] or b"", details_of(values)) != values["details_hash"]:
+        return False
+    return values["details_hash"] is not None and chained(last, chained_values(values)) == own
+
+
+def _plain(row: Row[Any]) -> dict[str, Any]:
+    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row._mapping.items()}
 
 
 def _person(row: Row[Any], events: list[ConsentEvent], now: datetime, valid_for: timedelta) -> PersonRow:
-    standings = {purpose: standing(events, purpose, "", now, valid_for) for purpose in ConsentPurpose}
+    standings = {purpose: standing(events, purpose, (), now, valid_for) for purpose in ConsentPurpose}
     return PersonRow(bytes(row.key), row.address, row.language, standings, events[-1].at if events else None)
 
 

@@ -40,14 +40,15 @@ async def recordings(
         awaited = row.submitted_at if accepted_at is None and row.state == State.QUEUED.value else None
         found[one, number] = RecordingState(
             True, accepted_at, awaited, row.stopped_at, row.record_until, row.tracked_links,
-            networks[row.login, row.sender], silent.get(key, frozenset()),
+            networks[row.login, row.sender], silent.get(key, frozenset()), row.counts_only,
         )  # fmt: skip
     return found
 
 
 def _messages(ids: set[bytes]) -> Select[Any]:
     links = select(func.count()).where(link.c.message_seq == message.c.seq, link.c.tracked).scalar_subquery()
-    columns = ("id", "seq", "login", "sender", "submitted_at", "state", "accepted_at", "stopped_at", "record_until")
+    columns = ("id", "seq", "login", "sender", "submitted_at", "state", "accepted_at", "stopped_at", "record_until",
+               "counts_only")  # fmt: skip
     return select(*(message.c[name] for name in columns), links.label("tracked_links")).where(message.c.id.in_(ids))
 
 

@@ -12,7 +12,7 @@ import typer
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consents import ALL_PURPOSES
-from ledger.queries.consents import PersonRow, list_people, verify
+from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
 from mailglass.commands.consenting import consents_of, operator
@@ -20,6 +20,7 @@ from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_
 from mailglass.commands.reading import reading, run_to_end
 from mailglass.commands.subject_page import subject_page
 from mailglass.commands.tables import print_json, print_rows
+from mailglass.commands.verifying import verify_lists
 from mailglass.failures import Failed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who may be tracked, with proof.")
@@ -29,6 +30,7 @@ Purposes = Annotated[
 ]
 NEEDED_COLUMNS = ("address", "method", "evidence")
 app.command("ask")(ask)
+app.command("verify")(verify_lists)
 
 
 @app.command("add")
@@ -111,22 +113,6 @@ def import_csv(
 
     proven, unproven = run_to_end(work())
     typer.echo(f"{proven} consents with proof, {unproven} without: these count as asked.")
-
-
-@app.command("verify")
-def verify_lists(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Check that nobody changed the lists of consents and of what was done."""
-    settings = settings_from_file(config)
-
-    async def work() -> dict[str, int | None]:
-        async with reading(settings) as reader, reader.read() as connection:
-            return await verify(connection)
-
-    found = run_to_end(work())
-    rows = [{"list": name, "whole": row is None, "first_broken_row": row} for name, row in found.items()]
-    print_rows(rows, ("list", "whole", "first_broken_row"), as_json)
-    if any(row is not None for row in found.values()):
-        raise Failed("somebody changed the lists")
 
 
 def erase(

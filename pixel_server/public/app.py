@@ -25,6 +25,7 @@ from ledger.access import Ledger
 from ledger.consents import consents_for
 from ledger.tokens import KeyRing
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
+from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.hits import Asked, HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import Judge
@@ -55,8 +56,9 @@ class PublicServer:
     def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
         self._settings = settings
         judge = Judge(settings, load_signs(settings.hits.networks_file), secrets.token_bytes(32))
-        self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: judge.due(time.time()))
-        self._desk = HitDesk(settings, ledger, ring, judge, self.ingest)
+        self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: self._desk.look_again(time.time()))
+        anonymous = AnonymousCounts(settings.hits.repeat)
+        self._desk = HitDesk(settings, ledger, ring, judge, self.ingest, anonymous)
         self._page = RecipientPage(settings, ledger, ring, consents_for(settings, ledger))
         self._lean: set[LeanProtocol] = set()
         self._web: web.Server | None = None

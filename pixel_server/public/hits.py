@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,10 +20,11 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.recording import RecordingState
-from ledger.records import HitFacts, HitKind
+from ledger.records import HitFacts, HitKind, Verdict
 from ledger.tokens import KeyRing, Purpose, Target, read_unverified, verify
 from ledger.urls import OwnUrl, parse_path
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, PIXEL, Answer, redirect
+from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import Judge
 from pixel_server.public.rates import RateCap
@@ -57,11 +58,14 @@ class HitDesk:
         ring: Callable[[], KeyRing],
         judge: Judge,
         ingest: Ingest,
+        anonymous: AnonymousCounts,
     ) -> None:
         self._ledger = ledger
         self._ring = ring
         self._judge = judge
         self._ingest = ingest
+        self._anonymous = anonymous
+        self._identity = settings.tracking.identity
         self._rates = RateCap()
         self._trusted = trusted_networks(settings.pixel_server.trusted_proxies)
         self._prefix = urlsplit(settings.tracking.public_url).path
@@ -139,26 +143,45 @@ class HitDesk:
         self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, state: RecordingState,
         answer: Callable[[], None],
     ) -> None:  # fmt: skip
-        if not state.may_record(at, kind.value):
+        # The setting is a ceiling for mail already delivered, too.
+        if self._identity == "off" or not state.may_record(at, kind.value):
             self._ingest.pace(answer)
             return
+        counts_only = state.counts_only or self._identity == "aggregate"
         try:
             ip = self.client_of(asked)
             visitor = source_of(ip)
             full = self._rates.full_row(token, visitor, at.timestamp())
             if full is not None:
-                self._ingest.count_on(*full, answer)
+                # Without a row there is none to count on in; what floods is no person anyway.
+                self._ingest.pace(answer) if counts_only else self._ingest.count_on(*full, answer)
                 return
             facts = HitFacts(asked.method, asked.headers, ip)
             judged = self._judge.judge(facts, kind, target, state, at, secrets.token_bytes(10))
             self._rates.note_row(token, visitor, judged.hit.id)
-            self._ingest.change_verdicts(judged.changes)
+            self.change_verdicts(judged.changes)
+            counted = self._anonymous.count(judged.hit, at, self._judge.visitor(facts, at)) if counts_only else None
         except Exception:  # a fault of ours must not cost the visitor the answer
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
             answer()
         else:
-            self._ingest.record(judged.hit, answer)
+            if counts_only:
+                self._ingest.count([counted] if counted is not None else [], answer)
+            else:
+                self._ingest.record(judged.hit, answer)
+
+    def change_verdicts(self, changes: Iterable[tuple[str, Verdict]]) -> None:
+        """Earlier hits that turn out to be something else, with a row or without one."""
+        with_rows, counts = self._anonymous.move(changes)
+        self._ingest.change_verdicts(with_rows)
+        self._ingest.count(counts)
+
+    def look_again(self, now: float) -> list[tuple[str, Verdict]]:
+        """Verdicts of hits with rows that are different by now."""
+        with_rows, counts = self._anonymous.move(self._judge.due(now))
+        self._ingest.count(counts)
+        return with_rows
 
     def _later(self, work: Coroutine[Any, Any, None], answer: Callable[[], None]) -> None:
         task = asyncio.ensure_future(self._guarded(work, answer))

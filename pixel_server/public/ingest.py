@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from typing import Any
 from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
 from ledger.journal import Journal, left_behind, read_journal
-from ledger.records import Hit, Verdict
+from ledger.records import DayCount, DayCounts, Hit, Verdict
 from pixel_server.hit_numbers import HitNumbers
 
 log = logging.getLogger("mailglass.hits")
@@ -36,8 +37,18 @@ KEPT_CHANGES = 10_000
 class _Group:
     hits: list[Hit] = field(default_factory=list)
     repeats: dict[str, int] = field(default_factory=dict)
+    counts: list[DayCount] = field(default_factory=list)
     answers: list[Callable[[], None]] = field(default_factory=list)
     since: float = 0.0
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.answers or self.counts)
+
+    @property
+    def day_counts(self) -> DayCounts:
+        return DayCounts(self.id, tuple(self.counts))
 
 
 class Ingest:
@@ -105,6 +116,13 @@ class Ingest:
         self._waiting().repeats[row] = stands_for
         self._group.answers.append(answered)
 
+    def count(self, counts: Sequence[DayCount], answered: Callable[[], None] | None = None) -> None:
+        """The same for what is counted without a row. Corrections of counts have nobody to answer."""
+        if counts:
+            self._waiting().counts.extend(counts)
+        if answered is not None:
+            self._waiting().answers.append(answered)
+
     def pace(self, answered: Callable[[], None]) -> None:
         """Calls ``answered`` after as long as storing one of the latest hits took: how long an answer takes must not
         tell whether its token is a real one, and a mean would, being longer than most."""
@@ -119,7 +137,7 @@ class Ingest:
             del self._changes[next(iter(self._changes))]
 
     def _waiting(self) -> _Group:
-        if not self._group.answers:
+        if self._group.is_empty:
             self._group.since = asyncio.get_running_loop().time()
             self._wake.set()
         return self._group
@@ -134,7 +152,7 @@ class Ingest:
             self._wake.clear()
             group, self._group = self._group, _Group()
             busy_with = len(group.answers)
-            if group.answers:
+            if not group.is_empty:
                 await self._keep(group)
             elif self._closing:
                 return
@@ -163,6 +181,8 @@ class Ingest:
             async with asyncio.timeout_at(group.since + self._patience):
                 if group.hits:
                     await self._ledger.add_hits(group.hits)
+                if group.counts:
+                    await self._ledger.add_counts(group.day_counts)
                 if group.repeats:
                     await self._ledger.set_repeats(list(group.repeats.items()))
         except (LedgerUnavailable, TimeoutError):
@@ -174,7 +194,7 @@ class Ingest:
 
     async def _write_down(self, group: _Group) -> bool:
         try:
-            await self._in_thread(self._journal.append, [*group.hits, *group.repeats.items()])
+            await self._in_thread(self._journal.append, _values_of(group))
         except OSError as fault:
             log.error("hits are lost: neither ledger nor journal takes them: %s", fault)
             return False
@@ -217,9 +237,17 @@ class Ingest:
             while chunk := await self._in_thread(lambda values=values: list(islice(values, REPLAY_CHUNK))):
                 hits = [value for value in chunk if isinstance(value, Hit)]
                 self.counters.replayed += await self._ledger.add_hits(hits, again=True)
+                for counts in (value for value in chunk if isinstance(value, DayCounts)):
+                    await self._ledger.add_counts(counts)
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])
             path.unlink(missing_ok=True)
             log.warning("hits that were written down are in the ledger")
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+
+
+def _values_of(group: _Group) -> list[object]:
+    """As the journal takes them."""
+    counts = [group.day_counts] if group.counts else []
+    return [*group.hits, *counts, *group.repeats.items()]

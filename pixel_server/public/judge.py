@@ -81,6 +81,10 @@ class Judge:
         )  # fmt: skip
         return Judged(hit, changes)
 
+    def visitor(self, facts: HitFacts, at: datetime) -> str:
+        """A name for who asks that holds for the day and leads back to nobody."""
+        return self._fingerprint(f"{facts.ip} {_header(facts, 'user-agent')}", at)
+
     def due(self, now: float) -> list[tuple[str, Verdict]]:
         """Verdicts that are different now that a message's window closes."""
         changes: list[tuple[str, Verdict]] = []

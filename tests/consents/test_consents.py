@@ -7,15 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
 from config.settings import Settings
-from ledger.changes import change
 from ledger.consent_events import ConsentPurpose, Standing
 from ledger.consents import Consents, Gate
 from ledger.message_id import MessageId
 from ledger.people import normalise
-from ledger.queries.consents import find_person, verify
+from ledger.queries.consents import find_person
 from ledger.records import Confidence, CopyRecord, Hit, HitClass, HitKind, LinkRecord, MessageRecord, Verdict
 from ledger.schema import copy, hit, link, message
 from ledger.store import Store
@@ -149,22 +148,6 @@ async def test_an_erased_person_is_in_no_file_and_is_not_tracked_again(store: St
         if path.is_file():
             assert b"ann@" not in path.read_bytes().lower(), path
             assert b"ann " not in path.read_bytes(), path
-
-
-async def test_the_lists_are_whole_until_somebody_changes_a_row(store: Store, tmp_path: Path) -> None:
-    people = consents(store, required=False)
-    for _ in range(3):
-        await people.add(ANN, [ConsentPurpose.OPENS, ConsentPurpose.LINKS], "form 7", actor="test")
-    async with store.read() as connection:
-        assert await verify(connection) == {"consent_event": None, "audit": None}
-    await store.write(falsify)
-    async with store.read() as connection:
-        assert await verify(connection) == {"consent_event": 4, "audit": None}
-
-
-@change
-def falsify(connection: Connection) -> None:
-    connection.execute(text("UPDATE consent_event SET actor = 'x' WHERE seq = 4"))
 
 
 @pytest.mark.parametrize(

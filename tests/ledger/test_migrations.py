@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from config.settings import Settings
 from ledger import consent_schema
+from ledger.chain import START, chained
 from ledger.engine import place_of, prepare_folder, sqlite_writing_engine
 from ledger.faults import SchemaTooNew
 from ledger.migrations import HEAD
+from ledger.queries.consents import verify
 from ledger.schema import metadata
 from ledger.store import Store
 from ledger.transactions import Transactions, transactions_for
@@ -121,3 +124,42 @@ async def test_a_migration_that_breaks_off_leaves_nothing_of_itself(tmp_path: Pa
     await transactions.close()
     assert "tag" in tables
     assert "half" not in [column["name"] for column in columns]
+
+
+@pytest.mark.parametrize("tampered", [False, True], ids=["whole", "changed before"])
+async def test_consents_of_the_third_version_are_chained_anew_and_a_broken_list_stays_broken(
+    tmp_path: Path, tampered: bool
+) -> None:
+    settings = settings_for(tmp_path)
+    await on_an_empty_database(settings, lambda connection: third_version(connection, tampered))
+    store = await Store.open(settings)
+    async with store.read() as connection:
+        found = await verify(connection)
+    await store.close()
+    assert found["consent_event"].first_broken_row == (2 if tampered else None)
+    assert found["consent_event"].end.row == 3
+
+
+def third_version(connection: Connection, tampered: bool) -> None:
+    """A ledger as version 0003 wrote it, with three consents."""
+    with connection.begin():
+        migrate(connection, "0003")
+        previous = START
+        for at in (1000, 2000, 3000):
+            values: dict[str, Any] = {"person_key": b"p" * 32, "at": at, "action": "import", "purpose": "opens"}
+            details = {"sender": "", "method": "command", "language": "", "text_version": "", "actor": "me"}
+            evidence = {"reference": "form 7"}
+            hashed = values | {"person_key": values["person_key"].hex()} | details | {"evidence": evidence}
+            own = chained(previous, hashed)
+            row = values | details | {"evidence": json.dumps(evidence), "previous": previous, "own": own}
+            connection.execute(
+                text(
+                    "INSERT INTO consent_event (person_key, at, action, purpose, sender, method, language, "
+                    "text_version, evidence, actor, previous_hash, hash) VALUES (:person_key, :at, :action, :purpose, "
+                    ":sender, :method, :language, :text_version, :evidence, :actor, :previous, :own)"
+                ),
+                row,
+            )
+            previous = own
+        if tampered:
+            connection.execute(text("UPDATE consent_event SET purpose = 'links' WHERE seq = 2"))
