@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64, b2a_base64
 
-_TEXT = re.compile(rb"(\s*+)([A-Za-z0-9+/]*+(?:\s++[A-Za-z0-9+/]++)*+(?:\s*+=){0,2})(\s*+)")
+from relay.rewriting.possessive_groups import compiled
+
+_TEXT = compiled(rb"(\s*+)([A-Za-z0-9+/]*+(?:\s++[A-Za-z0-9+/]++)*+(?:\s*+=){0,2})(\s*+)")
 _LINE = re.compile(rb"([A-Za-z0-9+/=]*+)(\r\n|\n|\r)")
 _USUAL_LINE = 76
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from relay.rewriting.possessive_groups import compiled
+
 # One field: a name, a colon, the rest of the line and all folded lines after it. Possessive throughout, so that a
 # 10 MB header is read once. ``value`` keeps its line ends inside.
-_LF_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\n]*+(?:\n[ \t])?+)*+)(\n|\Z)")
-_CR_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\r]*+(?:\r[ \t])?+)*+)(\r|\Z)")
+_LF_FIELD = compiled(rb"([!-9;-~]++)[ \t]*+:((?:[^\n]*+(?:\n[ \t])?+)*+)(\n|\Z)")
+_CR_FIELD = compiled(rb"([!-9;-~]++)[ \t]*+:((?:[^\r]*+(?:\r[ \t])?+)*+)(\r|\Z)")
 _BLANK_LINE = re.compile(rb"\r?\n|\r")
 _END_OF_HEADER = re.compile(rb"(?:\A|\n)\r?\n|\r\r(?!\n)")
 _MBOX_LINE = re.compile(rb"From [^\r\n]*+(?:\r\n?+|\n)")

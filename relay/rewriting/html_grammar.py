@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from relay.rewriting.possessive_groups import compiled
+
 _SPACE = rb"[\t\n\f\r ]"
 # After a tag's name up to its ">" (13.2.5.32-40): "=" may begin a name, a quote that never ends swallows the rest,
 # and "/" counts as space except inside a value.
@@ -19,12 +21,12 @@ _ANY_TAIL = (
 )
 # Most attributes are written ` name="value"`; passing them first halves the time and changes no result.
 _TAIL = rb"(?:" + _SPACE + rb"++[a-zA-Z-]++=\"[^\"]*+\")*+(?:>|" + _ANY_TAIL + rb")"
-TAG = re.compile(rb"<(/?+)([A-Za-z][^\t\n\f\r />]*+)" + _TAIL)
-ATTRIBUTE = re.compile(
+TAG = compiled(rb"<(/?+)([A-Za-z][^\t\n\f\r />]*+)" + _TAIL)
+ATTRIBUTE = compiled(
     rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:" + _SPACE + rb"*+=" + _SPACE + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>)))?+"
 )
-COMMENT = re.compile(rb"<!--(?:-?+>|[^-]*+(?:-(?!-!?+>)[^-]*+)*+--!?+>)")
+COMMENT = compiled(rb"<!--(?:-?+>|[^-]*+(?:-(?!-!?+>)[^-]*+)*+--!?+>)")
 BOGUS = re.compile(rb"<[!?/][^>]*+>")
 
 # What the scanner stops at. Everything else in a run of tags and text is dull and is passed in one match.
@@ -36,12 +38,12 @@ _NAMES = (
 )
 # Named first are the dullest, since looking for a name among those above takes longer.
 _DULLEST = rb"(?:t[dr]|p|br|img|span|div|font|b|strong|table|tbody|center|h[1-6]|li|ul|i)(?=[ >])"
-DULL = re.compile(
+DULL = compiled(
     rb"[^<]*+(?:<(?:/?+(?:" + _DULLEST + rb"|(?!" + _NAMES + rb"[\t\n\f\r />])[A-Za-z][^\t\n\f\r />]*+)" + _TAIL
     + rb"|(?![A-Za-z/!?]))[^<]*+)*+"
 )  # fmt: skip
 # VML elements of Outlook carry links too: everything with a prefix is looked at there.
-TEXT = re.compile(rb"[^<]*+(?:<(?![A-Za-z/!?])[^<]*+)*+")
+TEXT = compiled(rb"[^<]*+(?:<(?![A-Za-z/!?])[^<]*+)*+")
 
 CONDITIONAL = re.compile(rb"<!--\[if[^\]>]*+\]>", re.IGNORECASE)
 SCRIPT_MARK = re.compile(rb"<!--|-->|<(/?+)script(?=[\t\n\f\r />])", re.IGNORECASE)

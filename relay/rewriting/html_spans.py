@@ -16,6 +16,7 @@ from relay.rewriting.character_references import decode_attribute, decode_text
 from relay.rewriting.charsets import Text
 from relay.rewriting.html_grammar import TAG
 from relay.rewriting.html_tokens import Attribute, Tag, Tokens, attributes_of, tokenize
+from relay.rewriting.possessive_groups import compiled
 from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 
 MOST_LINKS = 10_000
@@ -237,5 +238,5 @@ def _folded(words: str) -> str:
     return _WORDS.sub(" ", words).strip()[:LONGEST_TEXT]
 
 
-_TEXT_OR_TAG = re.compile(rb"([^<]++)|<(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+>|<")
+_TEXT_OR_TAG = compiled(rb"([^<]++)|<(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+>|<")
 _INLINE = re.compile(rb"</?(?:b|i|u|em|strong|span|font|small|big|s|sub|sup|code|o:p)\b", re.IGNORECASE)

@@ -10,15 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*+\)", re.DOTALL)
+from relay.rewriting.possessive_groups import compiled
+
+_COMMENT = compiled(r"\((?:[^()\\]|\\.)*+\)", re.DOTALL)
 _MAIN = re.compile(r"\s*+([^\s;/\"]++)\s*+/\s*+([^\s;\"]++)\s*+(?=;|\Z)")
 _WORD = re.compile(r"\s*+([^\s;]++)\s*+(?=;|\Z)")
-_PARAMETER = re.compile(
+_PARAMETER = compiled(
     r"\s*+;\s*+(?:([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"|([^\s;\"]*+))\s*+)?+(?=;|\Z)", re.DOTALL
 )
 # Real mail puts blanks into unquoted values and words after quoted ones. That is readable where no structure
 # hangs on it (name, format), so it makes the value ``loose``, not unreadable.
-_LOOSE = re.compile(r"\s*+;\s*+(?:([^\s=;\"]++)\s*+=\s*+)?+(?:\"((?:[^\"\\]++|\\.)*+)\")?+([^;]*+)", re.DOTALL)
+_LOOSE = compiled(r"\s*+;\s*+(?:([^\s=;\"]++)\s*+=\s*+)?+(?:\"((?:[^\"\\]++|\\.)*+)\")?+([^;]*+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

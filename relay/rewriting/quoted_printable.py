@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from binascii import a2b_qp
 
+from relay.rewriting.possessive_groups import compiled
+
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
 # An "=" that is neither an octet nor a soft break at a LF or CRLF: then the standard library's decoder and others
@@ -17,7 +19,7 @@ _SHORT_LINE = 76
 _ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
-_LAST_SOFT_BREAK = re.compile(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
+_LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
 _SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 

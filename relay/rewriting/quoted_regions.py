@@ -13,6 +13,7 @@ from bisect import bisect_right
 from sys import maxsize
 
 from relay.rewriting.html_tokens import Tag, attributes_of
+from relay.rewriting.possessive_groups import compiled
 
 # The elements whose attributes say that they quote. Most newsletters are tables and have few of them, so it is quick
 # to look at these alone before looking at every tag.
@@ -56,7 +57,7 @@ _SENDER_WORDS = (
 )  # fmt: skip
 _LABEL = rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>){0,3}+\s*+"
 _TO_NEXT_LABEL = rb"(?s:(?!</table).){0,600}?" + _LABEL + rb"[^<>:]{2,30}:"
-_HEADER_BLOCK = re.compile(
+_HEADER_BLOCK = compiled(
     _LABEL + rb"(?:" + "|".join(_SENDER_WORDS).encode("utf-8") + rb")\s*+:" + 2 * _TO_NEXT_LABEL, re.IGNORECASE
 )
 _TAGS = re.compile(rb"<[^>]*+>")
