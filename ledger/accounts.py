@@ -101,8 +101,12 @@ def set_seen(connection: Connection, account_id: int, hit_seq: int) -> bool:
 
 
 @change
-def remove_account(connection: Connection, account_id: int) -> bool:
-    """With its addresses, sessions and tokens; mail and hits stay."""
+def remove_account(connection: Connection, account_id: int, even_the_last: bool = False) -> bool | None:
+    """With its addresses, sessions and tokens; mail and hits stay. False when there is none; None when it is the last
+    administrator and stays, since nobody could add another one from the page."""
+    admins = list(connection.execute(select(account.c.id).where(account.c.admin).limit(2)).scalars())
+    if admins == [account_id] and not even_the_last:
+        return None
     return _changed(connection, delete(account).where(account.c.id == account_id))
 
 

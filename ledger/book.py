@@ -25,6 +25,7 @@ class KnownMessage:
     shared: bool  # its copy 0 went to several recipients, who are told apart by where they look from
     recording_ends: int
     silent: frozenset[tuple[int, str]] = frozenset()  # copies and kinds whose recipients withdrew
+    probe: bool = False  # one of our own, which no chart counts
 
 
 # message seq, kind, copy, link, column, source: whose views are the same person's looking again

@@ -63,14 +63,15 @@ class Tally:
 
     def add(
         self, message_seq: int, login: str, sender: str, kind: str, copy: int, link: int, hit_class: str, at: int,
-        amount: int,
+        amount: int, charted: bool = True,
     ) -> None:  # fmt: skip
-        """``amount`` 0 notes first and last times only, as a repeated view does; -1 takes one back and no time."""
+        """``amount`` 0 notes first and last times only, as a repeated view does; -1 takes one back and no time.
+        ``charted``: False leaves the hours alone, as for a probe."""
         _sums(self.messages, message_seq).add(kind, hit_class, at, amount)
         _sums(self.copies, (message_seq, copy)).add(kind, hit_class, at, amount)
         if link:
             _sums(self.links, (message_seq, link)).add(kind, hit_class, at, amount)
-        if amount:
+        if amount and charted:
             place = _PLACE[kind, hit_class]
             hour = at - at % HOUR
             self._hour(login, sender, hour)[place] += amount

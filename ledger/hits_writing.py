@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, text
 from ledger.book import Book, KnownMessage, ViewKey
 from ledger.consent import recording_ends
 from ledger.counting import COLUMN_OF, Tally
-from ledger.records import Hit
+from ledger.records import PROBE_TAG, Hit
 from ledger.row_source import execute_rows
 
 HIT_COLUMNS = {
@@ -28,7 +28,9 @@ INSERT_HITS = f"INSERT INTO hit ({', '.join(HIT_COLUMNS)}) SELECT {', '.join(HIT
 
 KNOWN_MESSAGES = text(
     """
-    SELECT id, seq, login, sender, recipient_count, stopped_at, record_until FROM message WHERE id IN :ids
+    SELECT id, seq, login, sender, recipient_count, stopped_at, record_until,
+           EXISTS (SELECT 1 FROM tag WHERE tag.word = :probe AND tag.message_seq = message.seq) AS probe
+    FROM message WHERE id IN :ids
     """
 ).bindparams(bindparam("ids", expanding=True))
 
@@ -169,7 +171,10 @@ def _count(book: Book, tally: Tally, message: KnownMessage, hit: Hit, at: int, w
     source = f"{hit.ip} {hit.user_agent}"
     key = view_key(message.seq, message.shared, kind, hit.copy, hit.link, hit_class, source)
     counted = book.counts(key, at, window)
-    tally.add(message.seq, message.login, message.sender, kind, hit.copy, hit.link, hit_class, at, int(counted))
+    tally.add(
+        message.seq, message.login, message.sender, kind, hit.copy, hit.link, hit_class, at, int(counted),
+        charted=not message.probe,
+    )  # fmt: skip
     return counted
 
 
@@ -199,12 +204,13 @@ def _learn_messages(connection: Connection, book: Book, ids: Iterable[bytes]) ->
     unknown = [raw for raw in ids if raw not in book.messages]
     if not unknown:
         return
-    rows = connection.execute(KNOWN_MESSAGES, {"ids": unknown}).all()
+    rows = connection.execute(KNOWN_MESSAGES, {"ids": unknown, "probe": PROBE_TAG}).all()
     silent = _silences(connection, [row.seq for row in rows])
     for row in rows:
         ends = recording_ends(row.stopped_at, row.record_until)
         shared = row.recipient_count > 1
-        known = KnownMessage(row.seq, row.login, row.sender, shared, ends, silent.get(row.seq, frozenset()))
+        quiet = silent.get(row.seq, frozenset())
+        known = KnownMessage(row.seq, row.login, row.sender, shared, ends, quiet, bool(row.probe))
         book.remember(bytes(row.id), known)
 
 

@@ -99,6 +99,15 @@ def left_behind(folder: Path) -> list[Path]:
     return found
 
 
+def count_waiting(folder: Path) -> int:
+    """How many files hold something that was not replayed yet, held ones too."""
+    waiting = 0
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(OSError), path.open("rb") as file:  # it may be replayed and gone meanwhile
+            waiting += file.read(1) not in (b"", b"\0")  # room is reserved as NULs
+    return waiting
+
+
 def read_journal(path: Path) -> Iterator[Any]:
     """The whole values of a file, in order; torn or damaged lines are passed over."""
     with path.open("rb") as lines:  # one by one: after a long night it holds more than memory does

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger.changes import change
 from ledger.message_id import MessageId
+from ledger.records import PROBE_TAG
 from ledger.records_writing import storable
 from ledger.schema import message, tag
 
@@ -21,11 +22,15 @@ def set_note(connection: Connection, message_id: MessageId, note: str) -> bool:
 
 @change
 def set_tags(connection: Connection, message_id: MessageId, words: Sequence[str]) -> bool:
-    """These tags instead of those there were. False when the ledger does not know the message."""
-    row = connection.execute(select(message.c.seq).where(message.c.id == message_id.raw)).first()
+    """These tags instead of those there were. False when the ledger does not know the message.
+
+    What makes a message a probe is neither put on nor taken off, since it decides what was counted from the beginning.
+    """
+    row = connection.execute(select(message.c.seq, message.c.tags).where(message.c.id == message_id.raw)).first()
     if row is None:
         return False
-    kept = list(dict.fromkeys(storable(word) for word in words))
+    own = [PROBE_TAG] if PROBE_TAG in row.tags else []
+    kept = list(dict.fromkeys([*(storable(word) for word in words if word != PROBE_TAG), *own]))
     connection.execute(delete(tag).where(tag.c.message_seq == row.seq))
     if kept:
         connection.execute(insert(tag), [{"word": word, "message_seq": row.seq} for word in kept])

@@ -14,7 +14,7 @@ from ledger.book import Book, KnownMessage
 from ledger.consent import recording_ends
 from ledger.counting import HOUR
 from ledger.message_id import MessageId
-from ledger.records import CopyRecord, LinkRecord, MessageRecord, State
+from ledger.records import PROBE_TAG, CopyRecord, LinkRecord, MessageRecord, State
 from ledger.schema import copy, link, message, tag
 from ledger.words import words_of
 
@@ -50,13 +50,14 @@ def register(connection: Connection, book: Book, record: MessageRecord) -> int:
             insert(tag), [{"word": storable(word), "message_seq": seq} for word in dict.fromkeys(record.tags)]
         )
     connection.execute(INSERT_WORDS, {"seq": seq, "words": _words(record)})
-    connection.execute(ADD_SENT, _hours_of(record))
+    probe = PROBE_TAG in record.tags
+    if not probe:
+        connection.execute(ADD_SENT, _hours_of(record))
     until = record.record_until
     ends = recording_ends(None, milliseconds(until) if until else None)
     shared = len(record.recipients) > 1
-    book.remember(
-        record.id.raw, KnownMessage(seq, storable(record.login), storable(record.sender.lower()), shared, ends)
-    )
+    login, sender = storable(record.login), storable(record.sender.lower())
+    book.remember(record.id.raw, KnownMessage(seq, login, sender, shared, ends, probe=probe))
     return int(seq)
 
 
@@ -67,7 +68,8 @@ def unregister(connection: Connection, book: Book, record: MessageRecord) -> Non
         return
     forget_words(connection, row.seq, _words(record))
     connection.execute(delete(message).where(message.c.seq == row.seq))
-    connection.execute(SUBTRACT_SENT, _hours_of(record))
+    if PROBE_TAG not in record.tags:
+        connection.execute(SUBTRACT_SENT, _hours_of(record))
     book.messages.pop(record.id.raw, None)
 
 

@@ -18,13 +18,14 @@ from ledger.book import Book, ViewKey
 from ledger.counting import COLUMN_OF, Tally
 from ledger.hits_writing import view_key, write_tally
 from ledger.message_id import MessageId
-from ledger.records import HitKind, Verdict
+from ledger.records import PROBE_TAG, HitKind, Verdict
 
 HITS_TO_CHANGE = text(
     """
     SELECT hit.id, hit.seq, hit.at, hit.kind, hit.message_seq, hit.copy, hit.link, hit.class AS hit_class,
            hit.confidence, hit.rule, message.id AS message_id, message.login, message.sender,
-           message.recipient_count > 1 AS shared
+           message.recipient_count > 1 AS shared,
+           EXISTS (SELECT 1 FROM tag WHERE tag.word = :probe AND tag.message_seq = hit.message_seq) AS probe
     FROM hit LEFT JOIN message ON message.seq = hit.message_seq WHERE hit.id IN :ids
     """
 ).bindparams(bindparam("ids", expanding=True))
@@ -69,7 +70,7 @@ def _change_chunk(
 ) -> list[tuple[int, str, str]]:
     rows = [
         row
-        for row in connection.execute(HITS_TO_CHANGE, {"ids": list(verdicts)})
+        for row in connection.execute(HITS_TO_CHANGE, {"ids": list(verdicts), "probe": PROBE_TAG})
         if (row.hit_class, row.confidence, row.rule) != _words(verdicts[row.id])
     ]
     moving: dict[Series, list[Row[Any]]] = {}
@@ -115,8 +116,8 @@ def _move(
         if counted:
             last[key] = view.at
         if view.counted:
-            tally.add(message_seq, of.login, of.sender, kind, copy, link, view.hit_class, view.at, -1)
-        tally.add(message_seq, of.login, of.sender, kind, copy, link, hit_class, view.at, int(counted))
+            tally.add(message_seq, of.login, of.sender, kind, copy, link, view.hit_class, view.at, -1, not of.probe)
+        tally.add(message_seq, of.login, of.sender, kind, copy, link, hit_class, view.at, int(counted), not of.probe)
         if counted != bool(view.counted):
             moves.flags.append({"seq": view.seq, "counted": counted})
         if COLUMN_OF[view.hit_class] == "confirmed" != COLUMN_OF[hit_class]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +34,13 @@ async def count_unread(connection: AsyncConnection, viewer: Viewer, seen_seq: in
         .subquery()
     )
     return int((await connection.execute(select(func.count()).select_from(found))).scalar_one())
+
+
+async def newest_moment(connection: AsyncConnection) -> datetime | None:
+    """The latest time that the ledger knows, of a message or a hit; None in an empty one."""
+    of_message = (await connection.execute(select(func.max(message.c.submitted_at)))).scalar()
+    of_hit = (await connection.execute(select(hit.c.at).order_by(hit.c.seq.desc()).limit(1))).scalar()
+    return max((one for one in (of_message, of_hit) if one is not None), default=None)
 
 
 async def newest_hit_id(connection: AsyncConnection) -> str:

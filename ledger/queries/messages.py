@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.message_id import MessageId
 from ledger.queries.rows import CopyRow, LinkRow, MessageDetail, MessageRow, Page, Viewer, counts_of, page_of
+from ledger.records import PROBE_TAG
 from ledger.schema import copy, link, message, tag
 from ledger.words import fts5_query, tsquery
 
@@ -81,6 +82,11 @@ def visible(viewer: Viewer) -> ColumnElement[bool]:
         return literal(True)
     mine: list[ColumnElement[bool]] = [column == value for column, value in _owners(viewer)]
     return or_(*mine) if mine else false()
+
+
+def no_probe() -> ColumnElement[bool]:
+    """The condition that a message is none of our own probes, of which there are few."""
+    return message.c.seq.not_in(select(tag.c.message_seq).where(tag.c.word == PROBE_TAG))
 
 
 def _owners(viewer: Viewer) -> list[tuple[ColumnElement[str], str]]:
@@ -188,6 +194,9 @@ def _conditions(wanted: MessageFilter, now: datetime | None) -> list[ColumnEleme
     if wanted.unopened_for is not None and now is not None:
         found += [message.c.opens, message.c.first_opened_at.is_(None)]
         found.append(message.c.submitted_at <= now - wanted.unopened_for)
+    about_people = (wanted.tracked, wanted.opened, wanted.clicked, wanted.unopened_for)
+    if any(asked is not None for asked in about_people) and wanted.tag != PROBE_TAG:
+        found.append(no_probe())
     if wanted.sender:
         found.append(message.c.sender == wanted.sender.lower())
     if wanted.state:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.queries.messages import visible
+from ledger.queries.messages import no_probe, visible
 from ledger.queries.rows import Counts, Viewer
 from ledger.schema import COLUMNS, copy, link, message, tag
 
@@ -89,7 +89,7 @@ async def by_domain(connection: AsyncConnection, viewer: Viewer, since: datetime
 def _newest(viewer: Viewer, since: datetime, until: datetime) -> Subquery:
     return (
         select(message.c.seq)
-        .where(message.c.submitted_at >= since, message.c.submitted_at < until, visible(viewer))
+        .where(message.c.submitted_at >= since, message.c.submitted_at < until, visible(viewer), no_probe())
         .order_by(message.c.submitted_at.desc())
         .limit(LOOKED_THROUGH)
         .subquery()

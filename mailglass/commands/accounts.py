@@ -84,15 +84,20 @@ def change_password(name: Name, password_stdin: FromStdin = False, config: Confi
 
 
 @user_app.command("remove")
-def remove_user(name: Name, config: Config = DEFAULT_CONFIG) -> None:
+def remove_user(
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="even the last administrator")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
     """Remove an account with its tokens; its mail and hits stay."""
     settings = settings_from_file(config)
 
-    async def work() -> None:
+    async def work() -> bool | None:
         async with changing(settings) as ledger:
-            await ledger.write(accounts.remove_account, (await _account(ledger, name)).id)
+            return await ledger.write(accounts.remove_account, (await _account(ledger, name)).id, force)
 
-    run_to_end(work())
+    if run_to_end(work()) is None:
+        raise Failed(f"{name} is the last administrator: add another one first, or say --force")
     typer.echo(f"Removed {name}.")
 
 

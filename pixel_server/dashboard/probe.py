@@ -9,6 +9,7 @@ from email.utils import formatdate, make_msgid
 import aiosmtplib
 
 from config.settings import Listener, host_and_port
+from ledger.records import PROBE_TAG
 
 PATIENCE_SECONDS = 15.0
 
@@ -43,7 +44,7 @@ def compose(sender: str, to: str) -> EmailMessage:
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
     message["X-Track"] = "all"
-    message["X-Track-Tag"] = "test"
+    message["X-Track-Tag"] = PROBE_TAG
     message.set_content("A test of mailglass. Its HTML part has a pixel and a link: https://example.com/first\n")
     message.add_alternative(_HTML, subtype="html")
     return message

@@ -116,12 +116,12 @@ class Wording:
     def percent(self, part: int, whole: int) -> str:
         return format_percent(part / whole if whole else 0, locale=self.language.locale)
 
-    def opened(self, tracked: bool, counts: Counts, last: datetime | None) -> str:
+    def opened(self, tracked: bool, counts: Counts, first: datetime | None, last: datetime | None) -> str:
         """The accessible name of an open icon."""
         match fill_of(tracked, counts):
             case Fill.FILLED:
                 times = self._times(self._("opened"), counts.confirmed)
-                return self._with_last(times, counts.confirmed, last)
+                return self._with_time(times, counts.confirmed, first, last)
             case Fill.HALF:
                 return self._("perhaps opened: only fetched ahead by a privacy service")
             case Fill.HOLLOW:
@@ -129,12 +129,12 @@ class Wording:
             case Fill.NONE:
                 return self._("opens are not tracked")
 
-    def clicked(self, tracked: bool, counts: Counts, last: datetime | None) -> str:
+    def clicked(self, tracked: bool, counts: Counts, first: datetime | None, last: datetime | None) -> str:
         """The accessible name of a link icon."""
         match fill_of(tracked, counts):
             case Fill.FILLED:
                 times = self._times(self._("links followed"), counts.confirmed)
-                return self._with_last(times, counts.confirmed, last)
+                return self._with_time(times, counts.confirmed, first, last)
             case Fill.HALF:
                 return self._("perhaps followed")
             case Fill.HOLLOW:
@@ -151,11 +151,11 @@ class Wording:
             case _:
                 return self._("%(verb)s %(count)s times") % {"verb": verb, "count": self.number(count)}
 
-    def _with_last(self, times: str, count: int, last: datetime | None) -> str:
-        if last is None:
+    def _with_time(self, times: str, count: int, first: datetime | None, last: datetime | None) -> str:
+        if first is None or last is None:
             return times
-        if count == 1:
-            return self._("%(times)s, %(when)s") % {"times": times, "when": self.when(last)}
+        if count == 1:  # looking again soon after moves the last time and is no second open
+            return self._("%(times)s, %(when)s") % {"times": times, "when": self.when(first)}
         return self._("%(times)s, last %(when)s") % {"times": times, "when": self.when(last)}
 
 

@@ -56,7 +56,7 @@
       const other = fresh.querySelector(`[data-live="${region.dataset.live}"]`);
       if (!other || region.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
       const before = byKey(region), after = byKey(other);
-      const same = [...before.keys()].join() === [...after.keys()].join() && region.dataset.live !== "message";
+      const same = before.size > 0 && [...before.keys()].join() === [...after.keys()].join() && region.dataset.live !== "message";
       if (same) {
         after.forEach((row, key) => {
           const old = before.get(key);

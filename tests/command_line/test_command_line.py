@@ -143,7 +143,10 @@ def test_an_account_is_added_listed_given_another_password_and_removed(mailglass
     (account,) = json.loads(mailglass("user", "list", "--json").out)
     assert (account["name"], account["admin"], account["addresses"]) == ("ann", True, ["ann@example.com"])
     assert mailglass("user", "passwd", "ann", "--password-stdin", stdin="other\n").status == 0
-    assert mailglass("user", "remove", "ann").status == 0
+    last = mailglass("user", "remove", "ann")
+    assert last.status == 1
+    assert "last administrator" in last.err
+    assert mailglass("user", "remove", "ann", "--force").status == 0
     assert json.loads(mailglass("user", "list", "--json").out) == []
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -41,3 +42,18 @@ async def guest(filled_house: House) -> AsyncIterator[Visitor]:
     """Looks round in the filled house."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         yield Visitor(filled_house.url, session)
+
+
+@pytest_asyncio.fixture
+async def visitor_of(tmp_path: Path) -> AsyncIterator[Callable[..., tuple[House, Visitor]]]:
+    """Builds a house with settings of its own, and somebody who visits it."""
+    houses: list[House] = []
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+
+        def build(**settings: Any) -> tuple[House, Visitor]:
+            houses.append(House(tmp_path / f"var{len(houses)}", **settings))
+            return houses[-1], Visitor(houses[-1].url, session)
+
+        yield build
+    for house in houses:
+        house.close()

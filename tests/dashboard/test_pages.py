@@ -308,3 +308,29 @@ async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, a
 async def test_a_consent_without_evidence_is_refused(at_home: Visitor):
     sent = {"address": "mia@example.net", "purpose": "opens", "evidence": " "}
     assert (await at_home.submit("/people", "/people", **sent)).status == 422
+
+
+async def test_an_unknown_word_in_the_request_is_shown_with_the_reason(house: House, at_home: Visitor):
+    odd = letter(
+        subject="odd", opens=False, links=False, reason=Reason.NOT_REQUESTED, link_list=(),
+        notes=('X-Track: unknown value "bogus"',),
+    )  # fmt: skip
+    house.register(odd)
+    row = (await at_home.get("/messages")).page.select_one(".rows > li")
+    assert "not tracked" in row.text
+    assert 'unknown value "bogus"' in row.select_one(".odd").text
+    words = (await at_home.get(f"/messages/{odd.id}")).words
+    assert "Not tracked. Tracking was not asked for" in words
+    assert 'X-Track: unknown value "bogus"' in words
+
+
+async def test_looking_again_moves_no_open_and_the_card_has_both_times(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    house.add_hits(hit(record.id, at=NOW - timedelta(minutes=17)), hit(record.id, at=NOW - timedelta(minutes=16)))
+    lens = (await at_home.get("/messages")).page.select_one(".lens.open")
+    assert lens.button["aria-label"] == "Opened once, " + _clock(16, 3)
+    first, last = ((one.find_all("span")[0].text, one.time.text) for one in lens.select(".pair"))
+    assert first == ("First", _clock(16, 3))
+    assert last == ("Looked again", _clock(16, 4))
+    assert "1 confirmed" in " ".join(lens.select_one(".trio").text.split())

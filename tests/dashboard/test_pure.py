@@ -131,13 +131,13 @@ def test_today_is_today_where_the_reader_is():
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        (Counts(1), "opened once, today 16:20"),
+        (Counts(1), "opened once, today 16:17"),  # looked again at 16:20: still one open, and that was the first look
         (Counts(2), "opened twice, last today 16:20"),
         (Counts(1234), "opened 1,234 times, last today 16:20"),
     ],
 )
 def test_opens_are_counted_in_words(counts: Counts, said: str):
-    assert Wording(language("en"), UTC, NOW).opened(True, counts, NOW) == said
+    assert Wording(language("en"), UTC, NOW).opened(True, counts, NOW - timedelta(minutes=3), NOW) == said
 
 
 def test_the_browsers_wish_decides_among_our_languages():

@@ -11,6 +11,7 @@ from aiohttp import web
 from ledger.queries.labels import used_senders, used_tags
 from ledger.queries.messages import list_messages
 from ledger.queries.rows import MessageRow
+from ledger.records import PROBE_TAG
 from pixel_server.dashboard.filters import Asked, read_filters
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.reasons import reason_words
@@ -48,8 +49,9 @@ async def show_messages(request: web.Request) -> web.Response:
         "messages.html",
         asked=asked,
         days=by_day(words, listed.items),
-        chips=chips(words, asked),
-        tags=tags,
+        chips=chips(words, asked, PROBE_TAG in tags),
+        tags=[tag for tag in tags if tag != PROBE_TAG],
+        probe_tag=PROBE_TAG,
         senders=senders,
         older=asked.link(cursor=listed.next) if listed.next else None,
         newest=asked.link() if asked.cursor else None,
@@ -63,7 +65,8 @@ def by_day(words: Wording, rows: Sequence[MessageRow]) -> list[Day]:
     return [Day(name, tuple(group)) for name, group in groupby(rows, lambda row: words.day(row.submitted_at))]
 
 
-def chips(words: Wording, asked: Asked) -> list[Chip]:
+def chips(words: Wording, asked: Asked, probes: bool) -> list[Chip]:
+    """``probes``: there are some to be filtered by."""
     offers: list[tuple[str, dict[str, str]]] = [
         (words._("All"), {}),
         (words._("Tracked"), {"tracked": "true"}),
@@ -75,10 +78,17 @@ def chips(words: Wording, asked: Asked) -> list[Chip]:
         ),
         (words._("Links followed"), {"clicked": "true"}),
     ]
-    cleared = {"tracked": None, "opened": None, "clicked": None, "unopened_for": None}
-    return [
-        Chip(name, asked.link(**{**cleared, **parameters}), asked.is_asked(**parameters)) for name, parameters in offers
+    cleared: dict[str, str | None] = dict.fromkeys(("tracked", "opened", "clicked", "unopened_for"))
+    tests = asked.wanted.tag == PROBE_TAG
+    if tests:
+        cleared["tag"] = None
+    found = [
+        Chip(name, asked.link(**{**cleared, **parameters}), asked.is_asked(**parameters) and not tests)
+        for name, parameters in offers
     ]
+    if probes or tests:
+        found.append(Chip(words._("Tests"), asked.link(**{**cleared, "tag": PROBE_TAG}), tests))
+    return found
 
 
 ROUTES = (web.get("/messages", show_messages),)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
+import re
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
 
-from config.settings import host_and_port, is_loopback
+from config.settings import is_loopback
+from ledger.message_id import parse_message_id
+from ledger.queries.messages import message_detail
+from ledger.queries.rows import MessageRow
 from pixel_server.dashboard.client_recipes import recipes, servers
 from pixel_server.dashboard.hosts import split_host
-from pixel_server.dashboard.keys import DESK, READER, WORDING, Desk
+from pixel_server.dashboard.keys import DESK, READER, WORDING
+from pixel_server.dashboard.parts import look_at_parts
 from pixel_server.dashboard.probe import send_test
 from pixel_server.dashboard.rendering import page
-from pixel_server.dashboard.wording import Wording
 
-LOW_DISK = 500_000_000
-LOOK_SECONDS = 3.0
+_NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26})[:\]]")
+_FILED = re.compile(r"filed in the outbox as ([0-9A-Z]{26})")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """How one part of the installation is."""
+class Test:
+    """A test that the relay took: its message as the ledger has it, and where the sandbox filed it."""
 
-    name: str
-    well: bool
-    text: str
+    message: MessageRow
+    letter: str
 
 
 async def show_set_up(request: web.Request, told: tuple[bool, str] | None = None) -> web.Response:
@@ -40,7 +40,8 @@ async def show_set_up(request: web.Request, told: tuple[bool, str] | None = None
         "set_up.html",
         servers=listed,
         recipes=recipes(listed[0], words._),
-        parts=await asyncio.gather(_relay(desk, words), _pixel(desk, words), _ledger(desk, words), _disk(desk, words)),
+        parts=await look_at_parts(desk, words),
+        test=await _find_test(request),
         told=told,
         sandboxed=desk.settings.sandboxed,
         needs_login=listed[0].login != "none",
@@ -57,51 +58,32 @@ async def send(request: web.Request) -> web.Response:
         return await show_set_up(request, (False, request[WORDING]._("Please give two mail addresses.")))
     login, password = str(form.get("login", ""))[:200], str(form.get("password", ""))[:1000]
     listener = request.app[DESK].settings.listener[0]
-    return await show_set_up(request, await send_test(listener, sender, to, login, password))
+    taken, reply = await send_test(listener, sender, to, login, password)
+    note = _NOTE.search(reply)
+    if taken and note and await _may_see(request, note[1]):
+        raise web.HTTPSeeOther(f"/set-up?test={note[1]}#test")
+    return await show_set_up(request, (taken, reply))
+
+
+async def _find_test(request: web.Request) -> Test | None:
+    message = await _may_see(request, request.query.get("test", ""))
+    filed = _FILED.search(message.reply) if message else None
+    return Test(message, filed[1] if filed else "") if message else None
+
+
+async def _may_see(request: web.Request, written: str) -> MessageRow | None:
+    message_id = parse_message_id(written)
+    if message_id is None:
+        return None
+    async with request.app[DESK].ledger.read() as connection:
+        detail = await message_detail(connection, request[READER].viewer, message_id)
+    return detail.message if detail else None
 
 
 def _is_address(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     plain = text.isascii() and text.isprintable() and not set(text) & set(' <>,;:"')
     return bool(local and at and domain) and plain and len(text) < 255
-
-
-async def _relay(desk: Desk, words: Wording) -> Part:
-    host, port = host_and_port(desk.settings.listener[0].bind)
-    host = host if host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - we connect, nobody binds
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
-            greeting = await reader.readline()
-            writer.write(b"QUIT\r\n")
-            writer.close()
-    except (OSError, TimeoutError):
-        return Part(words._("Relay"), False, words._("does not answer at %(place)s") % {"place": f"{host}:{port}"})
-    return Part(words._("Relay"), greeting.startswith(b"220"), greeting.decode("utf-8", "replace").strip()[:120])
-
-
-async def _pixel(desk: Desk, words: Wording) -> Part:
-    public = desk.settings.tracking.public_url
-    name = words._("Pixel server")
-    try:
-        timeout = aiohttp.ClientTimeout(total=LOOK_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{public}/healthz") as answer:
-            return Part(name, answer.status == 200, f"{public} · {answer.status}")
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return Part(name, False, words._("does not answer at %(place)s") % {"place": public})
-
-
-async def _ledger(desk: Desk, words: Wording) -> Part:
-    fault = desk.ledger.fault
-    return Part(words._("Ledger"), fault is None, fault or words._("takes changes"))
-
-
-async def _disk(desk: Desk, words: Wording) -> Part:
-    try:
-        free = shutil.disk_usage(desk.settings.data_dir).free
-    except OSError:
-        return Part(words._("Disk"), False, words._("cannot be looked at"))
-    return Part(words._("Disk"), free > LOW_DISK, words._("%(size)s free") % {"size": words.size(free)})
 
 
 ROUTES = (

@@ -123,7 +123,9 @@ async def remove_account(request: web.Request) -> web.Response:
     account = await _account_of(request)
     if account.id == request[READER].account.id:
         return await show_settings(request, request[WORDING]._("You cannot remove your own account."), status=422)
-    await request.app[DESK].ledger.write(accounts.remove_account, account.id)
+    if await request.app[DESK].ledger.write(accounts.remove_account, account.id) is None:
+        complaint = request[WORDING]._("The last administrator cannot be removed.")
+        return await show_settings(request, complaint, status=422)
     return _done("removed")
 
 
