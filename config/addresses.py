@@ -43,3 +43,20 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     return _is_ip_address(host) and ip_address(host).is_loopback
+
+
+def reaches(host: str, port: int, bind: str) -> bool:
+    """Whether a connection to that host and port surely ends at what listens at ``bind``. Names are not looked up."""
+    bound_host, bound_port = host_and_port(bind)
+    if port != bound_port or not port or not (_is_ip_address(host) or host == "localhost"):
+        return False
+    if is_every_address(bound_host):
+        return is_loopback(host) or is_every_address(host)
+    if host == "localhost" or bound_host == "localhost":
+        return {host, bound_host} <= {"localhost", "127.0.0.1", "::1"}
+    return ip_address(host) == ip_address(bound_host)
+
+
+def is_every_address(host: str) -> bool:
+    """Whether a host to listen at is all addresses of the machine."""
+    return not host or (_is_ip_address(host) and ip_address(host).is_unspecified)

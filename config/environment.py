@@ -12,6 +12,7 @@ invent such names) unless it is a setting of the top level.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, get_origin
 
@@ -20,6 +21,10 @@ from config.settings import Settings
 
 PREFIX = "MAILGLASS_"
 Data = dict[str, Any]
+
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+# The words that X-Track headers know too.
+TRUTH = dict.fromkeys(("true", "yes", "on", "1", "y"), True) | dict.fromkeys(("false", "no", "off", "0", "n"), False)
 
 # A secret can be given itself or by the file that holds it: the environment's form takes the place of the file's.
 SECRET_PAIRS = {"password": "password_file", "url": "url_file"}
@@ -96,9 +101,13 @@ def _put(data: Data, path: KeyPath, text: str) -> None:
 
 
 def _value(path: KeyPath, text: str) -> object:
-    """The text, or for a setting that is a list its items between commas."""
+    """The text, or what it stands for: the items of a list between commas, a yes or no, a number."""
     table = table_at(path[:-1])
     annotation = table.model_fields[str(path[-1])].annotation if table else None
     if get_origin(annotation) is tuple:
         return [item.strip() for item in text.split(",") if item.strip()]
+    if annotation is bool:
+        return TRUTH.get(text.strip().lower(), text)
+    if annotation is int and _WHOLE_NUMBER.fullmatch(text.strip()):
+        return int(text)
     return text

@@ -114,7 +114,7 @@ def wording(error: Mapping[str, Any], path: KeyPath) -> str:
         return f"{shown}must be {bounds[kind]} {context.get('gt', context.get('ge', context.get('le')))}"
     for beginning, expected in _EXPECTED.items():
         if kind.startswith(beginning):
-            return shown + expected
+            return shown + expected + _without_quotes(beginning, error["input"])
     return str(error["msg"])
 
 
@@ -126,6 +126,15 @@ _EXPECTED = {
     "tuple": 'must be a list, such as ["one", "two"]',
     "list": 'must be a list, such as ["one", "two"]',
 }
+
+
+def _without_quotes(expected: str, value: object) -> str:
+    """For what would be right if it were not text."""
+    is_near = isinstance(value, str) and (
+        (expected == "int" and value.strip().isdecimal())
+        or (expected == "bool" and value.strip().lower() in ("true", "yes", "on", "false", "no", "off", "1", "0"))
+    )
+    return ", without quotes" if is_near else ""
 
 
 def _table_expected(path: KeyPath) -> str:

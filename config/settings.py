@@ -19,16 +19,21 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    Strict,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from config.addresses import Bind
+from config.addresses import Bind, reaches
 from config.addresses import host_and_port as host_and_port  # also for those who read settings
 from config.addresses import is_loopback as is_loopback
 from config.units import parse_duration, parse_size
 
+# As TOML has them: in the file "no" in quotes is text, and text is not guessed at. (The environment has text alone;
+# environment.py reads it.)
+Switch = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Network = IPv4Network | IPv6Network
@@ -97,16 +102,16 @@ class Listener(Table):
 class Upstream(Table):
     """The real SMTP server."""
 
-    sandbox: bool = Field(False, description="true: file mail under data_dir/outbox instead of sending it")
+    sandbox: Switch = Field(False, description="true: file mail under data_dir/outbox instead of sending it")
     host: str = Field("", description="name of the SMTP server, as in its certificate")
-    port: int = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls")
+    port: Whole = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls | tls | none (loopback)")
     login: Literal["client", "account"] = Field("client", description="client: passed through | account: our own")
     username: str = Field("", description='for login = "account"')
     password: SecretStr = Field(SecretStr(""), description="better in password_file")
     password_file: OptionalFile = Field(None, description="file that holds the password alone")
     ca_file: OptionalFile = Field(None, description="PEM file of a certificate authority of your own")
-    allow_plaintext: bool = Field(False, description='true: security = "none" beyond loopback (no privacy at all)')
+    allow_plaintext: Switch = Field(False, description='true: security = "none" beyond loopback (no privacy at all)')
 
     @classmethod
     def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
@@ -153,7 +158,7 @@ class Tracking(Table):
         "same-site", description="links whose text is a URL: same-site | leave | track"
     )
     quoted: Literal["leave", "track"] = Field("leave", description="links in quoted text: leave | track")
-    record_untracked: bool = Field(False, description="true: list messages without opt-in too (no body, no links)")
+    record_untracked: Switch = Field(False, description="true: list messages without opt-in too (no body, no links)")
     dkim_signed: Literal["leave", "track"] = Field("leave", description="messages with a DKIM-Signature: leave | track")
     dkim_key_file: OptionalFile = Field(None, description='private key to sign again with dkim_signed = "track"')
     dkim_selector: str = Field("", description="selector of that key")
@@ -162,7 +167,7 @@ class Tracking(Table):
         "send-untracked", description="send-untracked | refuse (451, the client tries again)"
     )
     max_size: Size = Field(32 * 10**6, gt=0, description="larger messages go out unchanged, reason too-large")
-    aggregate_minimum: int = Field(20, ge=10, description='recipients that identity = "aggregate" needs at least')
+    aggregate_minimum: Whole = Field(20, ge=10, description='recipients that identity = "aggregate" needs at least')
 
     @classmethod
     def contradictions(cls, given: Given) -> Iterator[tuple[str, str]]:
@@ -186,7 +191,7 @@ class PixelServer(Table):
 
     bind: Bind = Field("127.0.0.1:8025", description="address and port; a reverse proxy adds https")
     trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-For is believed")
-    workers: int = Field(1, ge=1, le=64, description="processes that answer; one of them writes")
+    workers: Whole = Field(1, ge=1, le=64, description="processes that answer; one of them writes")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -204,7 +209,9 @@ class Dashboard(Table):
 
     bind: Bind = Field("127.0.0.1:8026", description="address and port; put TLS before it beyond loopback")
     allowed_hosts: tuple[str, ...] = Field((), description="host names it answers to, beside its own address")
-    private_webhooks: bool = Field(False, description="true: webhooks may go to http and to addresses of this network")
+    private_webhooks: Switch = Field(
+        False, description="true: webhooks may go to http and to addresses of this network"
+    )
 
 
 class Ledger(Table):
@@ -237,10 +244,10 @@ class Privacy(Table):
     ip_address: Literal["truncate", "none", "full"] = Field("truncate", description="truncate | none | full")
     user_agent: Literal["family", "none", "full"] = Field("family", description="family | none | full")
     keep_hits: Duration = Field(timedelta(days=400), description="then hits become daily counts; links work on")
-    notice: bool = Field(False, description="true: every tracked message says so visibly")
-    honour_gpc: bool = Field(False, description="true: a click with Sec-GPC is stored without identity")
-    whole_minutes: bool = Field(False, description="true: times of hits are kept to the minute")
-    keep_subject: bool = Field(True, description="false: subjects are not stored")
+    notice: Switch = Field(False, description="true: every tracked message says so visibly")
+    honour_gpc: Switch = Field(False, description="true: a click with Sec-GPC is stored without identity")
+    whole_minutes: Switch = Field(False, description="true: times of hits are kept to the minute")
+    keep_subject: Switch = Field(True, description="false: subjects are not stored")
     consent_valid: Duration = Field(timedelta(days=730), description="a confirmed consent holds that long")
     ask_again: Duration = Field(
         timedelta(days=182), description="how long after a request or a no it may be asked again"
@@ -280,12 +287,12 @@ class Log(Table):
 class Limits(Table):
     """Bounds of the SMTP side."""
 
-    connections: int = Field(200, ge=1, description="clients at once")
-    connections_per_address: int = Field(20, ge=1, description="clients at once from one address")
-    recipients: int = Field(1000, ge=100, description="per message (RFC 5321 wants at least 100)")
+    connections: Whole = Field(200, ge=1, description="clients at once")
+    connections_per_address: Whole = Field(20, ge=1, description="clients at once from one address")
+    recipients: Whole = Field(1000, ge=100, description="per message (RFC 5321 wants at least 100)")
     message_size: Size = Field(50 * 10**6, gt=0, description="larger messages are refused with 552")
     line_length: Size = Field(10**6, ge=1000, description="longer lines in a message are refused with 554")
-    auth_attempts: int = Field(5, ge=1, description="per connection, then 421")
+    auth_attempts: Whole = Field(5, ge=1, description="per connection, then 421")
     client_idle: Duration = Field(timedelta(minutes=5), description="silence after which a client is dropped")
     upstream_connect: Duration = Field(timedelta(seconds=30), description="for connection, greeting and TLS")
     upstream_reply: Duration = Field(timedelta(minutes=5), description="for a reply to a command")
@@ -302,7 +309,7 @@ class Spool(Table):
     delay_report: Duration = Field(
         timedelta(hours=4), description="then the sender is told that a copy still waits; beyond expiry: never"
     )
-    keep_credentials: bool = Field(
+    keep_credentials: Switch = Field(
         False, description="true: keep a client's password beside its waiting copies, to try again with it"
     )
     in_doubt: Literal["retry", "hold"] = Field(
@@ -359,6 +366,11 @@ class Settings(Table):
         for number, listener in enumerate(listeners):
             if "upstream" in given and listener.upstream not in given["upstream"]:
                 yield f"listener[{number}].upstream", f"there is no [upstream.{listener.upstream}]"
+        for name, upstream in given.get("upstream", {}).items():
+            for number, listener in enumerate(listeners):
+                if not upstream.sandbox and reaches(upstream.host, upstream.port, listener.bind):
+                    own = f"{upstream.host}:{upstream.port} is listener[{number}] of this very relay"
+                    yield f"upstream.{name}.port", f"{own}: mail would go in circles"
 
     @property
     def keys_dir(self) -> Path:

@@ -29,6 +29,7 @@ from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
 from pixel_server.public.app import PublicServer
 from relay import wiring
+from relay.circles import circles
 from relay.sandbox import Sandbox
 
 DASHBOARD_GRACE_SECONDS = 2.0
@@ -102,6 +103,8 @@ async def _start_dashboard(settings: Settings, ledger: Ledger, running: AsyncExi
 async def _start_relay(
     settings: Settings, ledger: Ledger, keys: LiveKeyRing, running: AsyncExitStack, started: Started
 ) -> None:
+    for name, bind in (await circles(settings)).items():
+        raise ConfigurationAtFault(f"upstream.{name}: it is the listener {bind} of this very relay")
     sandbox = Sandbox(Outbox(settings.outbox_dir), settings.limits.message_size)
     if settings.sandboxed:
         await sandbox.start()

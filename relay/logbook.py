@@ -79,9 +79,5 @@ def login_failed(session: str) -> None:
     _log.info("Login failed: session=%s", session)
 
 
-def upstream_loop(name: str) -> None:
-    _log.warning("Upstream is one of this relay's own listeners: upstream=%s", name)
-
-
 def stopping(sessions: int) -> None:
     _log.info("Stopping the relay: sessions=%d", sessions)

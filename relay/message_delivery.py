@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ledger.records import Reason
 from relay.client_conversation import ClientConversation
 from relay.data_reader import stuffed, unstuffed
 from relay.failpoints import failpoint
@@ -29,8 +28,8 @@ async def doubt(phase: MessagePhase) -> None:
 
 
 async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
-    reason = Reason.TOO_LARGE if phase.is_too_large else Reason.NOT_REQUESTED
-    delivery = phase.session.around.pipeline.begin_untracked(phase.envelope(), phase.header, phase.wanted, reason)
+    pipeline = phase.session.around.pipeline
+    delivery = pipeline.begin_untracked(phase.envelope(), phase.header, phase.wanted, phase.reason)
     await delivery.register()
     reply = await _send(phase, content)
     await _answer_delivery(phase, delivery, reply)

@@ -11,11 +11,13 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
+from ledger.records import Reason
 from relay import logbook, message_delivery
 from relay.data_reader import DataReader, Taken, stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
+from relay.long_header import LongHeader
 from relay.outlet import Outlet
 from relay.patience import Patience
 from relay.ports import Envelope
@@ -27,7 +29,7 @@ from relay.upstream import UpstreamLink
 if TYPE_CHECKING:
     from relay.session import Session
 
-LONGEST_HEADER = 1024 * 1024  # a longer header block is not looked at: the message goes on untracked
+LONGEST_HEADER = 1024 * 1024  # what a longer header block asks for is not heard: the message goes on untracked
 MOST_RECEIVED = 50
 SLACK = 16 * 1024 * 1024  # read beyond the size limit before the connection is cut
 LOWEST_RATE = 500.0  # octets a second, as Postfix's smtpd_min_data_rate
@@ -58,7 +60,8 @@ class MessagePhase:
         self._is_named = False
         self.header = b""  # unstuffed
         self._header_octets = 0  # stuffed
-        self.is_too_large = False  # to be looked into: asked for, but let go
+        self.reason = Reason.NOT_REQUESTED  # why it streams
+        self._long: LongHeader | None = None
         self._idle_seconds = limits.client_idle.total_seconds()
         transaction = session.transaction
         self.digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
@@ -105,6 +108,8 @@ class MessagePhase:
                 return
             content = self._decide(bytes(self._head), end, ended)
             self._head.clear()
+        elif self._long is not None:
+            content = self._long.feed(content, ended)
         match self._how:
             case _How.STREAM if ended:
                 self._finish_stream(content)
@@ -125,15 +130,19 @@ class MessagePhase:
         self._how = _How.STREAM
         if end < 0 and ended:
             end = len(content)
-        if not 0 <= end <= LONGEST_HEADER:
-            return content
-        head = content[:end]
+        is_long = not 0 <= end <= LONGEST_HEADER
+        head = content if is_long else content[:end]
         lowered = head.lower()
         self._is_named = names_itself(lowered)
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:
             self._settle_early(for_refusal(Refusal.LOOP))
             return b""
         pipeline = self.session.around.pipeline
+        if is_long:
+            self.header = unstuffed(head[:LONGEST_HEADER])
+            self.wanted = pipeline.decide(b"")
+            self._long = LongHeader(pipeline.is_control)
+            return self._long.feed(content, ended)
         if not pipeline.may_concern(lowered):
             if pipeline.records_untracked:
                 self.header = unstuffed(head)
@@ -172,7 +181,7 @@ class MessagePhase:
         """Too large to be rewritten: it streams from here on, less its control headers."""
         content = held.read()
         self._discard()
-        self._how, self.is_too_large = _How.STREAM, True
+        self._how, self.reason = _How.STREAM, Reason.TOO_LARGE
         head = stuffed(self.session.around.pipeline.with_header_edits(self.header, self.wanted))
         self._pass(self.unsent(head + content[self._header_octets :]), ended)
 
@@ -189,10 +198,12 @@ class MessagePhase:
     # To the upstream
 
     def _finish_stream(self, content: bytes) -> None:
+        if self._long is not None and (self._long.has_cut or self.wanted.asked):
+            self.wanted, self.reason = Wanted(asked=True), Reason.TOO_COMPLEX
         known = self.session.around.resends.take(self.digest)
         if known is not None:
             self.answer_resend(known)
-        elif self.is_too_large or self.session.around.pipeline.records_untracked:
+        elif self.reason is not Reason.NOT_REQUESTED or self.session.around.pipeline.records_untracked:
             self.session.run(message_delivery.deliver_recorded(self, content))
         else:
             failpoint("relay.before-dot")

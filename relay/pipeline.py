@@ -24,6 +24,7 @@ from relay.prepared_copies import PreparedCopies
 from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.explain import smtp_note
+from relay.rewriting.optin import is_track_header
 from relay.rewriting.plan import Edit, Plan, SpanKind, Tracked, Unchanged, Wanted
 from relay.rewriting.rewrite import prepare, render
 
@@ -42,6 +43,7 @@ class TrackingRules:
     plan_for: Callable[[Wanted], Plan]
     until: Callable[[str, datetime], datetime | None]  # the end of recording, from X-Track-Until
     control_headers: tuple[bytes, ...] = (b"x-track",)  # in lower case; a header without any of them asks for nothing
+    is_control: Callable[[str], bool] = is_track_header  # a header's name in lower case
     always_decide: bool = False  # a default, a dialect or a subject tag may ask without a control header
     records_untracked: bool = False
     refuse_without_ledger: bool = False
@@ -76,6 +78,7 @@ class Pipeline:
         self.temporary = temporary
         self.records_untracked = rules.records_untracked
         self.max_octets = rules.max_octets
+        self.is_control = rules.is_control
 
     def may_concern(self, lowered_header: bytes) -> bool:
         """False when nothing in the header block can ask for anything: then nobody has to look closer."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from config.settings import Listener, Settings
 from config.units import parse_duration
 from relay.pipeline import TrackingRules
-from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
+from relay.rewriting.optin import OptInPolicy, decide, is_control, under_ceiling
 from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Wanted
 
 
@@ -17,6 +17,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
     return TrackingRules(
         plan_for=lambda wanted: plan_for(settings, wanted),
         until=recording_end,
+        is_control=lambda name: is_control(name, tracking.dialects),
         always_decide=listener.default != "none" or bool(tracking.subject_tag) or bool(tracking.dialects),
         records_untracked=tracking.record_untracked,
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",

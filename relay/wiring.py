@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from config.settings import Listener, Settings, Upstream, host_and_port, is_loop
 from ledger.message_id import MessageId, mint_message_id
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
-from relay import logbook
 from relay.dialing import Credentials, Destination
 from relay.individual import Ledger
 from relay.limits import Doorkeeper, Holding, LoginGuard
@@ -86,7 +85,6 @@ def build(settings: Settings, neighbours: Neighbours) -> Server:
             session_prefix=f"{prefix}{number}-" if number else prefix,
         )
         ports.append(ListeningPort(around, host, port))
-    _warn_of_loops(settings)
     return Server(ports, spool, pool)
 
 
@@ -189,15 +187,3 @@ def _own_name() -> str:
     """What the relay calls itself in its greeting; never asks a name server, which may take its time."""
     name = socket.gethostname()
     return name if name.isascii() and name.isprintable() and " " not in name and name else "localhost"
-
-
-def _warn_of_loops(settings: Settings) -> None:
-    """An upstream that is one of our own listeners would hand us our own mail for ever."""
-    own = {host_and_port(listener.bind) for listener in settings.listener}
-    upstreams: Mapping[str, Upstream] = settings.upstream
-    for name, upstream in upstreams.items():
-        host = "127.0.0.1" if upstream.host == "localhost" else upstream.host
-        if not upstream.sandbox and (
-            (host, upstream.port) in own or (is_loopback(host) and ("", upstream.port) in own)
-        ):
-            logbook.upstream_loop(name)

@@ -80,7 +80,7 @@ async def _chain(settings: Settings, sender: str, to: str, login: Login | None, 
     yield look_at_keys(settings)
     yield await look_at_ledger(settings)
     name = settings.listener[0].upstream
-    yield await look_at_upstream(name, settings.upstream[name])
+    yield await look_at_upstream(settings, name)
     yield await look_at_pixel(settings)
     try:
         message = compose(sender, to, "A probe of mailglass doctor")

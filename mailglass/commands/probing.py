@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import aiohttp
 import aiosmtplib
 
-from config.settings import Settings, Upstream
+from config.settings import Settings
 from ledger.engine import place_of
 from ledger.faults import LedgerFault
 from ledger.keys import KeyFolderFault, load_keys
 from ledger.shared import open_ledger
 from ledger.tokens import TOKEN_LENGTH
+from relay.circles import circles
 
 PATIENCE_SECONDS = 10.0
 PIXEL_BYTES = 43
@@ -56,11 +57,15 @@ async def look_at_ledger(settings: Settings) -> Finding:
     return Finding("ledger", fault is None, fault or str(place.path or place.url.render_as_string(hide_password=True)))
 
 
-async def look_at_upstream(name: str, upstream: Upstream) -> Finding:
+async def look_at_upstream(settings: Settings, name: str) -> Finding:
     """Connects, encrypts and greets; logs in with the configured account; sends nothing."""
-    what = f"upstream {name}"
+    what, upstream = f"upstream {name}", settings.upstream[name]
     if upstream.sandbox:
         return Finding(what, True, "sandbox: mail is filed in the outbox, nothing to connect to")
+    own = await circles(settings)
+    if name in own:
+        seen = f"{upstream.host}:{upstream.port} is the listener {own[name]} of this very relay"
+        return Finding(what, False, f"{seen}: mail would go in circles")
     try:
         context = ssl.create_default_context(cafile=upstream.ca_file)
         client = aiosmtplib.SMTP(
@@ -103,6 +108,6 @@ async def look_at_pixel(settings: Settings) -> Finding:
 
 async def look_everywhere(settings: Settings) -> list[Finding]:
     """All of them, at once where they do not wait for one another."""
-    upstreams = (look_at_upstream(name, upstream) for name, upstream in settings.upstream.items())
+    upstreams = (look_at_upstream(settings, name) for name in settings.upstream)
     found = await asyncio.gather(look_at_ledger(settings), look_at_pixel(settings), *upstreams)
     return [look_at_keys(settings), *found]

@@ -108,10 +108,18 @@ def _control_fields(block: bytes, dialects: Iterable[Dialect]) -> list[ControlFi
     return [
         field
         for field in find_fields(block, prefixes)
-        if field.name == "x-track"
-        or field.name.startswith("x-track-")
-        or any(dialect.speaks(field.name) for dialect in dialects)
+        if is_track_header(field.name) or any(dialect.speaks(field.name) for dialect in dialects)
     ]
+
+
+def is_track_header(name: str) -> bool:
+    """Whether a header of that name (in lower case) is for us and for nobody else."""
+    return name == "x-track" or name.startswith("x-track-")
+
+
+def is_control(name: str, dialects: tuple[str, ...]) -> bool:
+    """The same, with the headers of the accepted dialects."""
+    return is_track_header(name) or any(dialect.speaks(name) for dialect in _accepted(dialects))
 
 
 def _values_of(block: bytes, fields: Iterable[ControlField]) -> Mapping[str, list[str]]:

@@ -80,6 +80,8 @@ def test_the_ledgers_file_lies_in_the_data_folder(toml: Path, url: str, expected
         ("MAILGLASS_LIMITS__MESSAGE_SIZE", "1000", lambda s: s.limits.message_size == 1000),
         ("MAILGLASS_PRIVACY__KEEP_HITS", "30d", lambda s: s.privacy.keep_hits == timedelta(days=30)),
         ("MAILGLASS_PRIVACY__NOTICE", "yes", lambda s: s.privacy.notice is True),
+        ("MAILGLASS_PRIVACY__KEEP_SUBJECT", "Off", lambda s: s.privacy.keep_subject is False),
+        ("MAILGLASS_LIMITS__CONNECTIONS", " 300 ", lambda s: s.limits.connections == 300),
         ("MAILGLASS_SHARED", "/anything", lambda s: True),
         ("MAILGLASS_LOG", "somebody else's", lambda s: s.log.level == "info"),
         ("MAILGLASS_PORT_2525_TCP", "tcp://10.0.0.1:2525", lambda s: True),

@@ -42,10 +42,15 @@ class Installation:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "relay.toml").write_text(
+        self._workers = workers
+        self.write(upstream)
+
+    def write(self, upstream: str) -> None:
+        """Writes relay.toml, with these lines for the upstream."""
+        (self.folder / "relay.toml").write_text(
             f'[[listener]]\nbind = "127.0.0.1:{self.smtp}"\n[upstream.default]\n{upstream}'
             f'[tracking]\npublic_url = "{self.public_url}"\n[pixel_server]\nbind = "127.0.0.1:{self.public}"\n'
-            f'workers = {workers}\n[dashboard]\nbind = "127.0.0.1:{self.private}"\n'
+            f'workers = {self._workers}\n[dashboard]\nbind = "127.0.0.1:{self.private}"\n'
         )
 
     def beside(self) -> Installation:
