@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
-from typing import Protocol
+from typing import Any, Protocol
 
-from ledger.records import MessageRecord
+from ledger.records import MessageRecord, Reason
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
 from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
@@ -38,6 +38,8 @@ log = logging.getLogger("mailglass.spool")
 GRACE_SECONDS = 5.0
 # The contract: a message waits at most so long for the ledger, then goes out untracked.
 LEDGER_SECONDS = 2.0
+# Of the record of a message whose copies could not be made after all.
+_UNTRACKED: dict[str, Any] = {"opens": False, "links": False, "link_list": ()}
 
 
 class Ledger(CopyRecords, Protocol):
@@ -73,9 +75,10 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        message = await self._keep(envelope, prepared, digest, conversation)
+        message, untracked_for = await self._keep(envelope, prepared, digest, conversation)
+        note = f"mailglass: not tracked, {untracked_for}" if untracked_for else prepared.note
         try:
-            return await self._deliver(message, conversation, prepared.note)
+            return await self._deliver(message, conversation, note)
         finally:
             message.claimed = False
             self.wake_runner()
@@ -89,8 +92,9 @@ class IndividualDelivery:
 
     async def _keep(
         self, envelope: Envelope, prepared: PreparedCopies, digest: str, conversation: Conversation
-    ) -> SpooledMessage:
-        """Spool and ledger, in this order; a ledger that cannot be had makes the copies go untracked."""
+    ) -> tuple[SpooledMessage, Reason | None]:
+        """Spool and ledger, in this order. A ledger that cannot be had makes the copies go untracked, and so does
+        whatever fails in making them; the reason comes back."""
         copies, credentials = planned(envelope, prepared), self._credentials(conversation)
         account = conversation.account if credentials is Credentials.KEPT else None
         header = SpoolHeader(
@@ -105,29 +109,33 @@ class IndividualDelivery:
             header_id=prepared.record.header_id,
             digest=digest,
         )
-        message = await self._spool_tracked(header, prepared, copies)
-        failpoint("individual.before-ledger")
         try:
-            await self._register(prepared.record, copies)
-        except OSError as error:
-            await asyncio.to_thread(self.delivery.spool.remove, message)
-            if self.refuse_without_ledger:
-                raise RelayFault(Fault.LEDGER) from error
-            log.warning("ledger unavailable, copies go untracked: message=%s", header.id)
-            message = await self._spool(header, prepared.plain, untracked(copies), None)
-        failpoint("individual.after-ledger")
-        return message
-
-    async def _spool_tracked(
-        self, header: SpoolHeader, prepared: PreparedCopies, copies: tuple[PlannedCopy, ...]
-    ) -> SpooledMessage:
-        try:
-            return await self._spool(header, prepared.plain, copies, prepared.render)
+            message, reason = await self._spool(header, prepared.plain, copies, prepared.render), None
         except RelayFault:
             raise
         except Exception as error:  # rewriting must never keep a message from going out
             log.error("copies could not be rendered and go untracked: message=%s %s", header.id, type(error).__name__)
-            return await self._spool(header, prepared.plain, untracked(copies), None)
+            message = await self._spool(header, prepared.plain, untracked(copies), None)
+            reason = Reason.INTERNAL
+        failpoint("individual.before-ledger")
+        record = prepared.record if reason is None else replace(prepared.record, **_UNTRACKED, reason=reason)
+        try:
+            await self._register(record, copies)
+        except Exception as error:  # a broken ledger must never stop mail, however it breaks
+            await self._forget(message)
+            if self.refuse_without_ledger:
+                raise RelayFault(Fault.LEDGER) from error
+            log.warning("ledger unavailable, copies go untracked: message=%s %s", header.id, type(error).__name__)
+            message = await self._spool(header, prepared.plain, untracked(copies), None)
+            reason = Reason.LEDGER_UNAVAILABLE
+        failpoint("individual.after-ledger")
+        return message, reason
+
+    async def _forget(self, message: SpooledMessage) -> None:
+        try:
+            await asyncio.to_thread(self.delivery.spool.remove, message)
+        except SpoolFault as fault:
+            raise as_relay_fault(fault) from fault
 
     async def _spool(
         self, header: SpoolHeader, plain: bytes, copies: tuple[PlannedCopy, ...], render: Render | None

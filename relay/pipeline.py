@@ -8,7 +8,7 @@ with 4yz. A tracked message is on record before its first octet leaves, so no li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,16 @@ from ledger.records import MessageRecord, Reason, State
 from ledger.urls import TrackingUrls
 from relay import logbook
 from relay.header_facts import header_facts, is_signed
-from relay.ports import Allowed, Consents, Envelope, Records
+from relay.permitted import (
+    Version,
+    exceptions,
+    is_anything_planned,
+    is_excluded,
+    permitted_to,
+    together,
+    under_consent,
+)
+from relay.ports import Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies
 from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
@@ -125,44 +134,66 @@ class Pipeline:
     async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
         """What one copy for each recipient is made of. None when the message is to go out in one piece: nobody may
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
-        plan = self._rules.plan_for(wanted)
-        allowed = await self._allowed(plan, envelope) if self._rules.identity == "individual" else ()
-        if not any(allowed) or is_signed(raw):  # a signature of our own is made for one copy that all share
-            return None
+        permitted = await self._permitted_apart(self._rules.plan_for(wanted), envelope)
+        if not any(isinstance(one, Plan) for one in permitted) or is_signed(raw):
+            return None  # a signature of our own is made for one copy that all share
         message_id = self._mint_id()
         urls = self._urls(message_id)
-        outcome = await self._rewriter.rewrite(raw, plan, urls)
-        if isinstance(outcome, Unchanged):
+        copies = await self._versions(message_id, raw, self._rules.plan_for(wanted), permitted, urls)
+        versions = [one for one in copies if isinstance(one, Version)]
+        if not versions:
             return None
-        try:
-            copies = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
-        except Exception as error:
-            logbook.rewriting_failed(str(message_id), type(error).__name__)
-            return None
-        if isinstance(copies, Unchanged):
-            return None
+
+        def rendered(number: int) -> bytes:
+            version = copies[number - 1]
+            return render(version.prepared, urls, number).raw if isinstance(version, Version) else plain
+
+        unasked = Reason.EXCLUDED_RECIPIENT if Reason.EXCLUDED_RECIPIENT in copies else Reason.NO_CONSENT
+        plain = _content(raw, wanted, Unchanged(unasked), envelope.sender)
+        outcome = together([version.outcome for version in versions])
+        outcome = replace(outcome, notes=(*exceptions(copies), *outcome.notes))
         return PreparedCopies(
             message_id,
-            _content(raw, wanted, Unchanged(Reason.NO_CONSENT), envelope.sender),
-            lambda number: render(copies, urls, number).raw,
-            allowed,
+            plain,
+            rendered,
+            tuple(isinstance(one, Version) for one in copies),
             self._record(message_id, envelope, raw, wanted, outcome),
             smtp_note(str(message_id), wanted, outcome),
         )
 
-    async def _allowed(self, plan: Plan, envelope: Envelope) -> tuple[bool, ...]:
-        """For each recipient, whether settings and consent allow all that is planned (one analysis serves all copies);
-        nobody when that cannot be told."""
-        never = self._rules.never_recipients
+    async def _permitted_apart(self, plan: Plan, envelope: Envelope) -> tuple[Plan | Reason, ...]:
+        """For each recipient; none when that cannot be told, or when copies would tell more than may be known."""
+        if self._rules.identity != "individual":
+            return ()
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
-                consents = await self._consents.allowed(envelope.recipients, envelope.sender)
+                allowed = await self._consents.allowed(envelope.recipients, envelope.sender)
         except OSError:
             return ()
-        return tuple(
-            not is_excluded(address, never) and under_consent(plan, (consents[address],)) == plan
-            for address in envelope.recipients
-        )
+        never = self._rules.never_recipients
+        return tuple(permitted_to(plan, address, allowed[address], never) for address in envelope.recipients)
+
+    async def _versions(
+        self, message_id: MessageId, raw: bytes, plan: Plan, permitted: Sequence[Plan | Reason], urls: TrackingUrls
+    ) -> tuple[Version | Reason, ...]:
+        """For each recipient what they get, or why they get the message as it was written."""
+        made: dict[Plan | Reason, Version | Reason] = {}
+        for one in dict.fromkeys(permitted):
+            made[one] = one if isinstance(one, Reason) else await self._version(message_id, raw, one, one != plan, urls)
+        return tuple(made[one] for one in permitted)
+
+    async def _version(
+        self, message_id: MessageId, raw: bytes, plan: Plan, is_part: bool, urls: TrackingUrls
+    ) -> Version | Reason:
+        outcome = await self._rewriter.rewrite(raw, plan, urls)
+        if isinstance(outcome, Unchanged):
+            return outcome.reason
+        try:
+            prepared = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
+        except Exception as error:
+            logbook.rewriting_failed(str(message_id), type(error).__name__)
+            return Reason.INTERNAL
+        return prepared.reason if isinstance(prepared, Unchanged) else Version(outcome, prepared, is_part)
 
     def begin_untracked(self, envelope: Envelope, header: bytes, wanted: Wanted, reason: Reason) -> Delivery:
         """A message that streams: nobody asked to track it, and the installation lists those too, or it is too large
@@ -304,28 +335,6 @@ def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
 def changes_subject(wanted: Wanted) -> bool:
     """Whether the subject tag is taken out, so that the record must not have it either."""
     return any(edit.kind is SpanKind.SUBJECT for edit in wanted.header_edits)
-
-
-def is_anything_planned(plan: Plan) -> bool:
-    return plan.opens or plan.html_links or plan.text_links
-
-
-def under_consent(plan: Plan, allowed: Iterable[Allowed]) -> Plan:
-    """The plan without what one of them does not allow."""
-    everybody = tuple(allowed)
-    opens, links = all(one.opens for one in everybody), all(one.links for one in everybody)
-    return replace(
-        plan,
-        opens=plan.opens and opens,
-        html_links=plan.html_links and links,
-        text_links=plan.text_links and links,
-    )
-
-
-def is_excluded(address: str, never: Sequence[str]) -> bool:
-    """Whether an address is one of these, or in one of these ``@domains``."""
-    lowered = address.lower()
-    return any(lowered == one.lower() or (one.startswith("@") and lowered.endswith(one.lower())) for one in never)
 
 
 def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged, sender: str) -> bytes:

@@ -5,7 +5,7 @@
     <id>.done   all is settled, but the client may not have heard our 250 (relay/spool_unheard.py)
 
 A message is in the spool once ``write`` has returned: both files and the folder are fsynced. The original is kept
-once, the tracked body once, and of each copy only what differs; so neither memory nor disk grows with recipients
+once, each tracked version once, and of each copy only what differs; so neither memory nor disk grows with recipients
 times size. Knows no SMTP and no ledger. Its methods block: callers run them in a thread.
 """
 
@@ -37,6 +37,9 @@ from relay.spooled_message import (
     read_message,
 )
 
+# How many bodies are held in memory to tell the copies' differences from.
+MOST_TEMPLATES = 4
+
 
 class Spool:
     """The folder and its lock. One per process and data folder."""
@@ -64,7 +67,7 @@ class Spool:
         """Put a message and all its copies in the spool, durably; on return it is there, else nothing of it is.
 
         ``render`` gives the bytes of a tracked copy by its number; it is called once a copy, and only one copy's
-        bytes are held beside the template. Raises SpoolFault (SpoolFull when there is no space), and whatever
+        bytes are held beside the templates. Raises SpoolFault (SpoolFull when there is no space), and whatever
         ``render`` raises.
         """
         path = self.folder / f"{header.id}{MAIL_SUFFIX}"
@@ -161,16 +164,20 @@ class Spool:
 
 def _details(writer: RecordWriter, copies: Sequence[PlannedCopy], render: Render | None) -> Iterator[CopyDetail]:
     """Each copy's details, having written the bodies it needs."""
-    template: bytes | None = None
-    template_body = bodies = PLAIN_BODY
+    # By length: tokens have one length, so the copies of one version do, and versions of a message are few.
+    templates: dict[int, tuple[int, bytes]] = {}
+    bodies = PLAIN_BODY
     for copy in copies:
         if not copy.tracked or render is None:
             yield CopyDetail(copy, PLAIN_BODY)
             continue
         rendered = render(copy.number)
-        patches = None if template is None else difference(template, rendered)
-        if patches is None:  # the first, or of another length, which equal tokens do not give
-            bodies += 1
+        body, template = templates.get(len(rendered), (0, b""))
+        patches = difference(template, rendered)
+        if patches is None:
+            body = bodies = bodies + 1
             writer.record(BODY, (rendered,), len(rendered))
-            template, template_body, patches = rendered, bodies, ()
-        yield CopyDetail(copy, template_body, patches)
+            patches = ()
+            if len(templates) < MOST_TEMPLATES:
+                templates[len(rendered)] = bodies, rendered
+        yield CopyDetail(copy, body, patches)

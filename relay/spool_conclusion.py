@@ -89,7 +89,7 @@ class Conclusion:
     async def fulfil(self, request: Request) -> None:
         """Try again now, or drop, one waiting copy or all of them; a request that fits nothing changes nothing."""
         message = self.delivery.spool.messages.get(str(request.message))
-        if message is None:
+        if message is None or not message.standing.ours:  # until its first copy is accepted it is the client's
             return
         events = events_for(message, request, self.delivery.clock())
         await self._note(message, events)

@@ -50,6 +50,20 @@ def test_a_copy_of_another_length_is_kept_whole(tmp_path: Path) -> None:
     assert [content_of(spool, message, number) for number in longer] == list(longer.values())
 
 
+def test_the_copies_of_several_versions_are_each_kept_as_differences(tmp_path: Path) -> None:
+    """Recipients who permit different things alternate; each version is kept once, not once a change."""
+    spool = Spool(tmp_path / "spool")
+
+    def of_three_lengths(number: int) -> bytes:
+        return (b"x" * 998 + b"\r\n") * (50 + number % 3) + b"%08d\r\n" % number
+
+    message = spool.write(header(), PLAIN, copies(60), of_three_lengths)
+    assert len(message.bodies) == 1 + 3
+    assert [content_of(spool, message, number) for number in range(1, 61)] == [
+        of_three_lengths(number) for number in range(1, 61)
+    ]
+
+
 def test_the_file_grows_by_differences_and_not_by_the_message(tmp_path: Path) -> None:
     large = b"x" * 998 + b"\r\n"
     spool = Spool(tmp_path / "spool")

@@ -44,12 +44,17 @@ class CopyKeeping(MemoryRecords):
 
 @dataclass
 class NotEverybody:
-    """Consents that some recipients have not given."""
+    """Consents that some recipients have not given, or for one purpose alone."""
 
-    without: frozenset[str]
+    without: frozenset[str] = frozenset()
+    opens_alone: frozenset[str] = frozenset()
+    links_alone: frozenset[str] = frozenset()
 
     async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
-        return {one: Allowed(one not in self.without, one not in self.without) for one in recipients}
+        return {
+            one: Allowed(one not in self.without | self.links_alone, one not in self.without | self.opens_alone)
+            for one in recipients
+        }
 
 
 @pytest.fixture
@@ -152,6 +157,63 @@ async def test_only_consenting_recipients_get_a_tracked_copy(start: Start, upstr
     assert (await client.submit(MESSAGE, R1, R2)).startswith(b"250 ")
     assert upstream.to(R2.decode())[0].content == PLAIN
     assert tokens_in(upstream.to(R1.decode())[0].content)
+
+
+async def test_consent_is_per_purpose_and_recipient_and_the_reply_says_so(
+    start: Start, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """Everyone is followed as far as they allow; who allows nothing gets every byte as it was written."""
+    both = [f"both{number}@example.net" for number in range(3)]
+    links = [f"links{number}@example.net" for number in range(3)]
+    opens = ["opens@example.net"]
+    nothing = ["nothing1@example.net", "nothing2@example.net"]
+    consents = NotEverybody(frozenset(nothing), frozenset(opens), frozenset(links))
+    relay = await start(consents=consents)
+    client = await relay.session()
+    everybody = [both[0], links[0], nothing[0], both[1], links[1], *opens, links[2], nothing[1], both[2]]
+    reply = await client.submit(MESSAGE, *(one.encode() for one in everybody))
+    record = relay.records.only
+    assert (
+        f"[mailglass {record.id}: opens, 1 of 1 links; 2 of 9 recipients not tracked, no-consent; "
+        "4 of 9 recipients tracked in part, no-consent; 9 of 9 copies sent]"
+    ).encode() in reply
+    for number, address in enumerate(everybody, 1):
+        (copy,) = upstream.to(address)
+        pixel, link = {b"o": Target(record.id, number)}, {b"c": Target(record.id, number, 1)}
+        expected = (pixel if address in both + opens else {}) | (link if address in both + links else {})
+        assert tokens_in(copy.content) == expected, address
+        if address in nothing:
+            assert copy.content == PLAIN
+    assert (record.opens, record.links) == (True, True)
+    assert "2 of 9 recipients not tracked, no-consent" in record.notes
+
+
+async def test_an_excluded_recipient_is_not_followed_and_the_reply_says_so(
+    tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    records = CopyKeeping()
+    settings = settings_for(upstream.port, tmp_path / "data", tracking={"never_recipients": (R2.decode(),)})
+    relay = await run_relay(settings, records=records, copies=records)
+    client = await relay.session()
+    reply = await client.submit(MESSAGE, R1, R2)
+    assert b"1 of 1 links; 1 of 2 recipients not tracked, excluded-recipient; 2 of 2 copies sent]" in reply
+    assert upstream.to(R2.decode())[0].content == PLAIN
+    client.close()
+    await relay.server.stop(grace_seconds=0.2)
+
+
+async def test_without_a_ledger_nobody_is_followed_and_the_reply_says_so(
+    start: Start, upstream: ScriptedUpstream
+) -> None:
+    relay = await start()
+
+    def broken() -> None:
+        raise RuntimeError("the ledger broke in a way nobody foresaw")
+
+    relay.records.before = broken
+    client = await relay.session()
+    assert b"[mailglass: not tracked, ledger-unavailable; 2 of 2 copies sent]" in await client.submit(MESSAGE, R1, R2)
+    assert [one.content for one in upstream.taken] == [PLAIN, PLAIN]
 
 
 async def test_without_any_consent_the_message_goes_in_one_piece(start: Start, upstream: ScriptedUpstream) -> None:
