@@ -20,7 +20,14 @@ from relay.copies import PlannedCopy
 from relay.failpoints import failpoint
 from relay.patches import difference, patched
 from relay.prepared_copies import Render
-from relay.spool_files import RecordWriter, SpoolFault, as_spool_fault, failpoint_or_abandon, read_slice
+from relay.spool_files import (
+    RecordWriter,
+    SpoolFault,
+    as_spool_fault,
+    failpoint_or_abandon,
+    fsync_folder,
+    read_slice,
+)
 from relay.spool_journal import append, create_journal, replace_journal
 from relay.spool_lock import SpoolLock
 from relay.spool_records import CopyDetail, SpoolHeader, read_copy, write_copy, write_header
@@ -144,9 +151,10 @@ class Spool:
         if standing.ours and not standing.answered and message.header.digest:
             self.unheard.remember(message.header)
         try:
-            # In this order: a journal alone is rubbish, a message without its journal would look damaged.
+            # In this order, also on the disk: a journal alone is rubbish, a message without one would look damaged.
             message.path.unlink(missing_ok=True)
             failpoint("finish.between-removals")
+            fsync_folder(self.folder)
             message.journal.unlink(missing_ok=True)
         except OSError as error:
             raise as_spool_fault(error) from error

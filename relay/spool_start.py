@@ -103,15 +103,17 @@ def _resolve_doubt(spool: Spool, message: SpooledMessage, hold_doubtful: bool) -
 
 
 def _tidy_lone_journal(journal: Path, found: Found) -> None:
-    """A journal without its message: the last trace of a finished one, or of one that never came to be."""
+    """A journal without its message: the last trace of a finished one, of one that never came to be, or of one that
+    went back to its client."""
     try:
         events, clean = read_journal(journal)
     except (ValueError, OSError) as error:
         _set_aside(journal, str(error), found)
         return
+    is_ours = any(event.kind is EventKind.OURS for event in events)
     waiting = {event.number for event in events if event.kind is EventKind.DEFERRED}
     settled = {event.number for event in events if event.kind not in (EventKind.DEFERRED, EventKind.UNDER_WAY)}
-    if clean and waiting <= settled:
+    if clean and (waiting <= settled or not is_ours):
         journal.unlink()
     else:
         _set_aside(journal, "its message is missing", found)

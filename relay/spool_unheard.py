@@ -23,6 +23,10 @@ class UnheardAnswers:
         self._folder = folder
         self._headers: dict[str, SpoolHeader] = {}
 
+    @property
+    def digests(self) -> frozenset[str]:
+        return frozenset(self._headers)
+
     def remember(self, header: SpoolHeader) -> None:
         """Durable on return. Raises SpoolFault."""
         payload = write_header(header)

@@ -67,6 +67,7 @@ class ScriptedUpstream:
     per_session: int = 10**9  # transactions a session may have; then 421
     keeps_content: bool = True
     offers: tuple[str, ...] = ("8BITMIME", "DSN", "AUTH PLAIN", "ENHANCEDSTATUSCODES")
+    holds: dict[str, asyncio.Event] = field(default_factory=dict)  # whose final reply waits for what
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     talks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -175,6 +176,8 @@ class _Talk:
                     Taken(self.mail, one, raw, self.session, self.login, self.rcpt) for one in self.recipients
                 ]
                 self.upstream.arrived.notify_all()
+        for held in [hold for address, hold in self.upstream.holds.items() if address in self.recipients]:
+            await held.wait()
         if verdict.reply.startswith("2"):
             self.mail = b""  # after a refusal the envelope stays until RSET, as with Postfix's end-of-data restrictions
         self.say(verdict.reply)
