@@ -2,7 +2,7 @@
 
 Decides what an outcome means for a copy: settled, or waiting until when. Every outcome is in the journal, fsynced,
 before the next copy begins; so a process that dies repeats at most the copy that was under way. The ledger hears of
-it too, but nothing waits for the ledger.
+it too (relay/copies_on_record.py).
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import asyncio
 import errno
 import logging
 import random
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
-from ledger.message_id import MessageId
-from ledger.records import State
+from relay.copies_on_record import CopiesOnRecord
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
 from relay.envelope_parameters import Lines, fitted
 from relay.ports import Conversation
@@ -34,32 +32,16 @@ log = logging.getLogger("mailglass.spool")
 IN_DOUBT_WORDS = "outcome unknown: the connection was lost while the copy was being sent"
 NOT_SENT_WORDS = "the connection was lost before the copy was sent"
 
-# How long a copy waits for the ledger, and how long the ledger is then left alone: it is told again later, and a
-# thousand copies must not each wait for one that hangs.
-LEDGER_SECONDS = 2.0
-LEDGER_REST_SECONDS = 10.0
 
-
-class CopyRecords(Protocol):
-    """Where it is put on record what became of a copy."""
-
-    async def settle(
-        self, message_id: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int
-    ) -> object:
-        """Committed when it returns. Raises OSError when the ledger is not to be had."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CopyDelivery:
     """``hold_doubtful``: copies in doubt wait for somebody to decide instead of being sent again."""
 
     spool: Spool
-    records: CopyRecords
+    on_record: CopiesOnRecord
     schedule: RetrySchedule
     clock: Callable[[], datetime]
     hold_doubtful: bool = False
-    ledger_rest_seconds: float = LEDGER_REST_SECONDS
-    _ledger_rests_until: float = field(default=0.0, init=False)  # monotonic
 
     async def deliver(
         self, message: SpooledMessage, numbers: Iterable[int], session: Conversation
@@ -92,7 +74,7 @@ class CopyDelivery:
             log.error("delivery failed: message=%s copy=%d %s", message.header.id, number, type(error).__name__)
             outcome = Doubtful(UpstreamFault(Fault.INTERNAL, type(error).__name__))
         await self._note(message, *self._events(message, number, outcome))
-        await self.tell_ledger(message, number)
+        self.on_record.note(message, number)
         return outcome
 
     @staticmethod
@@ -142,7 +124,7 @@ class CopyDelivery:
             tries = message.standing.copies[number].tries + 1
             events.append(replace(self._deferred(message, number, now, why, tries), tries=tries))
         await self._note(message, *events)
-        await asyncio.gather(*(self.tell_ledger(message, event.number) for event in events))
+        self.on_record.note(message, *(event.number for event in events))
 
     def _deferred(
         self, message: SpooledMessage, number: int, now: datetime, reply: str, tries: int | None = None
@@ -154,34 +136,6 @@ class CopyDelivery:
         if next_try is None:
             return Event(EventKind.EXPIRED, now, number, reply)
         return Event(EventKind.DEFERRED, now, number, reply, next_try)
-
-    async def tell_ledger(self, message: SpooledMessage, number: int) -> None:
-        """Put a copy's standing on record. A ledger that cannot be had is told again later (``settle_rest``)."""
-        if message.header.notification:  # the ledger knows no such message
-            message.unsettled.discard(number)
-            return
-        if time.monotonic() < self._ledger_rests_until:
-            message.unsettled.add(number)
-            return
-        standing = message.standing.copies[number]
-        accepted_at = standing.since if standing.state is CopyState.DELIVERED else None
-        try:
-            async with asyncio.timeout(LEDGER_SECONDS):
-                await self.records.settle(
-                    message.header.id, standing.state.in_ledger, standing.reply, accepted_at, copy=number
-                )
-        except Exception as error:  # a broken ledger must never stop mail, however it breaks
-            self._ledger_rests_until = time.monotonic() + self.ledger_rest_seconds
-            message.unsettled.add(number)
-            log.warning(
-                "copy not put on record: message=%s copy=%d %s", message.header.id, number, type(error).__name__
-            )
-        else:
-            message.unsettled.discard(number)
-
-    async def settle_rest(self, message: SpooledMessage) -> None:
-        """Tell the ledger what it has not been told yet, as far as it can be had."""
-        await asyncio.gather(*(self.tell_ledger(message, number) for number in sorted(message.unsettled)))
 
 
 def loses_session(outcome: Outcome) -> bool:

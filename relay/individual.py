@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from ledger.records import MessageRecord, Reason
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
-from relay.copy_delivery import CopyDelivery, CopyRecords, loses_session, session_lost
+from relay.copies_on_record import CopyRecords
+from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
 from relay.ports import Conversation, Envelope

@@ -59,7 +59,7 @@ class Conclusion:
 
     async def finish(self, message: SpooledMessage) -> None:
         """Forget the message when nothing of it waits any more and the ledger knows all."""
-        await self.delivery.settle_rest(message)
+        await self.delivery.on_record.told(message)
         if not message.standing.is_final or unreported(message):
             return
         if message.header.notification and not message.standing.with_state(CopyState.DELIVERED):
@@ -80,7 +80,7 @@ class Conclusion:
             in_doubt = copy.state is CopyState.UNDER_WAY or copy.reply == IN_DOUBT_WORDS
             kind = EventKind.IN_DOUBT if in_doubt else EventKind.REFUSED
             message.standing = after(message.standing, Event(kind, now, number, copy.reply or words))
-            await self.delivery.tell_ledger(message, number)
+        self.delivery.on_record.note(message, *message.copies)
         try:
             await asyncio.to_thread(self.delivery.spool.remove, message)
         except SpoolFault as fault:
@@ -99,8 +99,7 @@ class Conclusion:
         if not events:
             return
         await asyncio.to_thread(self.delivery.spool.record, message, *events)
-        for event in events:
-            await self.delivery.tell_ledger(message, event.number)
+        self.delivery.on_record.note(message, *(event.number for event in events))
 
 
 def events_for(message: SpooledMessage, request: Request, now: datetime) -> list[Event]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from config.settings import Settings
+from relay.copies_on_record import CopiesOnRecord
 from relay.copy_delivery import CopyDelivery
 from relay.dialing import Destination
 from relay.individual import IndividualDelivery, Ledger
@@ -40,7 +41,9 @@ class SpoolSide:
         self.spool = Spool(settings.spool_dir)
         rules = settings.spool
         schedule = RetrySchedule(rules.first_retry, rules.expiry, rules.delay_report)
-        delivery = CopyDelivery(self.spool, ledger, schedule, _now, hold_doubtful=rules.in_doubt == "hold")
+        delivery = CopyDelivery(
+            self.spool, CopiesOnRecord(ledger), schedule, _now, hold_doubtful=rules.in_doubt == "hold"
+        )
         notices = Notices(self.spool, _now, hostname, self._host_of)
         self.runner = SpoolRunner(delivery, Conclusion(delivery, notices), self._open_session)
 
@@ -70,6 +73,7 @@ class SpoolSide:
             await asyncio.wait([self._task], timeout=STOP_SECONDS)
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self.runner.delivery.on_record.all_told()
         self.spool.close()
 
     def _open_session(self, key: SessionKey) -> AbstractAsyncContextManager[Conversation]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
 from relay.command_lines import path_of
+from relay.copies_on_record import CopiesOnRecord
 from relay.copy_delivery import CopyDelivery
 from relay.dialing import Destination
 from relay.individual import IndividualDelivery
@@ -100,7 +101,10 @@ class Workbench:
             f"mailglass {message_id}: opens, 1 of 1 links",
         )
         submitted = envelope(recipients, login, mail, rcpt_parameters)
-        return await self.individual.submit(submitted, PLAIN, prepared, session)
+        try:
+            return await self.individual.submit(submitted, PLAIN, prepared, session)
+        finally:
+            await self.runner.delivery.on_record.all_told()
 
     def folder(self) -> list[str]:
         return sorted(path.name for path in self.spool.folder.iterdir() if path.name != "lock")
@@ -122,7 +126,7 @@ def workbench(
 ) -> Workbench:
     spool, clock, book = Spool(folder), Clock(), Book()
     schedule = RetrySchedule(timedelta(minutes=5), timedelta(days=2))
-    delivery = CopyDelivery(spool, book, schedule, clock, hold_doubtful, ledger_rest_seconds=0)
+    delivery = CopyDelivery(spool, CopiesOnRecord(book, rest_seconds=0), schedule, clock, hold_doubtful)
     conclusion = Conclusion(delivery, Notices(spool, clock, "relay.example.org", lambda name: "mx.example.net"))
 
     def open_session(key: SessionKey):  # type: ignore[no-untyped-def]
