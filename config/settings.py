@@ -244,6 +244,12 @@ class Privacy(Table):
     ip_address: Literal["truncate", "none", "full"] = Field("truncate", description="truncate | none | full")
     user_agent: Literal["family", "none", "full"] = Field("family", description="family | none | full")
     keep_hits: Duration = Field(timedelta(days=400), description="then hits become daily counts; links work on")
+    keep_recipients: Duration = Field(
+        timedelta(days=365), description="then messages no longer say to whom they went, and recording ends for them"
+    )
+    keep_evidence: Duration = Field(
+        timedelta(days=1096), description="how long after a consent's end its evidence stays; then key and status"
+    )
     notice: Switch = Field(False, description="true: every tracked message says so visibly")
     honour_gpc: Switch = Field(False, description="true: a click with Sec-GPC is stored without identity")
     whole_minutes: Switch = Field(False, description="true: times of hits are kept to the minute")
@@ -255,11 +261,11 @@ class Privacy(Table):
     controller: str = Field("", description="who is responsible: name and address, shown to recipients")
     contact: str = Field("", description="where recipients can write, shown to them")
 
-    @field_validator("keep_hits")
+    @field_validator("keep_hits", "keep_recipients", "keep_evidence", "consent_valid", "ask_again")
     @classmethod
-    def _not_for_ever(cls, value: timedelta) -> timedelta:
+    def _not_for_ever(cls, value: timedelta, info: ValidationInfo) -> timedelta:
         if not timedelta(days=1) <= value <= timedelta(days=3660):
-            raise ValueError("keep_hits must lie between 1d and 3660d")
+            raise ValueError(f"{info.field_name} must lie between 1d and 3660d")
         return value
 
 

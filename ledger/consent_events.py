@@ -6,7 +6,7 @@ one purpose, or for all, and for one sender, or for all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -119,3 +119,20 @@ def may_ask(events: Iterable[ConsentEvent], now: datetime, pause: timedelta) -> 
         if event.action in (Action.ASK, Action.REFUSE, Action.WITHDRAW) and now < event.at + pause:
             return False
     return True
+
+
+_ENDS = (Action.WITHDRAW, Action.REFUSE, Action.ERASE, Action.EXPIRE)
+
+
+def ended_at(events: Sequence[ConsentEvent], place: int, valid_for: timedelta) -> datetime:
+    """When what the event at ``place`` says was over: for a consent, its withdrawal or its expiry; for all else, the
+    moment it was said. The evidence is needed for some time from there on."""
+    event = events[place]
+    if event.action not in (Action.GRANT, Action.CONFIRM, Action.IMPORT):
+        return event.at
+    ends = [
+        later.at
+        for later in events[place + 1 :]
+        if later.action in _ENDS and later.sender == "" and (later.purpose is None or later.purpose == event.purpose)
+    ]
+    return min([event.at + valid_for, *ends])

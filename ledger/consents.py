@@ -6,6 +6,7 @@ in the same transaction. The site's key, with which addresses become person keys
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +22,15 @@ from ledger.consent_writing import add_audit, add_events, add_request, answer_re
 from ledger.erasure import Erased, erase_person, silence_copies
 from ledger.keys import load_people_key
 from ledger.message_id import MessageId
+from ledger.outbox import Outbox
 from ledger.people import erased_name, normalise, person_key, spellings, without
 from ledger.queries.consents import events_of
+from ledger.scrubbing import find_naming, scrub
+from ledger.sender_erasure import erase_sender
 from ledger.traces import shed_traces
 
 ALL_PURPOSES = tuple(ConsentPurpose)
+SCRUBBED_AT_ONCE = 200  # rows of one transaction: hits that come meanwhile wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +170,16 @@ class Consents:
 
     async def erase(self, address: str, actor: str, method: str = "command") -> Erased:
         """Hits, address and identity go, from the database's free pages and its log of changes too; a keyed hash on
-        the do-not-track list stays."""
-        event = ConsentEvent(self._ledger.clock(), Action.ERASE, method=method, actor=actor)
-        erased = await self._ledger.write(erase_all, self.key_of(address), normalise(address), event, actor)
+        the do-not-track list stays. Copies that still wait to be delivered stay as well: they are mail."""
+        now, forms = self._ledger.clock(), spellings(address)
+        event = ConsentEvent(now, Action.ERASE, method=method, actor=actor)
+        erased = await self._ledger.write(erase_all, self.key_of(address), normalise(address), event, actor, forms)
+        async with self._ledger.read() as connection:
+            found = await find_naming(connection, forms)
+        for table, keys in found.items():
+            for start in range(0, len(keys), SCRUBBED_AT_ONCE):
+                await self._ledger.write(scrub, table, keys[start : start + SCRUBBED_AT_ONCE], forms, now)
+        await asyncio.to_thread(Outbox(self._ledger.settings.outbox_dir).erase, forms)
         await shed_traces(self._ledger.place)
         return erased
 
@@ -228,9 +240,12 @@ def add_withdrawal(
 
 
 @change_of_messages
-def erase_all(connection: Connection, key: bytes, address: str, event: ConsentEvent, actor: str) -> Erased:
+def erase_all(
+    connection: Connection, key: bytes, address: str, event: ConsentEvent, actor: str, forms: tuple[str, ...]
+) -> Erased:
     silence_copies(connection, address, ALL_PURPOSES, event.at)
     erased = erase_person(connection, key, address)
+    erase_sender(connection, key, forms, event.at)
     add_events(connection, key, None, [event])
     add_audit(connection, event.at, actor, "erase", key.hex(), erased.hits)
     return erased

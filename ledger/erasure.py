@@ -17,13 +17,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consent_schema import consent_request, person, silence
-from ledger.people import normalise
+from ledger.people import ERASED, normalise, written_forms
 from ledger.records import HitKind
 from ledger.records_writing import forget_words
 from ledger.schema import copy, hit, message
 from ledger.words import fts5_query, tsquery, words_of
 
-ERASED = "[erased]"
 _KIND_OF = {ConsentPurpose.OPENS: HitKind.OPEN, ConsentPurpose.LINKS: HitKind.CLICK}
 _NO_OPENS: dict[str, Any] = {"first_opened_at": None, "last_opened_at": None} | {
     f"opens_{column}": 0 for column in ("confirmed", "possible", "machine", "own")
@@ -168,7 +167,7 @@ def _copies_of(connection: Connection, address: str, sender: str) -> Iterator[tu
     wanted = normalise(address)
     statement = select(message.c.seq, message.c.id, message.c.recipients, message.c.subject, message.c.recipient_count)
     # The index of words narrows it down; the list of recipients decides.
-    statement = statement.where(message.c.seq.in_(_with_words(connection, {wanted, address.strip().lower()})))
+    statement = statement.where(message.c.seq.in_(_with_words(connection, written_forms(address))))
     if sender:
         statement = statement.where(message.c.sender == sender.lower())
     for row in connection.execute(statement).all():
@@ -178,7 +177,7 @@ def _copies_of(connection: Connection, address: str, sender: str) -> Iterator[tu
         yield row, [one.number for one in copies if not one.address or normalise(one.address) == wanted]
 
 
-def _with_words(connection: Connection, spellings: set[str]) -> list[int]:
+def _with_words(connection: Connection, spellings: Collection[str]) -> list[int]:
     if connection.dialect.name == "sqlite":
         statement = text("SELECT rowid FROM message_words WHERE message_words MATCH :words")
         typed = [fts5_query(one) for one in sorted(spellings)]

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.message_id import MessageId, mint_message_id, parse_message_id
+from ledger.people import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,17 @@ class Outbox:
             return self._path(delivery_id, "eml").read_bytes()
         except OSError:
             return None
+
+    def erase(self, forms: Sequence[str]) -> int:
+        """Deletes every delivery whose envelope or octets hold an address in one of these spellings; how many."""
+        wanted, erased = naming(forms), 0
+        for delivery_id in self._ids():
+            paths = [self._path(delivery_id, kind) for kind in ("json", "eml")]
+            if any(wanted.search(path.read_bytes().lower()) for path in paths if path.exists()):
+                for path in paths:
+                    path.unlink(missing_ok=True)
+                erased += 1
+        return erased
 
     def _ids(self) -> set[MessageId]:
         try:

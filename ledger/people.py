@@ -8,6 +8,7 @@ Tags (``ann+news@``) and aliases stay different people: we cannot know, and a co
 from __future__ import annotations
 
 import hmac
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from urllib.parse import quote
 import idna
 
 KEY_BYTES = 32
+ERASED = "[erased]"  # stands where an address stood; nobody can have it
 
 
 def normalise(address: str) -> str:
@@ -42,17 +44,21 @@ def erased_name(key: bytes) -> str:
     return f"key:{key.hex()}"
 
 
+def written_forms(address: str) -> tuple[str, ...]:
+    """How a list of recipients can have the address: with its domain as IDNA or in letters."""
+    wanted = normalise(address)
+    local = wanted.rpartition("@")[0]
+    return tuple(sorted({address.strip().lower(), wanted, *(f"{local}@{domain}" for domain in _domains(wanted))}))
+
+
 def spellings(address: str) -> tuple[str, ...]:
     """In which forms, in lower case, an address can stand in text: as typed, normalised, with its domain in letters,
     as part of a URL, and as mailing lists write it into other addresses. The longest first."""
     wanted = normalise(address)
-    local, at, domain = wanted.rpartition("@")
+    local, at, _domain = wanted.rpartition("@")
     if not at:
         return (wanted,)
-    try:
-        domains = {domain, idna.decode(domain).lower()}
-    except (idna.IDNAError, UnicodeError):
-        domains = {domain}
+    domains = _domains(wanted)
     typed = address.strip().removeprefix("<").removesuffix(">").strip().lower()
     forms = {typed, wanted}
     for one in domains:
@@ -66,5 +72,22 @@ def without(text: str, forms: Iterable[str], instead: str = "[address]") -> str:
     alike (joann@example.com) are others."""
     for form in forms:
         if form in text.lower():
-            text = re.sub(rf"(?<![\w.+%-]){re.escape(form)}(?![\w-]|\.\w)", instead, text, flags=re.IGNORECASE)
+            # In a URL an escape may stand before it. A list's own name stands before its form with "=".
+            before = r"(?<!\w)" if "@" not in form and "%40" not in form else r"(?:(?<![\w.+-])|(?<=%[0-9a-f]{2}))"
+            text = re.sub(rf"{before}{re.escape(form)}(?![\w-]|\.\w)", instead, text, flags=re.IGNORECASE)
     return text
+
+
+def naming(forms: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds an address in bytes whose ASCII letters were made lower case, as UTF-8 or as JSON writes it."""
+    spelled = {one for form in forms for one in (form, form.upper())}
+    words = {word.encode().lower() for one in spelled for word in (one, json.dumps(one)[1:-1])}
+    return re.compile(rb"(?<![\w.+-])(?:" + b"|".join(map(re.escape, sorted(words))) + rb")")
+
+
+def _domains(normalised: str) -> set[str]:
+    domain = normalised.rpartition("@")[2]
+    try:
+        return {domain, idna.decode(domain).lower()}
+    except (idna.IDNAError, UnicodeError):
+        return {domain}

@@ -18,6 +18,7 @@ from ledger.consent_events import ConsentPurpose
 from ledger.consent_schema import silence
 from ledger.erasure import erase_copy_hits, silence_copies, silence_copy
 from ledger.message_id import MessageId
+from ledger.people import ERASED
 from ledger.schema import copy, hit, message
 
 BOTH = tuple(ConsentPurpose)
@@ -85,7 +86,7 @@ async def owner_of_copy(connection: AsyncConnection, message_id: MessageId, numb
     ).scalar()
     if not address and number == 0 and row.recipient_count == 1:
         address = row.recipients[0]
-    return (address, row.sender) if address else None
+    return (address, row.sender) if address and address != ERASED else None
 
 
 @change_of_messages
@@ -100,7 +101,7 @@ def silence_for_recipient(connection: Connection, message_id: MessageId, number:
     ).scalar()
     if not address and number == 0 and row.recipient_count == 1:
         address = row.recipients[0]
-    if address:
+    if address and address != ERASED:
         silence_copies(connection, address, BOTH, at, row.sender)
     return True
 

@@ -113,6 +113,9 @@ def settle_copy(
     row = connection.execute(select(message.c.seq).where(message.c.id == message_id.raw)).first()
     if row is None:
         return False
+    mine = (copy.c.message_seq == row.seq) & (copy.c.number == number)
+    if connection.execute(select(copy.c.address).where(mine)).scalar() == "":
+        reply = ""  # its recipient was erased while it waited, and servers repeat addresses
     values: dict[str, object] = {"state": state.value, "reply": storable(reply)}
     if accepted_at is not None:
         values["accepted_at"] = accepted_at

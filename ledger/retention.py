@@ -1,5 +1,5 @@
-"""What goes with time: hits after ``[privacy] keep_hits``, the networks mail was sent from after a day, and the hope
-for a verdict that never came.
+"""What goes with time: hits after ``[privacy] keep_hits``, which leave numbers a day; recipients and evidence
+(ledger/forgetting.py); the networks mail was sent from after a day; and the hope for a verdict that never came.
 
 Counts stay in their rows, and links redirect for ever, since their destinations are in the links.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, text
@@ -17,12 +18,14 @@ from ledger.anchors import ANCHORS_FILE, AnchorFault, read_anchors, write_anchor
 from ledger.changes import change
 from ledger.daily_writing import count_purged
 from ledger.faults import LedgerFault
+from ledger.forgetting import forget_recipients, forget_texts, redact_evidence
 from ledger.queries.consents import ends, hold
 from ledger.reading import LedgerReader
 from ledger.records_writing import forget_networks, milliseconds
 
 log = logging.getLogger("mailglass.ledger")
 CHUNK = 2000  # of one transaction: hits that come meanwhile wait for it
+FORGET_CHUNK = 200  # these take longer: their words go out of the index
 EVERY = timedelta(hours=1)
 PATIENCE = timedelta(minutes=10)  # beyond the longest wait for a final reply
 FIRST_AFTER_SECONDS = 20.0  # not while everything starts
@@ -36,6 +39,14 @@ GIVE_UP_COPIES = text(
     f"UPDATE copy SET state = 'in-doubt' WHERE number = 0 AND message_seq IN (SELECT seq FROM message WHERE {_WAITING})"  # noqa: S608
 )
 GIVE_UP_MESSAGES = text(f"UPDATE message SET state = 'in-doubt' WHERE {_WAITING}")  # noqa: S608 - the constant above
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Messages that no longer say to whom they went, and rows of consents whose evidence went."""
+
+    messages: int
+    evidence: int
 
 
 @change
@@ -70,13 +81,25 @@ async def purge(ledger: Ledger, keep: timedelta | None = None) -> int:
     return purged
 
 
+async def forget(ledger: Ledger) -> Forgotten:
+    """Recipients and evidence whose time is up. Raises LedgerUnavailable."""
+    privacy, now, messages = ledger.settings.privacy, ledger.clock(), 0
+    while done := await ledger.write(forget_recipients, now - privacy.keep_recipients, now, FORGET_CHUNK):
+        messages += done
+    evidence = await ledger.write(redact_evidence, now, privacy.consent_valid, privacy.keep_evidence)
+    await ledger.write(forget_texts)
+    return Forgotten(messages, evidence)
+
+
 async def tidy(ledger: Ledger) -> int:
     """Everything whose time is up; how many hits were purged. Raises LedgerUnavailable."""
     await ledger.write(empty_networks, ledger.clock() - ledger.settings.hits.own_address)
     doubtful = await ledger.write(give_up_waiting, ledger.clock() - ledger.settings.limits.upstream_final - PATIENCE)
     if doubtful:
         log.warning("what became of these messages is not known: %d", doubtful)
-    return await purge(ledger)
+    purged = await purge(ledger)
+    await forget(ledger)
+    return purged
 
 
 async def keep_anchors(ledger: LedgerReader) -> bool:

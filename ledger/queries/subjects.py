@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.consent_events import ConsentEvent
 from ledger.message_id import MessageId
-from ledger.people import normalise
+from ledger.people import normalise, written_forms
 from ledger.queries.consents import events_of, text_shown
 from ledger.schema import copy, hit, link, message
 from ledger.words import fts5_query, tsquery
@@ -44,7 +45,7 @@ async def subject(connection: AsyncConnection, key: bytes, address: str) -> Subj
     """``key`` is the person's (ledger/people.py). Nothing known gives empty lists."""
     wanted = normalise(address)
     found = []
-    for row in await _rows_with(connection, {wanted, address.strip().lower()}):
+    for row in await _rows_with(connection, written_forms(address)):
         if any(normalise(one) == wanted for one in row.recipients):
             found.append(await _message(connection, row, wanted))
     events = (await events_of(connection, [key]))[key]
@@ -53,7 +54,7 @@ async def subject(connection: AsyncConnection, key: bytes, address: str) -> Subj
     return Subject(wanted, tuple(found), tuple(events), texts)
 
 
-async def _rows_with(connection: AsyncConnection, spellings: set[str]) -> list[Any]:
+async def _rows_with(connection: AsyncConnection, spellings: Collection[str]) -> list[Any]:
     if connection.dialect.name == "sqlite":
         statement, query = text("SELECT rowid FROM message_words WHERE message_words MATCH :words"), fts5_query
     else:

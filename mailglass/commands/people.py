@@ -16,6 +16,7 @@ from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
 from mailglass.commands.consenting import consents_of, operator
+from mailglass.commands.left_behind import left_behind, words_on_what_is_left
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import reading, run_to_end
 from mailglass.commands.subject_page import subject_page
@@ -126,13 +127,15 @@ def erase(
     if not yes and not typer.confirm(f"Erase all that was recorded about {address}? It cannot be undone."):
         raise Failed("nothing was erased")
 
-    async def work() -> tuple[int, int]:
+    async def work() -> tuple[int, int, list[Path]]:
         async with consents_of(settings) as consents:
             erased = await consents.erase(address, operator())
-        return erased.messages, erased.hits
+            return erased.messages, erased.hits, await left_behind(consents.ledger, address)
 
-    messages, hits = run_to_end(work())
+    messages, hits, left = run_to_end(work())
     typer.echo(f"Erased: the address from {messages} messages, and {hits} hits.")
+    for line in words_on_what_is_left(left, settings):
+        typer.echo(line)
 
 
 def subject_export(

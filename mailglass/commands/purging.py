@@ -1,4 +1,4 @@
-"""``mailglass purge``: hits whose time is up go at once, instead of within the hour."""
+"""``mailglass purge``: what has to go with time goes at once, instead of within the hour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from config.units import parse_duration
+from ledger.retention import Forgotten, forget
 from ledger.retention import purge as purge_hits
+from ledger.traces import shed_traces
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.commands.reading import changing, run_to_end
 from mailglass.failures import Failed
@@ -18,15 +20,24 @@ def purge(
     older_than: Annotated[str | None, typer.Option("--older-than", help='"30d"; default: [privacy] keep_hits')] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Delete hits whose time is up; counts stay, and links redirect for ever."""
+    """Delete what has had its time: hits (counts stay), recipients of old messages, evidence of consents that ended
+    long ago. Links redirect for ever. With --older-than hits alone."""
     settings = settings_from_file(config)
     keep = _span(older_than) if older_than else None
 
-    async def work() -> int:
+    async def work() -> tuple[int, Forgotten]:
         async with changing(settings) as ledger:
-            return await purge_hits(ledger, keep)
+            purged = await purge_hits(ledger, keep)
+            forgotten = Forgotten(0, 0) if keep is not None else await forget(ledger)
+            await shed_traces(ledger.place)
+            return purged, forgotten
 
-    typer.echo(f"{run_to_end(work())} hits purged.")
+    purged, forgotten = run_to_end(work())
+    typer.echo(f"{purged} hits purged.")
+    if forgotten.messages or forgotten.evidence:
+        typer.echo(
+            f"{forgotten.messages} messages forgot their recipients, {forgotten.evidence} events their evidence."
+        )
 
 
 def _span(text: str) -> timedelta:

@@ -111,6 +111,7 @@ async def test_after_a_withdrawal_delivered_mail_leaves_no_trace(store: Store) -
     assert await people.withdraw(ANN, [ConsentPurpose.OPENS]) == 2
     hits = [a_hit("b", 1), a_hit("c", 2, 1), a_hit("d", 2, 2), a_hit("e", 1, 0, 1)]
     assert await store.add_hits(hits) == 2, "Bob's open and Ann's click: she withdrew from opens only"
+    store.patience_seconds = 30
     state = await store.recording(MessageId(b"\1" * 16), 0)
     assert not state.may_record(NOW, "open")
     assert state.may_record(NOW, "click")
