@@ -20,39 +20,38 @@ AUTH_OCTETS = 12_288 + 2
 _LONGER = {b"MAIL": PARAMETER_COMMAND_OCTETS, b"RCPT": PARAMETER_COMMAND_OCTETS, b"AUTH": AUTH_OCTETS + 64}
 LONGEST_LINE = AUTH_OCTETS + 64
 
-_FORBIDDEN = re.compile(rb"[\r\n\0]")
 _PATH = re.compile(
     rb"\s*(?:FROM|TO):[ \t]*<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
 )
 
 
 class CommandLines:
-    """What a client has sent and nobody has read yet."""
+    """What a client has sent and nobody has read yet: ``unread``."""
+
+    __slots__ = ("unread",)
 
     def __init__(self) -> None:
-        self._buffer = b""
-
-    def __len__(self) -> int:
-        return len(self._buffer)
+        self.unread = b""
 
     def add(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
+        self.unread = self.unread + data if self.unread else data
 
     def take_rest(self) -> bytes:
         """All that is left, for whoever reads on otherwise (DATA)."""
-        rest, self._buffer = self._buffer, b""
+        rest, self.unread = self.unread, b""
         return rest
 
     def next(self) -> bytes | Refusal | None:
         """The next line without its CR LF; None when it is not complete; a refusal when it never can be right."""
-        buffer = self._buffer
-        end = buffer.find(b"\n")
+        unread = self.unread
+        end = unread.find(b"\n")
         if end == -1:
-            return Refusal.COMMAND_TOO_LONG if len(buffer) > LONGEST_LINE else None
-        line = buffer[: end - 1]
-        if end == 0 or buffer[end - 1] != 13 or _FORBIDDEN.search(line):
+            return Refusal.COMMAND_TOO_LONG if len(unread) > LONGEST_LINE else None
+        line = unread[: end - 1]
+        # By number: asking whether bytes are in bytes makes and drops an exception first.
+        if end == 0 or unread[end - 1] != 13 or 13 in line or 0 in line:
             return Refusal.COMMAND_LINE_END
-        self._buffer = buffer[end + 1 :]
+        self.unread = unread[end + 1 :]
         return line
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from relay import authentication, hello
-from relay.command_lines import declared_size, is_too_long, path_of, verb_of
+from relay.command_lines import COMMAND_OCTETS, declared_size, is_too_long, path_of, verb_of
 from relay.dialing import is_own_end
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, Reply, compose
@@ -27,7 +27,7 @@ _NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATR
 
 def execute(session: Session, line: bytes) -> None:
     verb = verb_of(line)
-    if is_too_long(verb, line):
+    if len(line) + 2 > COMMAND_OCTETS and is_too_long(verb, line):
         session.refuse(Refusal.COMMAND_TOO_LONG)
         return
     act = _COMMANDS.get(verb)
@@ -55,7 +55,7 @@ def _starttls(session: Session, line: bytes) -> None:
         session.refuse(Refusal.TLS_ACTIVE)
     elif line.partition(b" ")[2]:
         session.refuse(Refusal.BAD_ARGUMENT)
-    elif len(session.lines):
+    elif session.lines.unread:
         session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
     else:
         session.run(hello.encrypt(session))
@@ -79,26 +79,36 @@ def _mail(session: Session, line: bytes) -> None:
     if link is None or not link.is_open:
         session.run(hello.again(session, line))
         return
-    if b"SIZE" in line.upper():
+    if line.upper().find(b"SIZE") != -1:
         size = declared_size(path_of(line))
         if isinstance(size, Refusal):
             session.refuse(size)
             return
-        if size is not None and size > session.around.limits.message_size:
+        if size is not None and size > session.around.most_octets:
             session.refuse(Refusal.TOO_LARGE)
             return
     session.transaction.mail_sent(line)
-    session.pass_on(line, lambda reply: session.transaction.mail_answered(line, reply))
+
+    def answered(reply: Reply) -> None:
+        session.transaction.mail_answered(line, reply)
+        session.answer(reply)
+
+    session.pass_on(line, answered)
 
 
 def _rcpt(session: Session, line: bytes) -> None:
     if not _may_speak(session):
         return
-    if session.transaction.recipients >= session.around.limits.recipients:
+    if session.transaction.recipients >= session.around.most_recipients:
         session.refuse(Refusal.TOO_MANY_RECIPIENTS, counts=False)
         return
     session.transaction.recipient_sent()
-    session.pass_on(line, lambda reply: session.transaction.recipient_answered(line, reply))
+
+    def answered(reply: Reply) -> None:
+        session.transaction.recipient_answered(line, reply)
+        session.answer(reply)
+
+    session.pass_on(line, answered)
 
 
 def _data(session: Session, line: bytes) -> None:
@@ -123,7 +133,7 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
     session.is_busy = False
     if reply.code != 354 or session.link is None:
         session.answer(reply)
-        if len(session.lines):  # the client did not wait, and now its message would be read as commands
+        if session.lines.unread:  # the client did not wait, and now its message would be read as commands
             session.refuse_session(Refusal.TALKS_BEFORE_354)
         return
     session.client.write(reply.raw)
@@ -144,7 +154,12 @@ def _reset(session: Session, line: bytes) -> None:
         session.transaction = Transaction()
         session.say(compose(250, "2.0.0", "OK"))
     else:
-        session.pass_on(line, lambda _: session.transaction.reset())
+
+        def answered(reply: Reply) -> None:
+            session.transaction.reset()
+            session.answer(reply)
+
+        session.pass_on(line, answered)
 
 
 def _noop(session: Session, line: bytes) -> None:
@@ -163,10 +178,14 @@ def _quit(session: Session, line: bytes) -> None:
 
 
 def _quit_answered(session: Session, reply: Reply) -> None:
+    if session.link is not None and not reply.fault:
+        session.link.hang_up()
     session.finish_with(compose(221, "2.0.0", "Bye") if reply.fault else reply)
 
 
 def _may_speak(session: Session) -> bool:
+    if session.hello and not session.around.must_log_in:
+        return True  # nor is it exposed
     refusal = None
     if session.around.is_exposed and not session.client.is_encrypted:
         refusal = Refusal.TLS_FIRST

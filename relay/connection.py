@@ -31,7 +31,7 @@ class ClientConnection(SMTP):
     def __init__(self, around: Surroundings) -> None:
         # aiosmtpd's own constructor looks through every method for hooks that are not used here: 0.17 ms a connection.
         self.loop = asyncio.get_running_loop()
-        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=self.loop), loop=self.loop)
+        asyncio.StreamReaderProtocol.__init__(self, None, loop=self.loop)  # type: ignore[arg-type] # nobody reads one
         self.transport = None
         self.tls_context = around.certificate.context if around.certificate else None
         self._original_transport: asyncio.Transport | None = None
@@ -91,13 +91,8 @@ class ClientConnection(SMTP):
         super(SMTP, self).connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_lingering:
-            return
-        self._corked = []
-        try:
+        if not self._is_lingering:
             self.talk.received(data)
-        finally:
-            self._uncork()
 
     def eof_received(self) -> bool:
         if self._is_lingering:
@@ -106,7 +101,7 @@ class ClientConnection(SMTP):
         return keep_open and not self.is_encrypted
 
     def write(self, raw: bytes) -> None:
-        """Sends replies; those given while input is worked on leave in one packet."""
+        """Sends a reply; while corked, replies are collected and leave in one packet."""
         if self._corked is not None:
             self._corked.append(raw)
         elif self.transport is not None:
@@ -116,14 +111,10 @@ class ClientConnection(SMTP):
         if self._corked is None:
             self._corked = []
 
-    def _uncork(self) -> None:
+    def uncork(self) -> None:
         out, self._corked = self._corked, None
         if out and self.transport is not None:
             self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def uncork(self) -> None:
-        if self._corked is not None:
-            self._uncork()
 
     def hold_back(self, why: str, is_on: bool) -> None:
         """Stops and starts reading from the client; it is read while no reason stands against it."""

@@ -11,16 +11,15 @@ back until the next chunk; never more than two octets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from io import IncrementalNewlineDecoder
+from typing import NamedTuple
 
 from relay.replies import Refusal
 
 END = b".\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What one chunk gave: content (still dot-stuffed, without the end mark); once ended, the octets after it."""
 
     content: bytes
@@ -78,24 +77,24 @@ class DataReader:
         self.octets += len(content)
         if has_bare_line_end(content):
             self.refusal = Refusal.BARE_LINE_END  # outranks every other: the end itself is in doubt
-        elif self.refusal is None and b"\0" in content:
+        elif self.refusal is None and 0 in content:
             self.refusal = Refusal.NUL
         self._measure(content)
 
     def _measure(self, content: bytes) -> None:
-        first = content.find(b"\n")
-        if first == -1:
-            self._line_octets += len(content)
-            longest = self._line_octets
-        else:
-            longest = self._line_octets + first - 1
-            if len(content) - first > self.line_limit:
-                longest = max(longest, *(len(line) - 1 for line in content[first + 1 :].split(b"\n")))
-            self._line_octets = len(content) - content.rfind(b"\n") - 1
-        if self.refusal is None and longest > self.line_limit:
-            self.refusal = Refusal.LINE_TOO_LONG
-        if self.refusal in (None, Refusal.LINE_TOO_LONG) and self.octets > self.size_limit:
+        if self._line_octets + len(content) > self.line_limit:
+            self._measure_lines(content)
+        last = content.rfind(b"\n")
+        self._line_octets = len(content) - last - 1 if last != -1 else self._line_octets + len(content)
+        if self.octets > self.size_limit and self.refusal in (None, Refusal.LINE_TOO_LONG):
             self.refusal = Refusal.TOO_LARGE
+
+    def _measure_lines(self, content: bytes) -> None:
+        first, *others = content.split(b"\n")
+        *ended, unfinished = [self._line_octets + len(first), *map(len, others)]
+        # Of an ended line the CR is still there.
+        if self.refusal is None and max(unfinished, max(ended, default=0) - 1) > self.line_limit:
+            self.refusal = Refusal.LINE_TOO_LONG
 
 
 def has_bare_line_end(content: bytes) -> bool:

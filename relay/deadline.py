@@ -8,23 +8,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+_NEVER = float("inf")
+
 
 class Deadline:
     def __init__(self, loop: asyncio.AbstractEventLoop, on_passed: Callable[[], None]) -> None:
         self._loop = loop
+        self._now = loop.time
         self._on_passed = on_passed
         self._at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = 0.0
+        self._fires_at = _NEVER  # when the timer does, not when the deadline passes
 
     def set(self, seconds: float) -> None:
         """The deadline is so many seconds from now, whatever it was before."""
-        self._move_to(self._loop.time() + seconds)
+        self._at = at = self._now() + seconds
+        if at < self._fires_at:
+            self._arm(at)
 
     def extend(self, seconds: float, at_most: float) -> None:
         """Later by so many seconds, but not later than ``at_most`` seconds from now."""
-        now = self._loop.time()
-        self._move_to(min((self._at or now) + seconds, now + at_most))
+        now = self._now()
+        self._at = at = min((self._at or now) + seconds, now + at_most)
+        if at < self._fires_at:
+            self._arm(at)
 
     def clear(self) -> None:
         self._at = None
@@ -34,22 +41,20 @@ class Deadline:
         self._at = None
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._fires_at = None, _NEVER
 
-    def _move_to(self, at: float) -> None:
-        self._at = at
-        if self._timer is None or at < self._fires_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._fires_at = at
-            self._timer = self._loop.call_at(at, self._fire)
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires_at = at
+        self._timer = self._loop.call_at(at, self._fire)
 
     def _fire(self) -> None:
-        self._timer = None
+        self._timer, self._fires_at = None, _NEVER
         if self._at is None:
             return
-        if self._loop.time() < self._at:
-            self._move_to(self._at)
+        if self._now() < self._at:
+            self._arm(self._at)
             return
         self._at = None
         self._on_passed()

@@ -9,7 +9,7 @@ dropped without a final dot, so nothing of it is delivered.
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ledger.records import Reason
 from relay import logbook, message_delivery
@@ -42,44 +42,55 @@ class _How(Enum):
     DISCARD = auto()
 
 
+# Python 3.11 looks a member of an Enum up with a Python function; these are looked up with every chunk.
+_HEADER: Final = _How.HEADER
+_STREAM: Final = _How.STREAM
+_HOLD: Final = _How.HOLD
+_DISCARD: Final = _How.DISCARD
+_NOTHING: Final = Wanted()
+_NOT_REQUESTED: Final = Reason.NOT_REQUESTED
+
+
 class MessagePhase:
+    # What most messages never change:
+    is_reading = True
+    wanted = _NOTHING
+    header = b""  # unstuffed
+    reason: Reason = _NOT_REQUESTED  # why it streams
+    _how = _HEADER
+    _header_octets = 0  # stuffed
+    _verdict: Reply | None = None  # known before the client has finished
+    last_words: Reply | None = None  # the client has finished, but the upstream has left before the dot
+    _is_named = False
+    _long: LongHeader | None = None
+    _held: Held | None = None
+    _patience: Patience | None = None
+
     def __init__(self, session: Session, link: UpstreamLink, is_open: bool) -> None:
-        limits = session.around.limits
+        around, transaction = session.around, session.transaction
         self.session = session
         self.link = link
-        self._reader = DataReader(limits.message_size, limits.line_length)
-        self.outlet = Outlet(link, is_open, limits.upstream_final.total_seconds(), session.client.hold_back)
-        self.is_reading = True
-        self._how = _How.HEADER
-        self._head = bytearray()
-        self._verdict: Reply | None = None  # known before the client has finished
-        self.last_words: Reply | None = None  # the client has finished, but the upstream has left before the dot
-        self._held: Held | None = None
-        self._patience: Patience | None = None
-        self.wanted = Wanted()
-        self._is_named = False
-        self.header = b""  # unstuffed
-        self._header_octets = 0  # stuffed
-        self.reason = Reason.NOT_REQUESTED  # why it streams
-        self._long: LongHeader | None = None
-        self._idle_seconds = limits.client_idle.total_seconds()
-        transaction = session.transaction
         self.digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
+        self.outlet = Outlet(link, is_open, around.final_seconds, session.client.hold_back)
+        self._reader = DataReader(around.most_octets, around.longest_line)
+        self._head = bytearray()  # as far as it is known, while its end is not
 
     # From the client
 
     def received(self, data: bytes) -> None:
-        self.session.client.deadline.extend(len(data) / LOWEST_RATE, self._idle_seconds)
-        taken = self._reader.feed(data)
-        if self._reader.refusal is not None:
-            self._refuse(self._reader.refusal, taken)
+        session, reader = self.session, self._reader
+        session.client.deadline.extend(len(data) / LOWEST_RATE, session.around.idle_seconds)
+        taken = reader.feed(data)
+        if reader.refusal is not None:
+            self._refuse(reader.refusal, taken)
             return
-        if taken.ended:
+        content, ended, _ = taken
+        if ended:
             self._stop_reading(taken)
-        if taken.content:
-            self.digest.update(taken.content)
-        if taken.content or taken.ended:
-            self._pass(taken.content, taken.ended)
+        if content:
+            self.digest.update(content)
+        if content or ended:
+            self._pass(content, ended)
 
     def _stop_reading(self, taken: Taken) -> None:
         self.is_reading = False
@@ -89,7 +100,7 @@ class MessagePhase:
 
     def _refuse(self, refusal: Refusal, taken: Taken) -> None:
         self._drop()
-        self._how = _How.DISCARD
+        self._how = _DISCARD
         if self._reader.is_desynchronised or self._reader.octets > self._reader.size_limit + SLACK:
             self.is_reading = False
             self.session.phase = None
@@ -100,34 +111,38 @@ class MessagePhase:
             self.conclude(for_refusal(refusal))
 
     def _pass(self, content: bytes, ended: bool) -> None:
-        if self._how is _How.HEADER:
-            searched = max(0, len(self._head) - 3)
-            self._head += content
-            end = _end_of_header(self._head, searched)
-            if end < 0 and not ended and len(self._head) < LONGEST_HEADER:
+        if self._how is _HEADER:
+            before = len(self._head)
+            if before:
+                self._head += content
+            end = _end_of_header(self._head if before else content, max(0, before - 3))
+            if end < 0 and not ended and before + len(content) < LONGEST_HEADER:
+                if not before:
+                    self._head += content
                 return
-            content = self._decide(bytes(self._head), end, ended)
+            content = self._decide(bytes(self._head) if before else content, end, ended)
             self._head.clear()
         elif self._long is not None:
             content = self._long.feed(content, ended)
-        match self._how:
-            case _How.STREAM if ended:
+        how = self._how
+        if how is _STREAM:
+            if ended:
                 self._finish_stream(content)
-            case _How.STREAM:
+            else:
                 self.outlet.write(content)
-            case _How.HOLD:
-                self._hold(content, ended)
-            case _How.DISCARD:
-                if ended and self._verdict is not None:
-                    self.conclude(self._verdict)
-            case _How.HEADER:
-                raise AssertionError("the header has just been decided upon")
-            case _ as never:
-                assert_never(never)
+        elif how is _HOLD:
+            self._hold(content, ended)
+        elif how is _DISCARD:
+            if ended and self._verdict is not None:
+                self.conclude(self._verdict)
+        elif how is _HEADER:
+            raise AssertionError("the header has just been decided upon")
+        else:
+            assert_never(how)
 
     def _decide(self, content: bytes, end: int, ended: bool) -> bytes:
         """Sets how the message goes on; gives what is to go on of what was read so far."""
-        self._how = _How.STREAM
+        self._how = _STREAM
         if end < 0 and ended:
             end = len(content)
         is_long = not 0 <= end <= LONGEST_HEADER
@@ -150,7 +165,7 @@ class MessagePhase:
         self.header, self._header_octets = unstuffed(head), end
         self.wanted = pipeline.decide(self.header)
         if self.wanted.asked:
-            self._how = _How.HOLD
+            self._how = _HOLD
             self._held = Held(self.session.around.holding, pipeline.temporary)
             edited = stuffed(pipeline.with_header_edits(self.header, self.wanted))
             self._patience = Patience(self.link, self.outlet, edited)
@@ -169,7 +184,7 @@ class MessagePhase:
             self._settle_early(self.session.incident(Fault.BUSY))
         except OSError as error:
             self._settle_early(self.session.incident(Fault.DISK, error.strerror or ""))
-        if self._how is _How.DISCARD:
+        if self._how is _DISCARD:
             if ended and self._verdict is not None:
                 self.conclude(self._verdict)
         elif held.octets > self.session.around.pipeline.max_octets:
@@ -181,7 +196,7 @@ class MessagePhase:
         """Too large to be rewritten: it streams from here on, less its control headers."""
         content = held.read()
         self._discard()
-        self._how, self.reason = _How.STREAM, Reason.TOO_LARGE
+        self._how, self.reason = _STREAM, Reason.TOO_LARGE
         head = stuffed(self.session.around.pipeline.with_header_edits(self.header, self.wanted))
         self._pass(self.unsent(head + content[self._header_octets :]), ended)
 
@@ -203,7 +218,7 @@ class MessagePhase:
         known = self.session.around.resends.take(self.digest)
         if known is not None:
             self.answer_resend(known)
-        elif self.reason is not Reason.NOT_REQUESTED or self.session.around.pipeline.records_untracked:
+        elif self.reason is not _NOT_REQUESTED or self.session.around.pipeline.records_untracked:
             self.session.run(message_delivery.deliver_recorded(self, content))
         else:
             failpoint("relay.before-dot")
@@ -273,7 +288,7 @@ class MessagePhase:
     def _settle_early(self, verdict: Reply) -> None:
         self._drop()
         self._discard()
-        self._how = _How.DISCARD
+        self._how = _DISCARD
         self._verdict = verdict
 
     def _drop(self) -> None:
@@ -296,7 +311,7 @@ class MessagePhase:
         if is_full:
             self.session.client.deadline.clear()
         else:
-            self.session.client.deadline.set(self._idle_seconds)
+            self.session.client.deadline.set(self.session.around.idle_seconds)
 
 
 def _end_of_header(content: bytes | bytearray, start: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from relay.replies import Reply
 from relay.upstream import OnReply, UpstreamLink
@@ -24,42 +25,50 @@ class _State(Enum):
     REFUSED = auto()
 
 
+# Python 3.11 looks a member of an Enum up with a Python function; these are looked up with every chunk.
+_CLOSED: Final = _State.CLOSED
+_OPENING: Final = _State.OPENING
+_OPEN: Final = _State.OPEN
+_REFUSED: Final = _State.REFUSED
+
+
 class Outlet:
+    is_finished = False  # the final dot was sent: from here on nobody but the upstream knows
+    _refusal: Reply | None = None
+    _on_final: OnReply | None = None
+
     def __init__(
         self, link: UpstreamLink, is_open: bool, final_seconds: float, hold_back: Callable[[str, bool], None]
     ) -> None:
         self._link = link
-        self._state = _State.OPEN if is_open else _State.CLOSED
+        self._state = _OPEN if is_open else _CLOSED
         self._final_seconds = final_seconds
         self._hold_back = hold_back
         self._pending: list[bytes] = []
-        self._refusal: Reply | None = None
-        self._on_final: OnReply | None = None
         self._answered: asyncio.Future[None] | None = None
-        self.is_finished = False  # the final dot was sent: from here on nobody but the upstream knows
 
     @property
     def is_open(self) -> bool:
-        return self._state is _State.OPEN
+        return self._state is _OPEN
 
     def write(self, content: bytes) -> None:
         """Sends stuffed content."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._link.write(content)
-        elif self._state is not _State.REFUSED:
+        elif self._state is not _REFUSED:
             self._pending.append(content)
             self._open()
 
     async def opened(self) -> None:
         """Opens it, if it is not, and waits for what the upstream says to that."""
         self._open()
-        if self._state is _State.OPENING:
+        if self._state is _OPENING:
             self._answered = asyncio.get_running_loop().create_future()
             await self._answered
 
     def finish(self, content: bytes, on_final: OnReply) -> None:
         """Sends the last content and the final dot; ``on_final`` gets the verdict."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self.is_finished = self._link.is_open
             self._link.send(content + END_MARK, on_final, self._final_seconds)
         elif self._refusal is not None:
@@ -70,8 +79,8 @@ class Outlet:
             self._open()
 
     def _open(self) -> None:
-        if self._state is _State.CLOSED:
-            self._state = _State.OPENING
+        if self._state is _CLOSED:
+            self._state = _OPENING
             self._hold_back("opening", True)
             self._link.send(b"DATA\r\n", self._opened)
 
@@ -81,13 +90,13 @@ class Outlet:
             self._answered.set_result(None)
         pending, self._pending = b"".join(self._pending), []
         if reply.code == 354:
-            self._state = _State.OPEN
+            self._state = _OPEN
             if self._on_final is not None:
                 self.finish(pending, self._on_final)
             else:
                 self._link.write(pending)
             return
-        self._state = _State.REFUSED
+        self._state = _REFUSED
         self._refusal = reply
         if self._on_final is not None:
             self._on_final(reply)

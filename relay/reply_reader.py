@@ -8,6 +8,7 @@ that no odd server can put a line of its own between us and the client.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from relay.replies import Reply
 
@@ -17,6 +18,11 @@ MOST_LINES = 4096
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _WELL_FORMED = re.compile(rb"[2-5][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*\r\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# Most of what an upstream says are the same few octets for ever ("250 2.1.0 Ok", its answer to EHLO): what was once
+# found to be whole replies need not be looked at again. Of a login's challenges nothing is kept.
+MOST_KNOWN = 64
+LONGEST_KNOWN = 512
+_known: dict[bytes, tuple[Reply, ...]] = {}
 
 
 class Nonsense(ValueError):
@@ -33,15 +39,20 @@ class ReplyReader:
     def is_inside_reply(self) -> bool:
         return bool(self._rest or self._lines)
 
-    def feed(self, data: bytes) -> list[Reply]:
+    def feed(self, data: bytes) -> Sequence[Reply]:
         """The replies that are complete with these bytes, oldest first. Raises Nonsense."""
-        if not self._rest and not self._lines and _WELL_FORMED.fullmatch(data):
-            return [Reply(int(data[:3]), data)]
+        is_between = not self._rest and not self._lines
+        if is_between:
+            known = _known.get(data)
+            if known is not None:
+                return known
+            if _WELL_FORMED.fullmatch(data):
+                return _remember(data, (Reply(int(data[:3]), data),))
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = [reply for line in lines if (reply := self._take(line)) is not None]
         if self._size + len(self._rest) > LONGEST_REPLY:
             raise Nonsense("the reply is too long")
-        return replies
+        return _remember(data, tuple(replies)) if is_between and not self.is_inside_reply else replies
 
     def _take(self, line: bytes) -> Reply | None:
         match = _LINE.fullmatch(line.removesuffix(b"\r"))
@@ -57,3 +68,11 @@ class ReplyReader:
         raw = b"".join(code + b"-" + text + b"\r\n" for _, text in first) + code + b" " + last + b"\r\n"
         self._lines, self._size = [], 0
         return Reply(int(code), raw)
+
+
+def _remember(data: bytes, replies: tuple[Reply, ...]) -> tuple[Reply, ...]:
+    if len(data) <= LONGEST_KNOWN and not data.startswith(b"334"):
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[data] = replies
+    return replies

@@ -12,25 +12,47 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 from relay.replies import Reply
 
 KEPT_SECONDS = 24 * 3600.0
 KEPT_NAMELESS_SECONDS = 300.0
 MOST = 10_000
+# Of a message up to this size all is kept until it is clear that nobody has to compare, and nothing is digested; a
+# session holds that much at most.
+UNDIGESTED = 64 * 1024
 
 
-class Digest(Protocol):
-    """What has been digested so far; finished only when somebody has to compare."""
+class Digest:
+    """Who sends, to whom, and the content, digested when somebody has to compare or too much of it has gathered."""
 
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
+    __slots__ = ("_hash", "_octets", "_pieces")
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+        self._octets = 0
+        self._hash: hashlib._Hash | None = None
+
+    def update(self, content: bytes) -> None:
+        self._pieces.append(content)
+        self._octets += len(content)
+        if self._octets > UNDIGESTED:
+            self._take_in()
+
+    def digest(self) -> bytes:
+        return self._take_in().digest()
+
+    def _take_in(self) -> hashlib._Hash:
+        hash_ = self._hash = self._hash or hashlib.sha256()
+        for piece in self._pieces:
+            hash_.update(piece)
+        self._pieces.clear()
+        self._octets = 0
+        return hash_
 
 
-@dataclass(frozen=True, slots=True)
-class Unheard:
+class Unheard(NamedTuple):
     """A verdict, the digest of its message, and whether that message names itself."""
 
     digest: Digest
@@ -60,17 +82,12 @@ class Resends:
 def names_itself(lowered_header: bytes) -> bool:
     """Whether a header block in lower case has what no second message has."""
     return (
-        b"\nmessage-id:" in lowered_header
-        or b"\ndate:" in lowered_header
+        lowered_header.find(b"\nmessage-id:") != -1
+        or lowered_header.find(b"\ndate:") != -1
         or lowered_header.startswith((b"message-id:", b"date:"))
     )
 
 
 def digest_of(login: str, envelope: Iterable[bytes]) -> Digest:
-    """A digest that has taken in who sends and to whom; the content is to follow."""
-    digest = hashlib.sha256(login.encode("utf-8", "surrogateescape"))
-    for line in envelope:
-        digest.update(b"\n")
-        digest.update(line)
-    digest.update(b"\n\n")
-    return digest
+    """A digest of who sends and to whom; the content is to follow."""
+    return Digest([b"\n".join((login.encode("utf-8", "surrogateescape"), *envelope, b"", b""))])

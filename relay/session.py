@@ -66,7 +66,6 @@ class Session:
         self.messages = 0
         self.failed_logins = 0
         self.is_over = False
-        self._idle_seconds = around.limits.client_idle.total_seconds()
         self._is_full = False  # so much waits that the client is not read
         self.is_busy = False  # something is under way: further commands wait
         self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
@@ -86,17 +85,18 @@ class Session:
         elif self.around.is_stopping:
             self.finish_with(self.incident(Fault.STOPPING))
         else:
-            self.client.write(compose(220, "", f"{self.around.hostname} ESMTP mailglass").raw)
+            self.client.write(self.around.greeting)
             self._await_command()
 
     def received(self, data: bytes) -> None:
         self._unheard = None
-        if self.phase is not None and self.phase.is_reading and not len(self.lines):
-            self.phase.received(data)
+        lines, phase = self.lines, self.phase
+        if phase is not None and phase.is_reading and not lines.unread:
+            phase.received(data)
             return
-        self.lines.add(data)
+        lines.add(data)
         self.advance()
-        if len(self.lines) > MOST_WAITING:
+        if len(lines.unread) > MOST_WAITING:
             self._is_full = True
             self.client.hold_back("waiting", True)
 
@@ -160,23 +160,29 @@ class Session:
 
     def advance(self) -> None:
         """Works on what the client has sent, as far as that can be done before something else happens."""
-        link = self.link
-        if link is not None:
-            link.cork()
-        while not self.is_over and not self._must_wait:
-            line = self.lines.next()
-            if line is None:
-                break
-            self._take(line)
-        if link is not None:
-            link.uncork()
-        if self._is_full and len(self.lines) <= MOST_WAITING:
+        lines, link, is_corked = self.lines, self.link, False
+        try:
+            while lines.unread and not self.is_over and not self._must_wait():
+                line = lines.next()
+                if line is None:
+                    break
+                if lines.unread and not is_corked:  # a batch: what comes of it leaves in one packet each way
+                    is_corked = True
+                    self.client.cork()
+                    if link is not None:
+                        link.cork()
+                self._take(line)
+        finally:
+            if is_corked:
+                self.client.uncork()
+                if link is not None:
+                    link.uncork()
+        if self._is_full and len(lines.unread) <= MOST_WAITING:
             self._is_full = False
             self.client.hold_back("waiting", False)
         if self._is_at_eof and not self.is_over and not self._is_owing:
             self.finish(while_sending=True)
 
-    @property
     def _must_wait(self) -> bool:
         if self._line_wanted is not None:
             return False
@@ -191,10 +197,10 @@ class Session:
         return self.is_busy or (self.link is not None and self.link.is_awaiting)
 
     def _await_command(self) -> None:
-        self.client.deadline.set(self._idle_seconds)
+        self.client.deadline.set(self.around.idle_seconds)
 
     def _take(self, line: bytes | Refusal) -> None:
-        self._await_command()
+        self.client.deadline.set(self.around.idle_seconds)
         if isinstance(line, Refusal):
             self.refuse_session(line)
         elif self._line_wanted is not None:
@@ -205,16 +211,10 @@ class Session:
 
     # What is said, and what is passed on
 
-    def pass_on(self, line: bytes, note: Callable[[Reply], None] | None = None) -> None:
-        """Sends the client's line up; its reply goes down when it comes, after ``note`` has seen it."""
-
-        def answered(reply: Reply) -> None:
-            if note is not None:
-                note(reply)
-            self.answer(reply)
-
+    def pass_on(self, line: bytes, answered: Callable[[Reply], None] | None = None) -> None:
+        """Sends the client's line up; its reply goes down when it comes, or to ``answered`` which sends it down."""
         if self.link is not None:
-            self.link.send(line + b"\r\n", answered)
+            self.link.send(line + b"\r\n", answered or self.answer)
 
     def answer(self, reply: Reply) -> None:
         """Gives the client a reply of the upstream. After 421 nothing can follow (RFC 5321 section 3.8)."""
@@ -334,14 +334,13 @@ class Session:
 
     # What the upstream link tells
 
-    def upstream_answered(self, several: bool, begin: bool) -> None:
-        if begin:
-            if several:
-                self.client.cork()
-            return
+    def upstream_answers(self) -> None:
+        self.client.cork()
+
+    def upstream_answered(self, several: bool) -> None:
         if several:
             self.client.uncork()
-        if not self.is_busy and (len(self.lines) or self._is_at_eof):
+        if not self.is_busy and (self.lines.unread or self._is_at_eof):
             self.advance()
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:

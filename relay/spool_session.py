@@ -18,7 +18,10 @@ from relay.replies import Fault, Reply, UpstreamRefusal, for_fault
 class _Nobody:
     """Owns a link whose replies are all awaited: beside them there is nothing to be told."""
 
-    def upstream_answered(self, several: bool, begin: bool) -> None:
+    def upstream_answers(self) -> None:
+        pass
+
+    def upstream_answered(self, several: bool) -> None:
         pass
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:

@@ -13,6 +13,7 @@ from relay.dialing import Destination
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline
 from relay.ports import Accounts, Copies
+from relay.replies import compose
 from relay.resends import Resends
 from relay.tls import ServerCertificate
 
@@ -63,6 +64,23 @@ class Surroundings:
     sessions: RunningSessions = field(default_factory=RunningSessions)
     _afterwards: set[asyncio.Task[None]] = field(default_factory=set)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    # What every session, command or message asks for, as plain values: the settings' model takes ten times as long.
+    greeting: bytes = field(init=False)
+    must_log_in: bool = field(init=False)
+    idle_seconds: float = field(init=False)
+    final_seconds: float = field(init=False)
+    most_octets: int = field(init=False)
+    longest_line: int = field(init=False)
+    most_recipients: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.greeting = compose(220, "", f"{self.hostname} ESMTP mailglass").raw
+        self.must_log_in = self.is_exposed or self.accounts is not None
+        self.idle_seconds = self.limits.client_idle.total_seconds()
+        self.final_seconds = self.limits.upstream_final.total_seconds()
+        self.most_octets = self.limits.message_size
+        self.longest_line = self.limits.line_length
+        self.most_recipients = self.limits.recipients
 
     def next_session_id(self) -> str:
         return f"{self.session_prefix}{next(self._numbers)}"
@@ -76,7 +94,3 @@ class Surroundings:
     async def all_done(self) -> None:
         if self._afterwards:
             await asyncio.wait(set(self._afterwards))
-
-    @property
-    def must_log_in(self) -> bool:
-        return self.is_exposed or self.accounts is not None

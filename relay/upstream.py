@@ -27,8 +27,11 @@ PIECE = 64 * 1024
 class UpstreamOwner(Protocol):
     """Who is told what happens beside the replies."""
 
-    def upstream_answered(self, several: bool, begin: bool) -> None:
-        """Before and after a batch of replies is handed out."""
+    def upstream_answers(self) -> None:
+        """Several replies are about to be handed out."""
+
+    def upstream_answered(self, several: bool) -> None:
+        """One reply was handed out, or several."""
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
         """The connection is gone while no reply was awaited; ``said`` is what the upstream said uninvited."""
@@ -50,13 +53,9 @@ class UpstreamLink(asyncio.Protocol):
         # Seconds None: no command of ours to the upstream, but a reply of the relay that has to keep its turn.
         self._awaiting: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
         self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
-        self._is_open = True
+        self.is_open = True
         self._corked: list[bytes] | None = None
         self._room: asyncio.Future[None] | None = None  # set while the upstream takes nothing more
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
 
     @property
     def is_awaiting(self) -> bool:
@@ -64,12 +63,16 @@ class UpstreamLink(asyncio.Protocol):
 
     def send(self, data: bytes, on_reply: OnReply, seconds: float | None = None) -> None:
         """Sends one command (or the end of a message) that has one reply."""
-        self._awaiting.append((on_reply, seconds or self.reply_seconds))
-        if not self._is_open:
+        seconds = seconds or self.reply_seconds
+        self._awaiting.append((on_reply, seconds))
+        if not self.is_open:
             self._fail_pending(Fault.UPSTREAM_GONE)
             return
-        self._deadline.set(seconds or self.reply_seconds)
-        self._write(data)
+        self._deadline.set(seconds)
+        if self._corked is None:
+            self._transport.write(data)
+        else:
+            self._corked.append(data)
 
     def cork(self) -> None:
         """From here on what is sent is collected, so that a pipelined batch goes up in one packet."""
@@ -78,14 +81,8 @@ class UpstreamLink(asyncio.Protocol):
 
     def uncork(self) -> None:
         out, self._corked = self._corked, None
-        if out and self._is_open:
+        if out and self.is_open:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def _write(self, data: bytes) -> None:
-        if self._corked is None:
-            self._transport.write(data)
-        else:
-            self._corked.append(data)
 
     def in_turn(self, act: Callable[[], None]) -> None:
         """Does something when all replies awaited so far are in; at once when there are none."""
@@ -108,8 +105,12 @@ class UpstreamLink(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends what has no reply of its own: the content of a message."""
-        if self._is_open:
-            self._write(data)
+        if not self.is_open:
+            return
+        if self._corked is None:
+            self._transport.write(data)
+        else:
+            self._corked.append(data)
 
     async def write_all(self, data: bytes) -> None:
         """Sends much, piece by piece as the upstream takes it: what is written next, a final dot, leaves at once."""
@@ -127,25 +128,29 @@ class UpstreamLink(asyncio.Protocol):
 
     def leave(self) -> None:
         """Says QUIT and closes; nothing is awaited any more."""
-        if self._is_open:
+        if self.is_open:
             self.uncork()
             self._transport.write(b"QUIT\r\n")
-            self._is_open = False
-            self._awaiting.clear()
-            self._deadline.cancel()
-            self._give_room()
-            self._transport.close()
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Closes after the upstream has answered QUIT."""
+        self.is_open = False
+        self._awaiting.clear()
+        self._deadline.cancel()
+        self._give_room()
+        self._transport.close()
 
     def abandon(self) -> None:
         """Drops the connection at once: a message whose final dot was not sent is not delivered (RFC 5321, 4.1.1.4)."""
-        self._is_open = False
+        self.is_open = False
         self._awaiting.clear()
         self._deadline.cancel()
         self._give_room()
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_open:
+        if not self.is_open:
             return
         try:
             replies = self._reader.feed(data)
@@ -153,21 +158,22 @@ class UpstreamLink(asyncio.Protocol):
             self._lose(Fault.UPSTREAM_NONSENSE)
             return
         several = len(replies) > 1
-        self._owner.upstream_answered(several, begin=True)
+        if several:
+            self._owner.upstream_answers()
         for reply in replies:
             if not self._awaiting:
                 self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
                 break
             self._hand_out(reply)
-        self._owner.upstream_answered(several, begin=False)
+        self._owner.upstream_answered(several)
 
     def _hand_out(self, reply: Reply) -> None:
-        on_reply, _ = self._awaiting.popleft()
-        on_reply(reply)  # type: ignore[call-arg]
-        while self._awaiting and self._awaiting[0][1] is None:
-            self._awaiting.popleft()[0]()  # type: ignore[call-arg]
-        if self._awaiting:
-            self._deadline.set(self._awaiting[0][1] or self.reply_seconds)
+        awaiting = self._awaiting
+        awaiting.popleft()[0](reply)  # type: ignore[call-arg]
+        while awaiting and awaiting[0][1] is None:
+            awaiting.popleft()[0]()  # type: ignore[call-arg]
+        if awaiting:
+            self._deadline.set(awaiting[0][1] or self.reply_seconds)
         else:
             self._deadline.clear()
 
@@ -179,7 +185,7 @@ class UpstreamLink(asyncio.Protocol):
         self._lose(Fault.UPSTREAM_GONE)
 
     def pause_writing(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             return
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
@@ -187,7 +193,7 @@ class UpstreamLink(asyncio.Protocol):
         self._owner.upstream_full(True)
 
     def resume_writing(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             return
         if self._awaiting:  # what was written last, a final dot, leaves only now: its time begins here
             self._deadline.set(self._awaiting[0][1] or self.reply_seconds)
@@ -199,16 +205,16 @@ class UpstreamLink(asyncio.Protocol):
         self._lose(Fault.UPSTREAM_SLOW)
 
     def _lose(self, fault: Fault, said: Reply | None = None) -> None:
-        if not self._is_open:
+        if not self.is_open:
             return
-        self._is_open = False
+        self.is_open = False
         self._deadline.cancel()
         self._give_room()
         self._transport.abort()
         if self._awaiting:
-            self._owner.upstream_answered(True, begin=True)
+            self._owner.upstream_answers()
             self._fail_pending(fault)
-            self._owner.upstream_answered(True, begin=False)
+            self._owner.upstream_answered(several=True)
         else:
             self._owner.upstream_lost(fault, said)
 

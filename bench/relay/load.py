@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import cast
@@ -71,6 +72,7 @@ class Submitter(asyncio.Protocol):
         """Steps: 0 greeting, 1 EHLO, 2 MAIL, 3 RCPT, 4 DATA, 5 the dot, 6 QUIT."""
         if line[:1] not in b"23" and self.step < 6:
             self.plan.errors += 1
+            print("heard:", line, file=sys.stderr)
             self.quit()
             return
         self.step += 1
@@ -116,8 +118,9 @@ async def session(plan: Plan, until: float) -> None:
         try:
             await loop.create_connection(lambda done=done: Submitter(plan, until, done), "127.0.0.1", plan.port)
             await done
-        except OSError:
+        except OSError as error:
             plan.errors += 1
+            print("heard:", error, file=sys.stderr)
             await asyncio.sleep(0.05)
 
 

@@ -225,16 +225,17 @@ class Haraka(Peer):
         if not program.exists():
             raise NotHere("Haraka could not be installed with npm")
         self.port, config = free_port(), self.folder / "haraka/config"
-        config.mkdir(parents=True)
+        # Its own tool writes the configuration it ships with; without connection.ini it fails at every connection.
+        subprocess.run((str(program), "-i", str(config.parent)), capture_output=True, check=True, timeout=60)
+        settings = (config / "connection.ini").read_text()
+        (config / "connection.ini").write_text(settings.replace("\nbytes=26214400", "\nbytes=100000000"))
         (config / "smtp.ini").write_text(f"listen=127.0.0.1:{self.port}\nnodes=0\n")
         (config / "plugins").write_text("everybody\nqueue/smtp_proxy\n")
-        (config.parent / "plugins").mkdir()
         (config.parent / "plugins/everybody.js").write_text(
             "exports.hook_connect = (next, connection) => { connection.relaying = true; next(); };\n"
         )
         (config / "smtp_proxy.ini").write_text(f"host=127.0.0.1\nport={self.sink}\n")
-        (config / "loglevel").write_text("LOGEMERG\n")
-        (config / "databytes").write_text("100000000\n")
+        (config / "log.ini").write_text("[main]\nlevel=EMERG\n")
         self._run(str(program), "-c", str(config.parent))
         wait_for(self.port, 40)
 
