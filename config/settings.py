@@ -283,6 +283,14 @@ class Hits(Table):
     networks_file: OptionalFile = Field(None, description="optional network lists (docs/classes.md)")
 
 
+class Notifications(Table):
+    """Mail that mailglass writes itself to those who send: notices, reminders, digests."""
+
+    upstream: str = Field("", description="the [upstream.NAME] it goes out by; empty: the message's own")
+    sender: str = Field("", description="address it comes from; empty: the reader's own")
+    digest_hour: int = Field(7, ge=0, le=23, description="hour of the day, in the reader's time zone, of digests")
+
+
 class Log(Table):
     """What is said while running."""
 
@@ -356,6 +364,7 @@ class Settings(Table):
     ledger: Ledger = Ledger()
     privacy: Privacy = Privacy()
     hits: Hits = Hits()
+    notifications: Notifications = Notifications()
     log: Log = Log()
     limits: Limits = Limits()
     spool: Spool = Spool()
@@ -377,6 +386,9 @@ class Settings(Table):
                 if not upstream.sandbox and reaches(upstream.host, upstream.port, listener.bind):
                     own = f"{upstream.host}:{upstream.port} is listener[{number}] of this very relay"
                     yield f"upstream.{name}.port", f"{own}: mail would go in circles"
+        notifier = given["notifications"].upstream if "notifications" in given else ""
+        if notifier and "upstream" in given and notifier not in given["upstream"]:
+            yield "notifications.upstream", f"there is no [upstream.{notifier}]"
 
     @property
     def keys_dir(self) -> Path:

@@ -13,6 +13,7 @@ from ledger.notice_schema import notice
 from ledger.schema import note
 
 _LOOKED_AT = "notices-looked-at"
+DIGEST_NOTE = "digest-"  # and the account's number
 
 
 @change
@@ -36,3 +37,19 @@ def settle_notice(connection: Connection, seq: int, state: str, answer: str, nex
     if next_at is not None:
         values["next_at"] = next_at
     connection.execute(update(notice).where(notice.c.seq == seq).values(values))
+
+
+@change
+def note_digest(connection: Connection, account_id: int, until: str) -> None:
+    """Up to when (ISO 8601) an account was told, or excused: what was before it asked for digests is not told."""
+    forget_digest_of(connection, account_id)
+    connection.execute(insert(note).values(key=f"{DIGEST_NOTE}{account_id}", value=until))
+
+
+@change
+def forget_digest(connection: Connection, account_id: int) -> None:
+    forget_digest_of(connection, account_id)
+
+
+def forget_digest_of(connection: Connection, account_id: int) -> None:
+    connection.execute(delete(note).where(note.c.key == f"{DIGEST_NOTE}{account_id}"))

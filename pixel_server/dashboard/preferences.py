@@ -1,7 +1,8 @@
 """What an account prefers to be told, as its form says it and as it is kept. Pure.
 
 Kept in account.preferences: ``language``, ``zone``, ``notify`` (off, first, every), ``browser`` (bool), ``email``
-(bool), ``webhook`` (URL), ``webhook_secret`` (whsec_…), ``apprise`` (list of URLs).
+(bool), ``digest`` (daily, weekly or empty) and ``digest_to`` (an address), ``webhook`` (URL), ``webhook_secret``
+(whsec_…), ``apprise`` (list of URLs).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+from pixel_server.notify.digest import DIGESTS
 
 NOTIFY = ("first", "every", "off")
 LONGEST_URL = 500
@@ -25,10 +28,15 @@ def read_notifications(form: Mapping[str, str], say: Callable[[str], str]) -> tu
         return {}, say("A webhook needs an address that begins with https://.")
     if len(apprise) > MOST_APPRISE or any(len(line) > LONGEST_URL or "://" not in line for line in apprise):
         return {}, say("Apprise takes one address a line, such as ntfy://example.com/topic.")
+    digest, digest_to = form.get("digest", ""), form.get("digest_to", "").strip()
+    if digest in DIGESTS and not is_mail_address(digest_to):
+        return {}, say("A digest needs a mail address to go to.")
     kept: dict[str, Any] = {
         "notify": form.get("notify") if form.get("notify") in NOTIFY else "first",
         "browser": form.get("browser") == "1",
         "email": form.get("email") == "1",
+        "digest": digest if digest in DIGESTS else "",
+        "digest_to": digest_to if is_mail_address(digest_to) else "",
         "webhook": webhook,
         "apprise": apprise,
     }
@@ -47,6 +55,13 @@ def is_web_address(text: str) -> bool:
     return (
         parts.scheme in ("https", "http") and bool(parts.hostname) and len(text) <= LONGEST_URL and text.isprintable()
     )
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be written to it: one address, in ASCII, without a name beside it."""
+    local, at, domain = text.rpartition("@")
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' <>,;:"()[]\\')
+    return bool(local and at and domain) and "@" not in local and plain and len(text) < 255
 
 
 def new_webhook_secret() -> str:

@@ -28,7 +28,8 @@ from pixel_server.dashboard.languages import language
 from pixel_server.dashboard.visitors import zone_named
 from pixel_server.dashboard.wording import Wording
 from pixel_server.notify.decisions import owners, recipient_of, reminder_after, retry_after, wants, ways
-from pixel_server.notify.mail import send_mail
+from pixel_server.notify.digesting import Digests
+from pixel_server.notify.mail import send_notice
 from pixel_server.notify.sentences import Sentences, notice_words
 from pixel_server.notify.services import send_to_services
 from pixel_server.notify.webhook import send_webhook
@@ -42,6 +43,7 @@ _EVENT = {"open": "message.opened", "click": "message.clicked", "unopened": "mes
 class Teller:
     def __init__(self, settings: Settings, ledger: Ledger, outbox: Outbox, clock: Callable[[], datetime]) -> None:
         self._settings, self._ledger, self._outbox, self._clock = settings, ledger, outbox, clock
+        self._digests = Digests(settings, ledger, outbox, clock)
 
     async def run(self) -> None:
         """Until cancelled. A ledger that does not answer is asked again later."""
@@ -76,6 +78,7 @@ class Teller:
             waiting = await asking.due(connection, self._clock())
         for one in waiting:
             await self._send(one)
+        await self._digests.work()
 
     async def _patience(self) -> float:
         try:
@@ -159,7 +162,7 @@ class Teller:
         sentences, preferences, now = self._sentences(account, message, one), account.preferences, self._clock()
         match one.way:
             case "email":
-                return await send_mail(self._settings, self._outbox, message, sentences, now)
+                return await send_notice(self._settings, self._outbox, message, sentences, now)
             case "webhook":
                 value = {"type": _EVENT[one.said["kind"]], "timestamp": moment(now), "data": _data(one, message)}
                 return await send_webhook(

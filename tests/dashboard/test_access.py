@@ -164,3 +164,16 @@ async def test_logins_and_exports_stand_in_the_audit_list(house: House, visitor:
     with sqlite3.connect(house.settings.data_dir / "mailglass.db") as database:
         listed = database.execute("SELECT actor, action, subject FROM audit ORDER BY seq").fetchall()
     assert listed == [("hanna", "login", ""), ("hanna", "export", "statistics-days")]
+
+
+async def test_a_digest_is_asked_for_on_the_settings_page(house: House, visitor: Visitor):
+    house.add_account("hanna", addresses=["hanna@example.com"])
+    await visitor.log_in()
+    form = "/settings/notifications"
+    refused = await visitor.submit("/settings", form, digest="daily", digest_to="Hanna <hanna@example.com>")
+    assert refused.status == 422
+    assert "needs a mail address" in refused.words
+    assert (await visitor.submit("/settings", form, digest="daily", digest_to="hanna@example.com")).status == 303
+    page = (await visitor.get("/settings")).page
+    assert page.select_one("select[name=digest] option[selected]")["value"] == "daily"
+    assert page.select_one("input[name=digest_to]")["value"] == "hanna@example.com"

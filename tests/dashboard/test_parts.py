@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from pixel_server.dashboard.certificates import handshake_in_memory
 from tests.dashboard.house import NOW, House
 from tests.dashboard.letters import letter
 from tests.dashboard.visits import Visitor
+from tests.e2e.installation import free_ports
 
 
 def certificate(folder: Path, ends: datetime) -> tuple[str, str]:
@@ -69,16 +69,15 @@ async def parts_of(house: House, visitor: Visitor) -> dict[str, tuple[bool, str]
 
 
 async def test_what_does_not_answer_is_named(tmp_path: Path, visitor_of):
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port, other = free_ports(2)
     house, visitor = visitor_of(
         listener=[{"bind": f"127.0.0.1:{port}"}],
-        upstream={"default": {"host": "127.0.0.1", "port": port, "security": "none"}},
+        upstream={"default": {"host": "127.0.0.1", "port": other, "security": "none"}},
         tracking={"public_url": f"http://127.0.0.1:{port}"},
     )
     found = await parts_of(house, visitor)
-    for part in ("Relay", "Upstream default"):
-        assert found[part] == (False, f"does not answer at 127.0.0.1:{port}")
+    assert found["Relay"] == (False, f"does not answer at 127.0.0.1:{port}")
+    assert found["Upstream default"] == (False, f"does not answer at 127.0.0.1:{other}")
     assert found["Public address"] == (False, f"does not answer at http://127.0.0.1:{port}")
     assert found["Ledger"][0]
     assert found["Disk"][0]

@@ -12,13 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
-from config.settings import Dashboard
 from ledger.accounts import set_preferences
 from ledger.outbox import Outbox
 from ledger.queries.notices import list_deliveries
@@ -66,13 +64,6 @@ def receiver() -> Iterator[Receiver]:
         yield kept
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path / "var", dashboard=Dashboard(private_webhooks=True))
-    yield made
-    made.close()
 
 
 def prefer(house: House, account: int, **preferences: Any) -> None:

@@ -15,6 +15,7 @@ from pixel_server.dashboard.client_recipes import recipes, servers
 from pixel_server.dashboard.hosts import split_host
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.parts import look_at_parts
+from pixel_server.dashboard.preferences import is_mail_address
 from pixel_server.dashboard.probe import send_test
 from pixel_server.dashboard.rendering import page
 
@@ -54,7 +55,7 @@ async def show_set_up(request: web.Request, told: tuple[bool, str] | None = None
 async def send(request: web.Request) -> web.Response:
     form = await request.post()
     sender, to = str(form.get("from", "")).strip(), str(form.get("to", "")).strip()
-    if not _is_address(sender) or not _is_address(to):
+    if not is_mail_address(sender) or not is_mail_address(to):
         return await show_set_up(request, (False, request[WORDING]._("Please give two mail addresses.")))
     login, password = str(form.get("login", ""))[:200], str(form.get("password", ""))[:1000]
     listener = request.app[DESK].settings.listener[0]
@@ -78,12 +79,6 @@ async def _may_see(request: web.Request, written: str) -> MessageRow | None:
     async with request.app[DESK].ledger.read() as connection:
         detail = await message_detail(connection, request[READER].viewer, message_id)
     return detail.message if detail else None
-
-
-def _is_address(text: str) -> bool:
-    local, at, domain = text.rpartition("@")
-    plain = text.isascii() and text.isprintable() and not set(text) & set(' <>,;:"')
-    return bool(local and at and domain) and plain and len(text) < 255
 
 
 ROUTES = (

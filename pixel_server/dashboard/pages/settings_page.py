@@ -20,6 +20,7 @@ from pixel_server.dashboard.pages.access import LONGEST_PASSWORD, SHORTEST_PASSW
 from pixel_server.dashboard.preferences import read_notifications
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.visitors import zone_named
+from pixel_server.notify.mail import way_out
 
 
 async def show_settings(request: web.Request, complaint: str = "", token: str = "", status: int = 200) -> web.Response:
@@ -38,6 +39,8 @@ async def show_settings(request: web.Request, complaint: str = "", token: str = 
         accounts=everybody,
         deliveries=deliveries,
         may_use_services=may_use_services(request),
+        may_send_mail=way_out(desk.settings) is not None,
+        digest_hour=desk.settings.notifications.digest_hour,
         zones=sorted(available_timezones()),
         mine=reader.account.preferences,
         saved=request.query.get("saved", ""),

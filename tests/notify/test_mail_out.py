@@ -1,0 +1,118 @@
+"""Mail of ours goes out by a real SMTP server: the one that is named, with its account, and by no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from ledger.accounts import set_preferences
+from ledger.queries.notices import list_deliveries
+from ledger.records import HitClass
+from tests.dashboard.house import House
+from tests.dashboard.letters import hit, letter
+from tests.dashboard.visits import Visitor
+from tests.e2e.installation import free_ports
+
+
+@dataclass
+class Received:
+    port: int = 0
+    logins: list[tuple[bytes, bytes]] = field(default_factory=list)
+    mail: list[Envelope] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        self.mail.append(envelope)
+        return "250 taken"
+
+    def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"right")
+
+
+@pytest.fixture
+def server() -> Iterator[Received]:
+    received = Received(free_ports(1)[0])
+    controller = Controller(
+        received, "127.0.0.1", received.port, authenticator=received.authenticate, auth_require_tls=False
+    )
+    controller.start()
+    yield received
+    controller.stop()
+
+
+def upstreams(port: int) -> dict[str, Any]:
+    server = {"host": "127.0.0.1", "port": port, "security": "none"}
+    account = {"login": "account", "username": "mailglass", "password": "right"}
+    return {"default": server, "letters": server | account}
+
+
+def until(true: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end, f"{what} did not come about"
+        time.sleep(0.02)
+
+
+def deliveries(house: House, account: int) -> list[tuple[str, str]]:
+    async def ask() -> list[tuple[str, str]]:
+        async with house.ledger.read() as connection:
+            return [(one.state, one.answer) for one in await list_deliveries(connection, account)]
+
+    return house.run(ask())
+
+
+def opened(house: House) -> int:
+    """An open, and the time in which a burst would have shown itself; the account that wants to be told by mail."""
+    account = house.add_account("hanna", admin=True)
+    house.run(house.ledger.write(set_preferences, account, {"email": True}))
+    record = letter(subject="Offer")
+    house.register(record)
+    house.add_hits(hit(record.id))
+    until(lambda: deliveries(house, account), "the decision")
+    house.now += timedelta(seconds=30)
+    house.add_hits(hit(letter().id, hit_class=HitClass.BOT))  # wakes the teller
+    return account
+
+
+def test_a_notice_goes_by_the_upstream_that_is_named_with_its_account(tmp_path: Path, server: Received):
+    notifications = {"upstream": "letters", "sender": "mailglass@example.com"}
+    house = House(tmp_path / "var", upstream=upstreams(server.port), notifications=notifications)
+    account = opened(house)
+    until(lambda: server.mail, "the mail")
+    until(lambda: deliveries(house, account)[0][0] == "done", "the end")
+    house.close()
+    assert server.logins == [(b"mailglass", b"right")]
+    (envelope,) = server.mail
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("mailglass@example.com", ["hanna@example.com"])
+    assert isinstance(envelope.content, bytes)
+    mail = message_from_bytes(envelope.content, policy=policy.default)
+    assert (mail["From"], mail["To"]) == ("mailglass@example.com", "hanna@example.com")
+    assert mail["Subject"] == "Re: Offer"
+    assert str(mail["In-Reply-To"]).endswith("@example.com>")
+
+
+async def test_without_an_account_nothing_goes_out_and_the_page_says_why(tmp_path: Path, server: Received):
+    house = House(tmp_path / "var", upstream=upstreams(server.port))
+    account = opened(house)
+    until(lambda: deliveries(house, account)[0][1], "the failure")
+    assert deliveries(house, account)[0][0] == "waiting"
+    assert 'login = "client"' in deliveries(house, account)[0][1]
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        visitor = Visitor(house.url, session)
+        await visitor.log_in()
+        page = await visitor.get("/settings")
+    assert "cannot go out at present" in page.words
+    assert "[notifications] upstream" in page.words
+    house.close()
+    assert server.mail == []
