@@ -26,8 +26,8 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 # The words that X-Track headers know too.
 TRUTH = dict.fromkeys(("true", "yes", "on", "1", "y"), True) | dict.fromkeys(("false", "no", "off", "0", "n"), False)
 
-# A secret can be given itself or by the file that holds it: the environment's form takes the place of the file's.
-SECRET_PAIRS = {"password": "password_file", "url": "url_file"}
+# Two ways of saying one thing: what the environment says takes the place of the other way in the file.
+_EITHER_OR = (("password", "password_file"), ("url", "url_file"), ("host", "sandbox"))
 
 
 def overlay(data: Data, environment: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[Fault]]:
@@ -46,7 +46,7 @@ def overlay(data: Data, environment: Mapping[str, str]) -> tuple[dict[KeyPath, s
             faults.append(Fault(name, fault))
         else:
             sources[path] = name
-            _put(data, path, environment[name])
+            _put(data, path, environment[name], sources)
     return sources, faults
 
 
@@ -84,7 +84,7 @@ def _listeners(data: Data) -> list[Any]:
     return listeners if isinstance(listeners, list) else []
 
 
-def _put(data: Data, path: KeyPath, text: str) -> None:
+def _put(data: Data, path: KeyPath, text: str, sources: Mapping[KeyPath, str]) -> None:
     if path[0] == "listener" and path[1] == len(_listeners(data)):
         data["listener"].append({})
     table: Any = data
@@ -93,10 +93,11 @@ def _put(data: Data, path: KeyPath, text: str) -> None:
         if not isinstance(table, dict | list):
             return  # the file has no table here, which is reported for itself
     key = str(path[-1])
-    for pair in SECRET_PAIRS.items():
-        if key in pair:
-            for name in pair:
-                table.pop(name, None)
+    for pair in _EITHER_OR:
+        if key in pair and text and not (key == "sandbox" and TRUTH.get(text.strip().lower()) is False):
+            (other,) = set(pair) - {key}
+            if (*path[:-1], other) not in sources:
+                table.pop(other, None)
     table[key] = _value(path, text)
 
 

@@ -11,9 +11,10 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,12 +31,20 @@ from config.addresses import host_and_port as host_and_port  # also for those wh
 from config.addresses import is_loopback as is_loopback
 from config.units import parse_duration, parse_size
 
+
+def _not_at_once(span: timedelta) -> timedelta:
+    if not span:
+        raise ValueError("must be longer than 0s")
+    return span
+
+
 # As TOML has them: in the file "no" in quotes is text, and text is not guessed at. (The environment has text alone;
 # environment.py reads it.)
 Switch = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Wait = Annotated[Duration, AfterValidator(_not_at_once)]
 Network = IPv4Network | IPv6Network
 Given = Mapping[str, Any]
 
@@ -118,6 +127,11 @@ class Upstream(Table):
         if given.get("password_file") and given.get("password", SecretStr("")).get_secret_value():
             yield "password_file", "password is given as well; keep one of them"
         if given.get("sandbox", True):
+            if given.get("sandbox") and given.get("host"):
+                yield (
+                    "sandbox",
+                    "host is given as well, but a sandbox sends nothing there; set one of them",
+                )
             return
         host, security = given.get("host"), given.get("security")
         if host == "":
@@ -141,6 +155,13 @@ Dialect = Literal[
     "postmark", "mailgun", "mandrill", "sendgrid", "sparkpost", "mailjet", "smtpeter", "emailengine", "ahasend",
     "leadpush",
 ]  # fmt: skip
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 class Tracking(Table):
@@ -175,12 +196,24 @@ class Tracking(Table):
         if any(signing) and not all(signing):
             yield "dkim_key_file", "dkim_key_file, dkim_selector and dkim_domain belong together"
 
+    @field_validator("never_recipients")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if "@" not in item:  # it would match nobody, and somebody would be tracked after all
+                raise ValueError(f'"{item}" is no address; write a whole domain as "@example.com"')
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _plain_http_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f'"{value}" is no http(s) URL without query')
+        if parts.username is not None:
+            raise ValueError("there must be no name and password in it: it goes into every tracked mail")
+        if not _has_usable_port(parts):
+            raise ValueError(f'"{value}" has a port that is none; ports go from 1 to 65535')
         if not value.isascii() or any(letter in value for letter in " \"'<>`"):
             raise ValueError(f'"{value}" must be plain ASCII; write an international host as xn--…')
         return value.rstrip("/")
@@ -307,12 +340,12 @@ class Limits(Table):
     message_size: Size = Field(50 * 10**6, gt=0, description="larger messages are refused with 552")
     line_length: Size = Field(10**6, ge=1000, description="longer lines in a message are refused with 554")
     auth_attempts: Whole = Field(5, ge=1, description="per connection, then 421")
-    client_idle: Duration = Field(timedelta(minutes=5), description="silence after which a client is dropped")
-    upstream_connect: Duration = Field(timedelta(seconds=30), description="for connection, greeting and TLS")
-    upstream_reply: Duration = Field(timedelta(minutes=5), description="for a reply to a command")
-    upstream_final: Duration = Field(timedelta(minutes=10), description="for the reply after the final dot")
+    client_idle: Wait = Field(timedelta(minutes=5), description="silence after which a client is dropped")
+    upstream_connect: Wait = Field(timedelta(seconds=30), description="for connection, greeting and TLS")
+    upstream_reply: Wait = Field(timedelta(minutes=5), description="for a reply to a command")
+    upstream_final: Wait = Field(timedelta(minutes=10), description="for the reply after the final dot")
     in_flight: Size = Field(256 * 10**6, gt=0, description="bytes of held messages at once; beyond it 452")
-    rewrite: Duration = Field(timedelta(seconds=2), description="then the message goes out unchanged")
+    rewrite: Wait = Field(timedelta(seconds=2), description="then the message goes out unchanged")
 
 
 class Spool(Table):

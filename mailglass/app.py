@@ -7,6 +7,7 @@ plain line and no traceback. A command's module is imported when the command is 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -113,4 +114,12 @@ def main() -> None:
         typer.echo(f"mailglass: {failure}", err=True)
         sys.exit(failure.status)
     except KeyboardInterrupt:
+        sys.exit(FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has read enough (head, a pager); what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except OSError as fault:
+        # A file or folder that was named, a full disk: whoever typed it can do something about it.
+        typer.echo(f"mailglass: {fault.filename or 'failed'}: {fault.strerror or fault}", err=True)
         sys.exit(FAILED)

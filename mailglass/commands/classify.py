@@ -17,6 +17,7 @@ import typer
 from config.settings import Hits
 from mailglass.commands.labelled_hits import LabelledHit, LabelledHitFault, read_hit
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.failures import Failed
 from pixel_server.public.classify import decide
 from pixel_server.public.signs.loading import SignsFault, load_signs
 from pixel_server.public.signs.tables import Signs, observe
@@ -46,8 +47,10 @@ def classify(
         _leave(str(error), 2)
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        _leave(f"cannot read {file}: {error}", 2)
+    except OSError as fault:
+        raise Failed(f"cannot read {file}: {fault.strerror or fault}") from None
+    except UnicodeDecodeError:
+        raise Failed(f"cannot read {file}: it is not UTF-8") from None
     faults = 0
     for place, value in _values(text):
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +97,7 @@ def show(
 
 @app.command("import")
 def import_csv(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: address, method, evidence[, purposes]")],
+    file: Annotated[Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing."""
@@ -118,13 +120,15 @@ def import_csv(
 
 def erase(
     address: Address,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask (without a terminal nothing is asked)")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Erase what was recorded about a person. Links in their mail work on; they are not tracked again."""
     _need_address(address)
     settings = settings_from_file(config)
-    if not yes and not typer.confirm(f"Erase all that was recorded about {address}? It cannot be undone."):
+    # Whoever calls this from a program has decided already, and nobody is there to answer.
+    asks = sys.stdin.isatty() and not yes
+    if asks and not typer.confirm(f"Erase all that was recorded about {address}? It cannot be undone."):
         raise Failed("nothing was erased")
 
     async def work() -> tuple[int, int, list[Path]]:
@@ -191,13 +195,16 @@ def _shown(one: PersonRow) -> dict[str, object]:
 
 def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        with io.StringIO(raw.decode("utf-8-sig"), newline="") as opened:
             reader = csv.DictReader(opened)
             missing = [name for name in NEEDED_COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise Failed(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(NEEDED_COLUMNS)}")
             return [_row_of(file, number, row) for number, row in enumerate(reader, 2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+    except OSError as fault:
+        raise Failed(f"{file} cannot be read: {fault.strerror or fault}") from None
+    except (UnicodeDecodeError, csv.Error) as fault:
         raise Failed(f"{file} cannot be read: {fault}") from None
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from config.settings import Settings
 from config.units import parse_duration
 from ledger.access import Ledger
+from ledger.engine import place_of
 from ledger.faults import LedgerFault
 from ledger.message_id import MessageId, parse_message_id
 from ledger.reading import LedgerReader
@@ -22,11 +23,12 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[LedgerReader]:
-    """The ledger for questions only. Raises Failed when there is none yet."""
+    """The ledger for questions only; an empty one is made when there is none, so that nothing is an empty answer."""
+    place = place_of(settings)
+    if place.path is not None and not place.path.exists():
+        async with changing(settings):
+            pass
     reader = LedgerReader(settings)
-    if reader.place.path is not None and not reader.place.path.exists():
-        await reader.close_reading()
-        raise Failed(f"there is no ledger yet at {reader.place.path}; mailglass run makes it")
     try:
         yield reader
     finally:

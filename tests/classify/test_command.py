@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from mailglass.commands.classify import classify
+from mailglass.failures import Failed
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HIT = {"method": "GET", "path_kind": "click", "headers": {"User-Agent": FIREFOX}, "ip": "203.0.113.24",
@@ -110,10 +111,9 @@ def test_a_bad_line_is_named_and_the_others_are_answered(bad: str, words: str) -
     assert "Traceback" not in errors
 
 
-def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, [str(tmp_path / "absent.jsonl")])
-    assert result.exit_code == 2
-    assert "absent.jsonl" in result.stderr
+def test_a_missing_file_is_told_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match=r"cannot read .*absent\.jsonl: No such file or directory"):
+        CliRunner().invoke(app, [str(tmp_path / "absent.jsonl")], catch_exceptions=False)
 
 
 def test_why_names_the_sign_and_the_rule_in_words() -> None:

@@ -187,11 +187,54 @@ def test_a_token_is_printed_once_and_can_be_revoked(mailglass: Callable[..., Out
     assert json.loads(mailglass("token", "list", "--json").out)[0]["revoked_at"] is not None
 
 
-def test_lists_of_an_empty_ledger_are_empty_lists(mailglass: Callable[..., Outcome]) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    for command in (("messages", "--json"), ("hits", "--json"), ("export", "--format", "json")):
-        assert json.loads(mailglass(*command).out) == []
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("messages", "--json"), ("hits", "--json"), ("export", "--format", "json"), ("user", "list", "--json"),
+        ("token", "list", "--json"), ("consent", "list", "--json"), ("spool", "list", "--json"),
+    ],
+)  # fmt: skip
+def test_before_anything_happened_each_list_is_an_empty_list(
+    mailglass: Callable[..., Outcome], command: tuple[str, ...]
+) -> None:
+    shown = mailglass(*command)
+    assert (shown.status, json.loads(shown.out), shown.err) == (0, [], "")
+
+
+def test_a_table_of_nothing_has_its_heads(mailglass: Callable[..., Outcome]) -> None:
     assert mailglass("export").out.startswith("id,at,kind,class,")
+    assert mailglass("messages").out.startswith("id  submitted at  sender")
+
+
+def test_erase_asks_nobody_where_there_is_no_terminal(mailglass: Callable[..., Outcome]) -> None:
+    shown = mailglass("erase", "bob@example.net")
+    assert shown.status == 0
+    assert shown.out == "Erased: the address from 0 messages, and 0 hits.\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_plain_line(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "1.eml").write_text("Subject: x\n\nText\n")
+    (tmp_path / "taken").write_text("a file where a folder is wanted")
+    for command in (
+        ("rewrite", "tree", "--out", "taken", "--report", "report"),
+        ("rewrite", "tree", "--out", "new", "--report", "taken/report"),
+        ("restore", "tree", "--out", "taken"),
+        ("subject-export", "bob@example.net", "--html", "taken/page.html"),
+    ):
+        shown = mailglass(*command)
+        assert shown.status == 1
+        assert shown.err.startswith("mailglass: taken")
+        assert shown.err.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text("")
+    line = f"{sys.executable} -m mailglass messages | true"
+    ended = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_send_test_says_that_nothing_listens(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:

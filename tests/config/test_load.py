@@ -98,6 +98,24 @@ def test_an_upstream_can_come_from_the_environment_alone(toml: Path) -> None:
     assert not loaded.sandboxed
 
 
+@pytest.mark.parametrize(
+    ("environment", "sandbox", "host"),
+    [
+        pytest.param({"DEFAULT__HOST": "mx.example.com"}, False, "mx.example.com", id="a host ends the sandbox"),
+        pytest.param({"OFFICE__SANDBOX": "yes"}, True, "", id="a sandbox takes the place of the host"),
+        pytest.param({"OFFICE__SANDBOX": "no"}, False, "mx.example.net", id="no sandbox leaves the host"),
+        pytest.param({"DEFAULT__HOST": ""}, True, "", id="no host leaves the sandbox"),
+    ],
+)
+def test_host_and_sandbox_of_the_environment_take_the_place_of_each_other_in_the_file(
+    toml: Path, environment: dict[str, str], sandbox: bool, host: str
+) -> None:
+    toml.write_text('[upstream.default]\nsandbox = true\n[upstream.Office]\nhost = "mx.example.net"\n')
+    loaded = load(toml, {f"MAILGLASS_UPSTREAM__{name}": text for name, text in environment.items()})
+    changed = loaded.upstream["default" if "DEFAULT" in str(environment) else "Office"]
+    assert (changed.sandbox, changed.host) == (sandbox, host)
+
+
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_a_password_is_read_from_its_file_without_the_line_end(toml: Path, ending: str) -> None:
     (toml.parent / "secret").write_bytes(b"hunter2 " + ending.encode())
