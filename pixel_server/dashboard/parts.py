@@ -6,12 +6,14 @@ Nothing here raises: what cannot be asked is the answer. Nothing is sent and not
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import ssl
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,6 +28,7 @@ from pixel_server.dashboard.wording import Wording
 
 LOW_DISK = 500_000_000
 LOOK_SECONDS = 3.0
+QUARANTINE = "quarantine"
 ENDS_SOON = timedelta(days=14)  # certificates that renew themselves do so with 30 days left
 CLOCKS_DIFFER = timedelta(minutes=2)
 
@@ -59,6 +62,7 @@ async def look_at_parts(desk: Desk, words: Wording) -> list[Part]:
         _certificates(desk, words, public),
         _ledger(desk, words),
         _journal(desk, words),
+        _spool(desk, words),
         _disk(desk, words),
         _clock(desk, words, public),
     ]
@@ -168,6 +172,31 @@ async def _journal(desk: Desk, words: Wording) -> list[Part]:
         return [Part(words._("Journal"), True, words._("empty: every hit is in the ledger"))]
     text = words._("%(n)s files of hits wait to be added to the ledger") % {"n": words.number(waiting)}
     return [Part(words._("Journal"), False, text)]
+
+
+async def _spool(desk: Desk, words: Wording) -> list[Part]:
+    """Copies that wait on disk for another try, and what was found damaged there (docs/spool.md)."""
+    name = words._("Spool")
+    try:
+        waiting, set_aside = await asyncio.to_thread(_spooled, desk.settings.spool_dir)
+    except OSError:
+        return [Part(name, False, words._("cannot be looked at"))]
+    if set_aside:
+        text = words._("damaged files in %(folder)s: %(n)s")
+        folder = f"{desk.settings.spool_dir / QUARANTINE}"
+        return [Part(name, False, text % {"n": words.number(set_aside), "folder": folder})]
+    if not waiting:
+        return [Part(name, True, words._("empty: no copy waits"))]
+    return [Part(name, True, words._("messages waiting for another try: %(n)s") % {"n": words.number(waiting)})]
+
+
+def _spooled(folder: Path) -> tuple[int, int]:
+    """How many messages wait, and how many files are set aside. The files' names say enough."""
+    if not folder.is_dir():
+        return 0, 0  # the relay has not run here yet
+    names = [name for name in os.listdir(folder) if name.endswith(".mail") and not name.startswith(".")]
+    quarantine = folder / QUARANTINE
+    return len(names), len(os.listdir(quarantine)) if quarantine.is_dir() else 0
 
 
 async def _disk(desk: Desk, words: Wording) -> list[Part]:

@@ -84,6 +84,24 @@ async def test_what_does_not_answer_is_named(tmp_path: Path, visitor_of):
     assert found["Clock"][0]
 
 
+async def test_the_spool_says_what_waits_and_what_was_damaged(visitor_of):
+    house, visitor = visitor_of()
+    assert (await parts_of(house, visitor))["Spool"] == (True, "empty: no copy waits")
+    folder = house.settings.spool_dir
+    (folder / "quarantine").mkdir(parents=True)
+    for name in ("01.mail", "01.log", ".02.mail.new", "lock"):
+        (folder / name).touch()
+
+    async def spool() -> tuple[bool, str]:
+        rows = (await visitor.get("/set-up")).page.select("ul.parts > li")
+        (row,) = [row for row in rows if row.b.text == "Spool"]
+        return "well" in row["class"], row.small.text
+
+    assert await spool() == (True, "messages waiting for another try: 1")
+    (folder / "quarantine" / "stray").touch()
+    assert await spool() == (False, f"damaged files in {folder}/quarantine: 1")
+
+
 async def test_somebody_else_at_the_public_address_is_not_taken_for_us(visitor_of):
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -39,7 +39,7 @@ def test_the_test_button_sends_and_the_page_hears_of_the_look_by_itself(browser:
         log_in(page, mailglass)
         page.goto(f"{mailglass.page}/set-up")
         parts = page.locator("ul.parts > li")
-        expect(parts).to_have_count(7)
+        expect(parts).to_have_count(8)
         assert [one for one in parts.all_inner_texts() if "does not work" in one] == []
         page.get_by_role("button", name="Send a tracked message").click()
         page.wait_for_url(re.compile(r"/set-up\?test="))

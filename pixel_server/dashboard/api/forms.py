@@ -49,11 +49,13 @@ def message_form(row: MessageRow) -> dict[str, Any]:
     }
 
 
-def detail_form(detail: MessageDetail, hits: list[dict[str, Any]]) -> dict[str, Any]:
+def detail_form(detail: MessageDetail, hits: list[dict[str, Any]], readers: int) -> dict[str, Any]:
+    """``readers`` is there only where more than one can be told of a shared copy."""
     return message_form(detail.message) | {
         "copies": [copy_form(copy) for copy in detail.copies],
         "link_list": [link_form(link) for link in detail.links],
         "hits": hits,
+        **({"different_readers": readers} if readers else {}),
     }
 
 

@@ -14,6 +14,7 @@ from pixel_server.dashboard.bearer import READ, WRITE, demand
 from pixel_server.dashboard.filters import NAMES, read_filters
 from pixel_server.dashboard.keys import DESK, Reader
 from pixel_server.dashboard.pages.message_page import message_id_of
+from pixel_server.dashboard.readers import different_readers
 from pixel_server.dashboard.shown_hits import shown_hits
 
 HITS_OF_ONE = 500
@@ -53,7 +54,8 @@ async def _answer_detail(request: web.Request, reader: Reader) -> web.Response:
             raise web.HTTPNotFound
         wanted = HitFilter(message=message_id)
         hits = await shown_hits(desk.settings, connection, reader.viewer, wanted, None, HITS_OF_ONE)
-    return answer(request, detail_form(detail, [hit_form(hit) for hit in hits.items]))
+    readers = different_readers(hits.items, detail.message.recipient_count)
+    return answer(request, detail_form(detail, [hit_form(hit) for hit in hits.items], readers))
 
 
 ROUTES = (

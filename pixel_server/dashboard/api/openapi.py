@@ -216,7 +216,7 @@ def _schemas() -> dict[str, Any]:
         "BothCounts": _object({"opens": _ref("Counts"), "clicks": _ref("Counts")}),
         "Message": _object(message),
         "MessageList": _list_of("Message"),
-        "MessageDetail": _object(detail),
+        "MessageDetail": _object(detail) | {"properties": {**detail, "different_readers": number}},
         "Hit": _object(hit),
         "HitList": _list_of("Hit"),
         "Stats": _object(stats),

@@ -12,6 +12,7 @@ from ledger.queries.rows import HitRow, MessageDetail
 from ledger.records import Confidence, HitClass, Verdict
 from pixel_server.dashboard import timeline
 from pixel_server.dashboard.keys import DESK, READER, WORDING
+from pixel_server.dashboard.readers import different_readers
 from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS, link_reason_words, reason_words
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.shown_hits import shown_hits
@@ -54,6 +55,7 @@ async def show_message(request: web.Request) -> web.Response:
         one=detail.message,
         hits=hits.items,
         older=f"/messages/{detail.message.id}?cursor={hits.next}" if hits.next else None,
+        readers=different_readers(hits.items, detail.message.recipient_count),
         picture=picture_of(detail, hits.items, request),
         rule=lambda hit: rule_words(hit, request),
         class_of=lambda hit: words._(SHORT_CLASS_WORDS[HitClass(hit.hit_class)]),
