@@ -23,6 +23,7 @@ from relay.surroundings import Surroundings
 HANDSHAKE_SECONDS = 20.0
 # After the last word to a client that is still sending: closing at once would make its system throw that word away.
 LINGER_SECONDS = 2.0
+CLOSING_SECONDS = 30.0
 
 
 class ClientConnection(SMTP):
@@ -91,14 +92,28 @@ class ClientConnection(SMTP):
         super(SMTP, self).connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_lingering:
+        if self._is_lingering:
+            return
+        try:
             self.talk.received(data)
+        except Exception as error:
+            self.talk.broke(error)
 
     def eof_received(self) -> bool:
         if self._is_lingering:
             return False  # heard the last word, and agrees
-        keep_open = self.talk.half_closed()
+        try:
+            keep_open = self.talk.half_closed()
+        except Exception as error:
+            self.talk.broke(error)
+            return False
         return keep_open and not self.is_encrypted
+
+    def pause_writing(self) -> None:
+        self.talk.client_is_full(True)
+
+    def resume_writing(self) -> None:
+        self.talk.client_is_full(False)
 
     def write(self, raw: bytes) -> None:
         """Sends a reply; while corked, replies are collected and leave in one packet."""
@@ -133,11 +148,10 @@ class ClientConnection(SMTP):
         self.deadline.cancel()
         if self.transport is None or self._is_lingering:
             return
-        if not while_sending:
+        if not while_sending or not self.transport.can_write_eof():  # TLS cannot
             self.transport.close()
-            return
-        if not self.transport.can_write_eof():  # TLS
-            self.transport.close()
+            if self.transport.get_write_buffer_size():  # it does not read, and would be waited for without end
+                self.loop.call_later(CLOSING_SECONDS, self._stop_lingering)
             return
         self._is_lingering = True
         for why in tuple(self._pauses):

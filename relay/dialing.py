@@ -7,6 +7,7 @@ is no falling back. What the upstream sent in clear before the encryption counts
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,6 +122,8 @@ def _fault_of(error: BaseException, destination: Destination) -> Fault:
         return error.fault
     if destination.security != "none" and any(map(_speaks_of_tls, _causes(error))):
         return Fault.UPSTREAM_UNTRUSTED
+    if any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+        return Fault.UPSTREAM_UNKNOWN
     if destination.security == "starttls" and not isinstance(error, aiosmtplib.SMTPConnectError | OSError):
         return Fault.UPSTREAM_UNTRUSTED  # STARTTLS not offered, or refused
     return Fault.UPSTREAM_UNREACHABLE

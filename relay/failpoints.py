@@ -42,6 +42,7 @@ SPOOL_FAILPOINTS = (
     "finish.after-removal",
 )
 RELAY_FAILPOINTS = (
+    "relay.holding",
     "relay.registered",
     "relay.before-dot",
     "relay.after-dot",

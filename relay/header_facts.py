@@ -16,6 +16,7 @@ _SUBJECT = re.compile(_FIELD % (b"subject", LONGEST_VALUE), re.IGNORECASE)
 _MESSAGE_ID = re.compile(_FIELD % (b"message-id", 500), re.IGNORECASE)
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIGNATURE = re.compile(rb"(?:\A|\n)dkim-signature[ \t]*:", re.IGNORECASE)
 
 
@@ -29,7 +30,7 @@ def header_facts(raw: bytes) -> HeaderFacts:
     """Facts of a message, or of its header block alone."""
     end = raw.find(b"\r\n\r\n")
     header = raw[:end] if end >= 0 else raw
-    return HeaderFacts(_decoded(_value(_SUBJECT, header)), _value(_MESSAGE_ID, header))
+    return HeaderFacts(_on_one_line(_decoded(_value(_SUBJECT, header))), _on_one_line(_value(_MESSAGE_ID, header)))
 
 
 def is_signed(raw: bytes) -> bool:
@@ -44,6 +45,11 @@ def _value(field: re.Pattern[bytes], header: bytes) -> str:
         return ""
     unfolded = re.sub(rb"\r?\n", b"", match[1]).strip()
     return unfolded.decode("utf-8", "replace")
+
+
+def _on_one_line(text: str) -> str:
+    """An encoded word may hold line ends and worse; what goes into other mails and pages must not."""
+    return _CONTROL.sub(" ", text)
 
 
 def _decoded(value: str) -> str:

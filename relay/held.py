@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from relay.failpoints import failpoint
 from relay.limits import Holding
 
 IN_MEMORY = 1024 * 1024
@@ -31,6 +32,7 @@ class Held:
         if not self._holding.take(len(content)):
             raise HoldingFull
         self.octets += len(content)
+        failpoint("relay.holding")
         self._file.write(content)
 
     def read(self) -> bytes:

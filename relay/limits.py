@@ -83,12 +83,13 @@ class LoginGuard:
             failures.count = 0
         failures.last = now
         failures.count += 1
+        delay = min(self._first_delay * 2.0 ** min(failures.count - 1, 4), 8.0)
         if failures.count >= self.attempts:
             failures.locked_until = now + LOCK_SECONDS
             failures.count = 0
         while len(self._by_network) > REMEMBERED_ADDRESSES:
             self._by_network.popitem(last=False)
-        return float(min(self._first_delay * 2 ** max(0, failures.count - 1), 8.0))
+        return delay
 
     def succeeded(self, address: str) -> None:
         self._by_network.pop(network_of(address), None)

@@ -71,7 +71,7 @@ class MessagePhase:
         self.session = session
         self.link = link
         self.digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
-        self.outlet = Outlet(link, is_open, around.final_seconds, session.client.hold_back)
+        self.outlet = Outlet(link, is_open, around.final_seconds, self._wait)
         self._reader = DataReader(around.most_octets, around.longest_line)
         self._head = bytearray()  # as far as it is known, while its end is not
 
@@ -303,6 +303,11 @@ class MessagePhase:
         if self._held is not None:
             self._held.discard()
             self._held = None
+
+    def _wait(self, is_on: bool) -> None:
+        """While the upstream's DATA is being opened."""
+        self.session.client.hold_back("opening", is_on)
+        self.upstream_full(is_on)
 
     def upstream_full(self, is_full: bool) -> None:
         """Waiting for the upstream is not the client's slowness."""

@@ -37,13 +37,11 @@ class Outlet:
     _refusal: Reply | None = None
     _on_final: OnReply | None = None
 
-    def __init__(
-        self, link: UpstreamLink, is_open: bool, final_seconds: float, hold_back: Callable[[str, bool], None]
-    ) -> None:
+    def __init__(self, link: UpstreamLink, is_open: bool, final_seconds: float, wait: Callable[[bool], None]) -> None:
         self._link = link
         self._state = _OPEN if is_open else _CLOSED
         self._final_seconds = final_seconds
-        self._hold_back = hold_back
+        self._wait = wait
         self._pending: list[bytes] = []
         self._answered: asyncio.Future[None] | None = None
 
@@ -81,11 +79,11 @@ class Outlet:
     def _open(self) -> None:
         if self._state is _CLOSED:
             self._state = _OPENING
-            self._hold_back("opening", True)
+            self._wait(True)
             self._link.send(b"DATA\r\n", self._opened)
 
     def _opened(self, reply: Reply) -> None:
-        self._hold_back("opening", False)
+        self._wait(False)
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
         pending, self._pending = b"".join(self._pending), []

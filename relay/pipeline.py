@@ -220,12 +220,16 @@ class Pipeline:
     async def _rewritten(
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool
     ) -> Tracked | Unchanged:
-        plan = await self._permitted(self._rules.plan_for(wanted), envelope, wanted, is_divisible)
-        if isinstance(plan, Reason):
-            return Unchanged(plan, notes=wanted.notes)
-        if len(raw) > plan.max_bytes:
-            return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
-        return await self._rewriter.rewrite(raw, plan, self._urls(message_id))
+        try:
+            plan = await self._permitted(self._rules.plan_for(wanted), envelope, wanted, is_divisible)
+            if isinstance(plan, Reason):
+                return Unchanged(plan, notes=wanted.notes)
+            if len(raw) > plan.max_bytes:
+                return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
+            return await self._rewriter.rewrite(raw, plan, self._urls(message_id))
+        except Exception as error:  # a bug in what only tracking needs must not hold the mail up
+            logbook.rewriting_failed(str(message_id), type(error).__name__)
+            return Unchanged(Reason.INTERNAL, notes=wanted.notes)
 
     async def _permitted(self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool) -> Plan | Reason:
         """What of the plan settings and recipients allow; a copy that several share is tracked as far as all do."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONGEST_LINE = 512  # RFC 5321 section 4.5.3.1.5, line end included
+_ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= )")
 _UNPRINTABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -18,6 +19,7 @@ class Fault(StrEnum):
     """What can go wrong on our side of the conversation, or between us and the upstream."""
 
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
+    UPSTREAM_UNKNOWN = "upstream-unknown"
     UPSTREAM_SLOW = "upstream-slow"
     UPSTREAM_GONE = "upstream-gone"
     UPSTREAM_NONSENSE = "upstream-nonsense"
@@ -69,6 +71,7 @@ class Refusal(StrEnum):
 
 _FAULTS: dict[Fault, tuple[int, str, str]] = {
     Fault.UPSTREAM_UNREACHABLE: (451, "4.4.1", "The mail server cannot be reached; please try again later"),
+    Fault.UPSTREAM_UNKNOWN: (451, "4.4.3", "The name of the mail server cannot be looked up; please try again later"),
     Fault.UPSTREAM_SLOW: (451, "4.4.2", "The mail server did not answer in time; please try again later"),
     Fault.UPSTREAM_GONE: (451, "4.4.2", "The mail server closed the connection; please try again later"),
     Fault.UPSTREAM_NONSENSE: (451, "4.5.0", "The mail server gave an answer that makes no sense"),
@@ -157,12 +160,15 @@ def for_refusal(refusal: Refusal) -> Reply:
 
 
 def annotated(reply: Reply, note: str) -> Reply:
-    """The reply with ``[note]`` at the end of its last line; unchanged when there is no room."""
+    """The reply with ``[note]`` at the end of its last line, or in a line of its own where there is no room."""
     body, _, last = reply.raw[:-2].rpartition(b"\r\n")
+    head = body + b"\r\n" if body else b""
     addition = b" [" + _safe(note.encode("ascii", "replace")) + b"]"
     if len(last) + len(addition) + 2 > LONGEST_LINE:
-        return reply
-    head = body + b"\r\n" if body else b""
+        # Where the lines carry enhanced codes, all of them do, and the same one (RFC 2034 section 4).
+        head += last[:3] + b"-" + last[4:] + b"\r\n"
+        enhanced = _ENHANCED.match(last[4:])
+        last = last[:3] + (b" " + enhanced[0] if enhanced else b"")
     return Reply(reply.code, head + last + addition + b"\r\n", reply.fault)
 
 

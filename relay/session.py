@@ -66,6 +66,7 @@ class Session:
         self.messages = 0
         self.failed_logins = 0
         self.is_over = False
+        self._is_unread = False  # so much of what we said was not read that no more is said
         self._is_full = False  # so much waits that the client is not read
         self.is_busy = False  # something is under way: further commands wait
         self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
@@ -106,6 +107,8 @@ class Session:
         if self.phase is not None and self.phase.is_reading:
             return False
         self.advance()
+        if self._line_wanted is not None:
+            self._no_more_lines()
         return not self.is_over and self._is_owing
 
     def vanished(self, error: Exception | None) -> None:
@@ -114,14 +117,19 @@ class Session:
             self.around.resends.take(self._unheard.digest)  # it has listened to the end
         elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
             self._keep_unheard()
-        if self._line_wanted is not None and not self._line_wanted.done():
-            self._line_wanted.set_exception(ConnectionResetError())
+        self._no_more_lines()
         if self.phase is not None:
             self.phase.client_vanished()
         elif self.link is not None and self._job is None:
             self.link.leave()
         logbook.session_ended(self.id, self.messages)
         self._retire()
+
+    def _no_more_lines(self) -> None:
+        """Ends a login that waits for one."""
+        wanted, self._line_wanted = self._line_wanted, None
+        if wanted is not None and not wanted.done():
+            wanted.set_exception(ConnectionResetError())
 
     def _retire(self) -> None:
         """Gone from the list of sessions when the client is, and no verdict is awaited any more."""
@@ -149,12 +157,36 @@ class Session:
             self.around.resends.remember(self._unheard)
 
     def fell_silent(self) -> None:
-        self._keep_unheard()
         if self.phase is not None and self.phase.is_reading:
             self.phase.give_up()
             self.refuse_session(Refusal.SLOW_DATA)
+        elif self._is_owing and not self._is_unread and self._line_wanted is None:
+            self._await_command()  # it waits for us, or for the upstream, which has a time of its own
         else:
+            self._keep_unheard()
             self.refuse_session(Refusal.IDLE)
+
+    def client_is_full(self, is_full: bool) -> None:
+        """The client does not read what we say: it gets no more to read until it does."""
+        self._is_unread = is_full
+        if self.is_over:
+            return
+        self.client.hold_back("unread", is_full)
+        if self.link is not None and (self.phase is None or not is_full):  # a verdict is listened to in any case
+            self.link.hold_back(is_full)
+        if not is_full:
+            self.advance()
+
+    def broke(self, error: Exception) -> None:
+        """A bug of ours. What was under way is not sent, and the session cannot go on: its state is not known."""
+        reply = self._unexpected(error)
+        if self.phase is not None and not self.phase.is_reading:
+            self.phase.fail(reply)  # answers the client
+            self.finish(while_sending=True)
+            return
+        if self.phase is not None:
+            self.phase.give_up()
+        self.finish_with(reply)
 
     # Commands
 
@@ -186,11 +218,11 @@ class Session:
     def _must_wait(self) -> bool:
         if self._line_wanted is not None:
             return False
-        if self.is_busy:
+        if self.is_busy or self._is_unread:
             return True
         # Without PIPELINING the upstream gets the next command when it has answered the last (RFC 2920 section 3).
         link = self.link
-        return link is not None and link.is_awaiting and not link.capabilities.pipelining
+        return link is not None and link.is_awaiting and (not link.capabilities.pipelining or link.owes_many)
 
     @property
     def _is_owing(self) -> bool:
@@ -273,12 +305,15 @@ class Session:
         except ConnectionResetError:
             pass  # the client is gone
         except Exception as error:
-            self._faults += 1
-            logbook.unexpected(f"{self.id}.{self._faults}", self.id, error)
-            self.fail(for_fault(Fault.INTERNAL, f"{self.id}.{self._faults}"))
+            self.fail(self._unexpected(error))
         finally:
             self._job = None
             self.release()
+
+    def _unexpected(self, error: Exception) -> Reply:
+        self._faults += 1
+        logbook.unexpected(f"{self.id}.{self._faults}", self.id, error)
+        return for_fault(Fault.INTERNAL, f"{self.id}.{self._faults}")
 
     def fail(self, reply: Reply) -> None:
         """A job could not do its work: its message, if there is one, is not sent."""

@@ -33,6 +33,9 @@ class _Nobody:
     def incident(self, fault: Fault) -> Reply:
         return for_fault(fault, "spool")
 
+    def broke(self, error: Exception) -> None:
+        raise error  # nothing here deals with replies but futures
+
 
 @asynccontextmanager
 async def spool_session(destination: Destination, hostname: str, final_seconds: float) -> AsyncIterator[Conversation]:

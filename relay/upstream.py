@@ -22,6 +22,8 @@ OnReply = Callable[[Reply], None]
 # So much of a message that lies here whole is written at a time, and so much may wait in a transport: what is written
 # after it leaves soon, so that the time for its reply can be taken from then.
 PIECE = 64 * 1024
+# More than MAIL, as many RCPT as a message may have, and DATA; what waits here has no other bound.
+MOST_AWAITED = 2000
 
 
 class UpstreamOwner(Protocol):
@@ -42,6 +44,9 @@ class UpstreamOwner(Protocol):
     def incident(self, fault: Fault) -> Reply:
         """Our own reply for a fault."""
 
+    def broke(self, error: Exception) -> None:
+        """Dealing with a reply failed: a bug."""
+
 
 class UpstreamLink(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, owner: UpstreamOwner, reply_seconds: float) -> None:
@@ -61,6 +66,11 @@ class UpstreamLink(asyncio.Protocol):
     def is_awaiting(self) -> bool:
         return bool(self._awaiting)
 
+    @property
+    def owes_many(self) -> bool:
+        """Whether so many replies are awaited that whoever asks had better wait."""
+        return len(self._awaiting) >= MOST_AWAITED
+
     def send(self, data: bytes, on_reply: OnReply, seconds: float | None = None) -> None:
         """Sends one command (or the end of a message) that has one reply."""
         seconds = seconds or self.reply_seconds
@@ -73,6 +83,15 @@ class UpstreamLink(asyncio.Protocol):
             self._transport.write(data)
         else:
             self._corked.append(data)
+
+    def hold_back(self, is_on: bool) -> None:
+        """Stops and starts reading replies."""
+        if not self.is_open:
+            return
+        if is_on:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def cork(self) -> None:
         """From here on what is sent is collected, so that a pipelined batch goes up in one packet."""
@@ -158,14 +177,17 @@ class UpstreamLink(asyncio.Protocol):
             self._lose(Fault.UPSTREAM_NONSENSE)
             return
         several = len(replies) > 1
-        if several:
-            self._owner.upstream_answers()
-        for reply in replies:
-            if not self._awaiting:
-                self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
-                break
-            self._hand_out(reply)
-        self._owner.upstream_answered(several)
+        try:
+            if several:
+                self._owner.upstream_answers()
+            for reply in replies:
+                if not self._awaiting:
+                    self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
+                    break
+                self._hand_out(reply)
+            self._owner.upstream_answered(several)
+        except Exception as error:
+            self._owner.broke(error)
 
     def _hand_out(self, reply: Reply) -> None:
         awaiting = self._awaiting

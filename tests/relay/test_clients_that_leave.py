@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 from relay.replies import compose
 from relay.resends import Digest, Resends, Unheard, digest_of, names_itself
 from tests.relay.conftest import StartRelay
-from tests.relay.running_relay import RunningRelay
+from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.upstream_servers import Behaves, Talk
 
 BODY = b"Subject: x\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n"
@@ -97,7 +98,16 @@ async def test_a_client_that_heard_its_250_may_send_the_same_octets_again_howeve
 
 class TellsMuch(Behaves):
     async def on_vrfy(self, talk: Talk, line: bytes) -> bytes:
-        return b"252-" + b"y" * 60_000 + b"\r\n252 2.0.0 Perhaps\r\n"
+        return b"252-" + b"y" * 50_000 + b"\r\n252 2.0.0 Perhaps\r\n"
+
+
+async def with_a_small_window(port: int) -> Client:
+    """A client whose system takes in a few kilobytes, and then nothing until it reads."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    return Client(*await asyncio.open_connection(sock=sock, limit=1024))
 
 
 async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_client_falls_silent(
@@ -106,10 +116,8 @@ async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_
     """A laptop that loses its network between the dot and the 250. Here it takes in nothing because it is full."""
     upstream = TellsMuch()
     relay = await start_relay(upstream)
-    client = await relay.session()
-    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    for _ in range(20):
-        await client.send(b"VRFY b@example.net\r\n" * 20)
+    client = await with_a_small_window(relay.port)
+    await client.send(b"EHLO client.example.com\r\nVRFY b@example.net\r\n")
     await client.send(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + BODY + b".\r\n")
     await upstream.until(lambda: bool(upstream.delivered), 30)
     (session,) = relay.server.ports[0].around.sessions

@@ -18,7 +18,7 @@ BODY = b"Subject: x\r\n\r\nHello\r\n"
 ASKING = b"X-Track: all\r\nSubject: x\r\n\r\nHello\r\n"
 # Passed only when the upstream's answer is lost: tests of the in-doubt case are elsewhere.
 REACHED = tuple(name for name in RELAY_FAILPOINTS if name != "relay.in-doubt-recorded")
-ONLY_HELD = ("relay.registered", "relay.after-answer", "relay.settled")
+ONLY_HELD = ("relay.holding", "relay.registered", "relay.after-answer", "relay.settled")
 
 
 async def killed_run(upstream: Behaves, data: Path, failpoint: str, content: bytes, passes: int) -> tuple[int, int]:

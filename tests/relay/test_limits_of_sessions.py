@@ -242,7 +242,7 @@ def test_addresses_count_alone_and_ipv6_by_their_network() -> None:
 def test_failed_logins_are_slowed_and_then_locked_for_that_address_alone() -> None:
     now = 0.0
     guard = LoginGuard(attempts=5, clock=lambda: now)
-    assert [guard.failed("192.0.2.1") for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 0.5]
+    assert [guard.failed("192.0.2.1") for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert guard.is_locked("192.0.2.1")
     assert not guard.is_locked("192.0.2.2")
     now = 601.0
