@@ -12,19 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mailglass.failures import Failed
+from mailglass.failures import ConfigurationAtFault, Failed
 
 
 @contextmanager
 def only_instance(data_dir: Path, parts: Sequence[str]) -> Iterator[None]:
-    """Holds the locks of these parts. Raises Failed when another process has one, or the folder cannot be used."""
+    """Holds the locks of these parts. Raises Failed when another process has one, ConfigurationAtFault when the
+    folder cannot be used."""
     with ExitStack() as locks:
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part in parts:
                 locks.enter_context(_locked(data_dir, part))
         except OSError as fault:
-            raise Failed(f"cannot use {data_dir}: {fault.strerror or fault}") from None
+            raise ConfigurationAtFault(f"data_dir: cannot use {data_dir}: {fault.strerror or fault}") from None
         yield
 
 

@@ -31,6 +31,7 @@ from pixel_server.public.app import PublicServer
 from relay import wiring
 from relay.circles import circles
 from relay.sandbox import Sandbox
+from relay.spool_files import SpoolFault
 
 DASHBOARD_GRACE_SECONDS = 2.0
 
@@ -112,7 +113,10 @@ async def _start_relay(
     server = wiring.build(settings, relay_neighbours(settings, ledger, keys, lambda: sandbox.port))
     running.push_async_callback(server.stop)
     with _listening_on(", ".join(listener.bind for listener in settings.listener)):
-        await server.start()
+        try:
+            await server.start()
+        except SpoolFault as fault:
+            raise ConfigurationAtFault(f"data_dir: {settings.spool_dir} cannot be read: {fault.strerror}") from None
     started.listeners = [(str(port.hostname or ""), port.port) for port in server.ports]
 
 

@@ -29,6 +29,11 @@ class ClientConversation(LinkConversation):
         self.offered = None
         self.is_answered = False
 
+    async def deliver(self, content: bytes) -> Reply:
+        if self._session.phase is not None:
+            self._session.phase.is_lent_past_dot = True
+        return await super().deliver(content)
+
     def answer(self, reply: Reply) -> bool:
         """Answers the client once; whether it is still there to hear."""
         is_there = not self._session.is_over

@@ -8,7 +8,6 @@ it too (relay/copies_on_record.py).
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -89,10 +88,8 @@ class CopyDelivery:
     def _content(self, message: SpooledMessage, number: int) -> bytes:
         try:
             return b"".join(self.spool.content(message, number))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise as_spool_fault(error) from error
-        except ValueError as error:
-            raise SpoolFault(errno.EIO, str(error)) from error
 
     async def _note(self, message: SpooledMessage, *events: Event, sync: bool = True) -> None:
         await asyncio.to_thread(self.spool.record, message, *events, sync=sync)

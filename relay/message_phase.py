@@ -61,6 +61,7 @@ class MessagePhase:
     _header_octets = 0  # stuffed
     _verdict: Reply | None = None  # known before the client has finished
     last_words: Reply | None = None  # the client has finished, but the upstream has left before the dot
+    is_lent_past_dot = False  # a copy of it was sent over the link by whoever takes it apart
     _is_named = False
     _long: LongHeader | None = None
     _held: Held | None = None
@@ -270,7 +271,7 @@ class MessagePhase:
             self.session.run(message_delivery.doubt(self))
         else:
             self._drop()
-            self.conclude(self.session.incident(Fault.CUT_SHORT))
+            self.conclude(self.session.incident(Fault.IN_DOUBT if self.is_lent_past_dot else Fault.CUT_SHORT))
 
     def client_vanished(self) -> None:
         if self.is_reading:

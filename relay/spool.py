@@ -85,8 +85,12 @@ class Spool:
         except BaseException:
             journal.unlink(missing_ok=True)
             raise
-        # Read back through the same code as after a restart.
-        message = read_message(path)
+        try:
+            message = read_message(path)  # back through the same code as after a restart
+        except (OSError, ValueError) as error:
+            path.unlink(missing_ok=True)
+            journal.unlink(missing_ok=True)
+            raise as_spool_fault(error) from error
         message.claimed = not header.notification  # whoever wrote it delivers it, until they let go
         self.messages[str(header.id)] = message
         return message
@@ -149,7 +153,7 @@ class Spool:
         failpoint("finish.before-removal")
         standing = message.standing
         if standing.ours and not standing.answered and message.header.digest:
-            self.unheard.remember(message.header)
+            self.unheard.remember(message.header, datetime.now(UTC))
         try:
             # In this order, also on the disk: a journal alone is rubbish, a message without one would look damaged.
             message.path.unlink(missing_ok=True)

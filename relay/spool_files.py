@@ -39,8 +39,10 @@ class DamagedFile(ValueError):
     """A file of the spool is torn, truncated or not ours."""
 
 
-def as_spool_fault(error: OSError) -> SpoolFault:
-    """The typed fault for what the file system said."""
+def as_spool_fault(error: OSError | ValueError) -> SpoolFault:
+    """The typed fault for what the file system said, or did without saying so."""
+    if isinstance(error, ValueError):
+        return SpoolFault(errno.EIO, str(error))
     kind = SpoolFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else SpoolFault
     return kind(error.errno, error.strerror or "input/output error")
 

@@ -21,6 +21,8 @@ from relay.spool_states import Event, EventKind
 
 MAGIC = b"mailglass journal 1\n"
 _LARGEST_EVENT = 2**20
+# A thousand copies tried every hour for a month leave 300 MB; what is much larger is not read into memory.
+LARGEST_JOURNAL = 2**32
 
 
 def create_journal(path: Path) -> None:
@@ -28,6 +30,8 @@ def create_journal(path: Path) -> None:
     try:
         _write_new(path, MAGIC)
         failpoint("spool.journal-created")
+    except FileExistsError as error:
+        raise as_spool_fault(error) from error  # somebody else's: it stays
     except OSError as error:
         path.unlink(missing_ok=True)
         raise as_spool_fault(error) from error
@@ -71,6 +75,8 @@ def read_journal(path: Path) -> tuple[list[Event], bool]:
 
     Raises DamagedFile when it does not begin like a journal, OSError when it cannot be read.
     """
+    if path.stat().st_size > LARGEST_JOURNAL:
+        raise DamagedFile("is larger than any journal")
     data = path.read_bytes()
     if not data.startswith(MAGIC):
         raise DamagedFile("does not begin like a journal")
@@ -82,7 +88,7 @@ def read_journal(path: Path) -> tuple[list[Event], bool]:
         checksum = int.from_bytes(data[position + 4 : position + 8], "big")
         if length > _LARGEST_EVENT or len(payload) != length or zlib.crc32(payload) != checksum:
             return events, False
-        event = _parse(payload)
+        event = parse_event(payload)
         if event is None:
             return events, False
         events.append(event)
@@ -121,11 +127,12 @@ def _line(event: Event) -> bytes:
     return len(payload).to_bytes(4, "big") + zlib.crc32(payload).to_bytes(4, "big") + payload
 
 
-def _parse(payload: bytes) -> Event | None:
+def parse_event(payload: bytes) -> Event | None:
+    """None for what ``_line`` would not have written."""
     try:
         fields = json.loads(payload)
         next_try = fields.get("next")
-        return Event(
+        event = Event(
             EventKind(fields["event"]),
             datetime.fromtimestamp(fields["at"], UTC),
             fields.get("n", 0),
@@ -134,5 +141,7 @@ def _parse(payload: bytes) -> Event | None:
             tuple(fields.get("copies", ())),
             fields.get("tries", 0),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None
+    are_numbers = all(type(one) is int for one in (event.number, event.tries, *event.numbers))
+    return event if are_numbers and isinstance(event.reply, str) else None

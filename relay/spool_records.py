@@ -75,7 +75,7 @@ def read_header(payload: bytes) -> SpoolHeader:
         message_id = parse_message_id(fields["id"])
         if message_id is None:
             raise ValueError("its header names no message")
-        return SpoolHeader(
+        header = SpoolHeader(
             message_id,
             datetime.fromtimestamp(fields["spooled_at"], UTC),
             fields["upstream"],
@@ -88,8 +88,12 @@ def read_header(payload: bytes) -> SpoolHeader:
             fields["password"],
             fields["digest"],
         )
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise ValueError("its header is not ours") from error
+    texts = (header.upstream, header.sender, header.login, header.header_id, header.password, header.digest)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(header.notification, bool):
+        raise ValueError("its header is not ours")
+    return header
 
 
 def write_copy(copy: CopyDetail) -> bytes:
@@ -108,10 +112,15 @@ def read_copy(payload: bytes) -> CopyDetail:
     """Raises ValueError when this is no copy."""
     try:
         fields = json.loads(payload)
-        return CopyDetail(
+        copy = CopyDetail(
             PlannedCopy(fields["n"], fields["rcpt"].encode("latin-1"), fields["address"], fields["tracked"]),
             fields["body"],
             tuple(Patch(offset, b64decode(new)) for offset, new in fields["patches"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("a copy is not ours") from error
+    numbers = (copy.planned.number, copy.body, *(patch.offset for patch in copy.patches))
+    is_ours = all(type(number) is int and number >= 0 for number in numbers)
+    if not is_ours or not isinstance(copy.planned.address, str) or not isinstance(copy.planned.tracked, bool):
+        raise ValueError("a copy is not ours")
+    return copy

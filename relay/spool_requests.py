@@ -37,6 +37,10 @@ def ask(folder: Path, request: Request) -> Path:
     requests.mkdir(mode=0o700, exist_ok=True)
     path = requests / f"{request.message}-{request.number}-{secrets.token_hex(4)}.{request.wish}"
     path.touch(mode=0o600)
+    if os.geteuid() == 0:  # an administrator's shell; the relay must be able to read and remove it
+        owner = folder.stat()
+        for made in (requests, path):
+            os.chown(made, owner.st_uid, owner.st_gid)
     return path
 
 
@@ -44,12 +48,15 @@ def take_requests(folder: Path) -> list[Request]:
     """The requests that lie there, oldest name first; their files are removed. What is no request is removed too."""
     try:
         names = sorted(os.listdir(folder / REQUESTS))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     taken = []
     for name in names:
         request = _parse(name)
-        (folder / REQUESTS / name).unlink(missing_ok=True)
+        try:
+            (folder / REQUESTS / name).unlink(missing_ok=True)
+        except OSError:  # not ours: a request that stays would be carried out again and again
+            continue
         if request is not None:
             taken.append(request)
     return taken

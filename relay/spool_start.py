@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.message_id import parse_message_id
 from relay.spool import Spool
-from relay.spool_files import TEMPORARY_SUFFIX, as_spool_fault
+from relay.spool_files import TEMPORARY_SUFFIX, SpoolFault, as_spool_fault
 from relay.spool_journal import read_journal
 from relay.spool_lock import LOCK_NAME
 from relay.spool_requests import REQUESTS
@@ -45,20 +46,23 @@ def load_spool(spool: Spool, hold_doubtful: bool) -> Found:
     """
     found = Found()
     try:
-        names = sorted(os.listdir(spool.folder))
+        for name in sorted(os.listdir(spool.folder)):
+            if name not in _OURS:
+                _sort_in(spool, spool.folder / name, found, hold_doubtful)
+        for journal in spool.folder.glob(f"*{JOURNAL_SUFFIX}"):
+            if not journal.with_suffix(MAIL_SUFFIX).exists():
+                _tidy_lone_journal(journal, found)
+    except SpoolFault:
+        raise
     except OSError as error:
         raise as_spool_fault(error) from error
-    for name in names:
-        if name not in _OURS:
-            _sort_in(spool, spool.folder / name, found, hold_doubtful)
-    for journal in spool.folder.glob(f"*{JOURNAL_SUFFIX}"):
-        if not journal.with_suffix(MAIL_SUFFIX).exists():
-            _tidy_lone_journal(journal, found)
     return found
 
 
 def _sort_in(spool: Spool, path: Path, found: Found, hold_doubtful: bool) -> None:
-    if path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX) and path.is_file():
+    if not stat.S_ISREG(path.lstat().st_mode):  # reading a pipe would wait for ever
+        _set_aside(path, "is no file", found)
+    elif path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX):
         path.unlink()  # it never reached its commit point, so nobody was told anything
     elif parse_message_id(path.stem) is None or path.suffix not in (MAIL_SUFFIX, JOURNAL_SUFFIX, DONE_SUFFIX):
         _set_aside(path, "has no name of ours", found)
@@ -120,13 +124,13 @@ def _tidy_lone_journal(journal: Path, found: Found) -> None:
 
 
 def _set_aside(path: Path, why: str, found: Found) -> None:
-    if not path.exists():
+    if not os.path.lexists(path):
         return
     folder = path.parent / QUARANTINE
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / path.name
     for number in range(1, 10**6):
-        if not target.exists():
+        if not os.path.lexists(target):
             break
         target = folder / f"{path.name}.{number}"
     os.rename(path, target)

@@ -1,11 +1,12 @@
 """Messages whose copies are all settled while their client may never have heard our 250.
 
 Such a client sends the same octets again, perhaps after a restart of ours. For a day that is answered 250 without a
-second delivery. Only the digest and the envelope are kept for this, no content.
+second delivery. Only the digest and the envelope are kept for this: no content, and no password.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,8 +28,10 @@ class UnheardAnswers:
     def digests(self) -> frozenset[str]:
         return frozenset(self._headers)
 
-    def remember(self, header: SpoolHeader) -> None:
+    def remember(self, header: SpoolHeader, now: datetime) -> None:
         """Durable on return. Raises SpoolFault."""
+        self._forget_old(now)
+        header = replace(header, login="", password="")
         payload = write_header(header)
         path = self._path(header)
         if not path.exists():
@@ -46,6 +49,10 @@ class UnheardAnswers:
             path.unlink()
         else:
             self._headers[headers[0].digest] = headers[0]
+
+    def _forget_old(self, now: datetime) -> None:
+        for header in [one for one in self._headers.values() if now > one.spooled_at + REMEMBERED]:
+            self.take(header.digest, now)
 
     def take(self, digest: str, now: datetime) -> SpoolHeader | None:
         """The message with this digest, once; None when there is none of the last day."""

@@ -6,6 +6,7 @@ holds the spool: the running relay, or, when none runs, this one.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -148,4 +149,6 @@ def _copy_row(message: SpooledMessage, number: int) -> dict[str, object]:
 
 def _set_aside(folder: Path) -> list[str]:
     quarantine = folder / "quarantine"
-    return sorted(path.name for path in quarantine.iterdir()) if quarantine.is_dir() else []
+    # A name may be any octets; what cannot be shown is escaped.
+    names = sorted(os.fsencode(path.name) for path in quarantine.iterdir()) if quarantine.is_dir() else []
+    return [name.decode("utf-8", "backslashreplace") for name in names]

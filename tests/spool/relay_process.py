@@ -51,7 +51,12 @@ async def open_ledger(kind: str, settings: Settings) -> Any:
 
 
 async def serve(
-    data_dir: Path, upstream_port: int, first_retry: timedelta, ledger: str, is_ready: Callable[[int], object]
+    data_dir: Path,
+    upstream_port: int,
+    first_retry: timedelta,
+    ledger: str,
+    is_ready: Callable[[int], object],
+    grace_seconds: float = 2,
 ) -> None:
     """Until SIGTERM; ``is_ready`` is given the port. The spool looks often, whatever the first retry is."""
     settings = Settings(
@@ -76,7 +81,7 @@ async def serve(
     await server.start()
     is_ready(server.ports[0].port)
     await stopped.wait()
-    await server.stop(grace_seconds=2)
+    await server.stop(grace_seconds)
     await store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from relay.spool_files import SpoolFault, SpoolFull
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import SpooledMessage
 from tests.spool.messages import AT, PLAIN, copies, header, other_id, rendered
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def mount(*arguments: str) -> bool:
@@ -93,3 +96,17 @@ def test_a_read_only_disk_is_451(small_disk: Path) -> None:
         assert for_fault(as_relay_fault(raised.value).fault, "x").raw.startswith(b"451 ")
     finally:
         assert mount("-o", "remount,rw", str(small_disk))
+
+
+def test_a_read_only_data_folder_is_one_clear_line_and_status_78(small_disk: Path) -> None:
+    (small_disk / "relay.toml").write_text('[[listener]]\nbind = "127.0.0.1:0"\n')
+    (small_disk / "var").mkdir()
+    assert mount("-o", "remount,ro", str(small_disk))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILGLASS_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "mailglass", "relay"],
+        cwd=small_disk, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 78
+    (line,) = ended.stderr.splitlines()
+    assert line == f"mailglass: data_dir: cannot use {small_disk}/var: Read-only file system"

@@ -74,6 +74,13 @@ def test_the_ledger_knows_what_became_of_each_copy(mailglass: Installation, repl
     assert message["individually"] is True
 
 
+def test_a_second_relay_on_the_same_data_is_refused_in_one_line(mailglass: Installation, reply: str) -> None:
+    second = mailglass.command("relay")
+    assert second.returncode != 0
+    (line,) = second.stderr.splitlines()
+    assert "another relay already works in" in line
+
+
 def test_the_spool_is_empty_afterwards(mailglass: Installation, reply: str) -> None:
     assert json.loads(mailglass.command("spool", "list", "--json").stdout) == []
     assert not [*(mailglass.folder / "var" / "spool").glob("*.mail")]

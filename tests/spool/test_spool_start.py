@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from relay.patches import Patch
 from relay.spool import Spool
+from relay.spool_journal import parse_event
+from relay.spool_records import CopyDetail, SpoolHeader, read_copy, read_header, write_copy, write_header
 from relay.spool_start import Found, load_spool
-from relay.spool_states import CopyState, Event, EventKind
+from relay.spool_states import CopyState, Event, EventKind, after, initial_standing
 from tests.spool.messages import AT, ID, PLAIN, copies, header, other_id, put, rendered
 
 OURS = (Event(EventKind.OURS, AT), Event(EventKind.DELIVERED, AT, 1, "250 Ok"))
@@ -169,3 +176,83 @@ def test_two_files_of_one_name_can_both_be_set_aside(tmp_path: Path) -> None:
         (tmp_path / "stray").write_bytes(content)
         reopened(tmp_path)[0].close()
     assert {path.read_bytes() for path in (tmp_path / "quarantine").iterdir()} == {b"one", b"two"}
+
+
+def hostile(folder: Path, name: str, kind: str) -> None:
+    """Something under that name which is no file of ours."""
+    path = folder / name
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            (path / "below").mkdir(parents=True)
+        case "link":
+            path.symlink_to("/etc/passwd")
+        case "dangling link":
+            path.symlink_to("/nowhere")
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(str(path))
+        case "large":
+            with path.open("wb") as file:
+                file.truncate(2**40)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "dangling link", "socket", "large"])
+@pytest.mark.parametrize("suffix", [".mail", ".log", ".done", ".txt"])
+@pytest.mark.timeout(30)
+def test_whatever_lies_in_the_folder_the_start_neither_hangs_nor_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
+    accepted_message(tmp_path)
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    hostile(Path(), f"{other_id(5)}{suffix}", kind)
+    spool, found = reopened(tmp_path)
+    assert found.set_aside == [f"{other_id(5)}{suffix}"]
+    assert list(spool.messages) == [str(ID)]
+    assert os.path.lexists(tmp_path / "quarantine" / f"{other_id(5)}{suffix}")
+
+
+def test_a_name_of_any_octets_is_set_aside(tmp_path: Path) -> None:
+    accepted_message(tmp_path)
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n\x1b[31m"))).write_bytes(b"x")
+    spool, found = reopened(tmp_path)
+    assert len(found.set_aside) == 1
+    assert list(spool.messages) == [str(ID)]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=3), some, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(["id", "spooled_at", "upstream", "mail", "sender", "login", "credentials", "header_id", "digest",
+                     "notification", "password", "n", "rcpt", "address", "tracked", "body", "patches", "event", "at",
+                     "reply", "next", "copies", "tries"]),
+    values,
+)  # fmt: skip
+def test_fields_of_any_kind_are_read_rightly_or_refused(name: str, value: object) -> None:
+    """With a checksum that holds: what another program, or another version of ours, may have written."""
+    payload = write_header(header()), write_copy(CopyDetail(copies(1)[0], 1, (Patch(0, b"x"),)))
+    event = {"event": "deferred", "at": 1.0, "n": 1, "reply": "451 later", "next": 2.0, "copies": [1], "tries": 1}
+    for raw, read in ((payload[0], read_header), (payload[1], read_copy), (json.dumps(event).encode(), parse_event)):
+        fields = json.loads(raw)
+        if name in fields:
+            fields[name] = value
+            try:
+                found = read(json.dumps(fields).encode())
+            except ValueError:
+                continue
+            if isinstance(found, Event):
+                after(initial_standing((1, 2), ours=True), found)
+            else:
+                assert found is None or write_again(found)
+
+
+def write_again(found: object) -> bytes:
+    """What was read can be written, so it has the right types."""
+    return write_header(found) if isinstance(found, SpoolHeader) else write_copy(found)  # type: ignore[arg-type]
