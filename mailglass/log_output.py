@@ -32,8 +32,17 @@ def _moment(record: logging.LogRecord) -> str:
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_moment(record)} {record.levelname.lower():<7} {record.name.removeprefix('mailglass.')}: "
-        line += record.getMessage().replace("\n", " ").replace("\r", " ")
-        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+        line += _harmless(record.getMessage())
+        if record.exc_info:
+            # Set in, so that no line of it can be taken for one of the log's own.
+            lines = self.formatException(record.exc_info).split("\n")
+            line += "".join(f"\n    {_harmless(one)}" for one in lines)
+        return line
+
+
+def _harmless(text: str) -> str:
+    """Visitors choose some words of a message: what would begin a line or steer a terminal is spelt out."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 class _JsonLines(logging.Formatter):
@@ -46,4 +55,4 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False)
+        return json.dumps(fields)  # in ASCII: line separators and C1 controls are spelt out too

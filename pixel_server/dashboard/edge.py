@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -72,7 +73,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     elif not request.path.startswith(OPEN_TO_ALL):
         if asks_for_data(request):
             raise web.HTTPUnauthorized
-        raise web.HTTPSeeOther("/login" if request.path == "/" else f"/login?next={request.path}")
+        raise web.HTTPSeeOther("/login" if request.path == "/" else f"/login?next={quote(request.path_qs)}")
     if reader is not None and reader.session:
         if request.method not in SAFE:
             await _check_form_token(request, reader.session)

@@ -9,9 +9,13 @@ from ledger.queries.hits import HitFilter, list_hits
 from ledger.queries.rows import HitRow, Page, Viewer
 
 
+def only_counts(settings: Settings) -> bool:
+    return settings.tracking.identity == "aggregate"
+
+
 async def shown_hits(
     settings: Settings, connection: AsyncConnection, viewer: Viewer, wanted: HitFilter, cursor: str | None, limit: int
 ) -> Page[HitRow]:
-    if settings.tracking.identity == "aggregate":
+    if only_counts(settings):
         return Page(())
     return await list_hits(connection, viewer, wanted, cursor, limit)

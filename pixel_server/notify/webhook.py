@@ -15,7 +15,7 @@ import socket
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from aiohttp.resolver import ThreadedResolver
 
 PATIENCE_SECONDS = 5.0
 LONGEST_ANSWER = 64 * 1024
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: a gateway makes the last 32 bits an IPv4 address again
 
 
 class NotPublic(OSError):
@@ -43,13 +44,19 @@ def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is somewhere in the public internet: not loopback, private, link-local, metadata, …."""
+    """Whether an IP address is somewhere in the public internet: not loopback, private, link-local, metadata, …, nor an
+    IPv6 address that leads to such an IPv4 one."""
     try:
         found = ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+    if isinstance(found, IPv6Address):
+        teredo = found.teredo[1] if found.teredo else None
+        nat64 = IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
+        inner = found.ipv4_mapped or found.sixtofour or teredo or nat64
+        if inner is not None and not inner.is_global:
+            return False
+    return found.is_global and not found.is_multicast
 
 
 class PublicResolver(AbstractResolver):

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 
+from ledger.accounts import Passwords
 from ledger.first_account import offer_first_account
 from pixel_server.dashboard.keys import DESK
 from pixel_server.dashboard.rates import Buckets, Rate
@@ -16,13 +19,14 @@ COOKIE = "mailglass_session"
 
 async def test_a_stranger_is_sent_to_the_login_and_from_there_to_where_they_wanted(house: House, visitor: Visitor):
     house.add_account("hanna", admin=True)
-    reply = await visitor.get("/statistics")
-    assert (reply.status, reply.headers["Location"]) == (303, "/login?next=/statistics")
-    page = (await visitor.get("/login?next=/statistics")).page
+    wanted = "/messages?opened=false&tag=spring"
+    reply = await visitor.get(wanted)
+    assert (reply.status, reply.headers["Location"].partition("?")[0]) == (303, "/login")
+    page = (await visitor.get(reply.headers["Location"])).page
     sent = {"name": "hanna", "password": PASSWORD, "next": page.find("input", {"name": "next"})["value"]}
     reply = await visitor.ask("POST", "/login", data=sent)
-    assert (reply.status, reply.headers["Location"]) == (303, "/statistics")
-    assert (await visitor.get("/statistics")).status == 200
+    assert (reply.status, reply.headers["Location"]) == (303, wanted)
+    assert (await visitor.get(wanted)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -177,3 +181,20 @@ async def test_a_digest_is_asked_for_on_the_settings_page(house: House, visitor:
     page = (await visitor.get("/settings")).page
     assert page.select_one("select[name=digest] option[selected]")["value"] == "daily"
     assert page.select_one("input[name=digest_to]")["value"] == "hanna@example.com"
+
+
+async def test_an_unknown_name_costs_as_much_work_as_a_known_one():
+    """W21, without a clock: what takes the time is done once for either, with the same parameters."""
+    checked: list[str] = []
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            checked.append(str(hash).rsplit("$", 2)[0])
+            return super().verify(hash, password)
+
+    passwords = Passwords(Counting(time_cost=1, memory_cost=1024))
+    stored = await passwords.hash("right and long")
+    assert not await passwords.verify(stored, "wrong")
+    assert not await passwords.verify(None, "wrong")
+    assert len(checked) == 2
+    assert checked[0] == checked[1]

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -29,6 +30,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+NEGATIVE_CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 # A stream does not end, so there is no answer to compare.
 WITHOUT_STREAM = schemathesis.openapi.from_dict(description()).exclude(path="/api/v1/events")
 OPERATIONS = [operation.ok() for operation in WITHOUT_STREAM.get_all_operations()]
@@ -43,6 +45,19 @@ def test_every_operation_answers_as_described(filled_house: House, number: int):
     def ask(case: schemathesis.Case) -> None:
         answer = case.call(base_url=filled_house.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
         case.validate_response(answer, checks=CHECKS)
+
+    ask()
+
+
+@pytest.mark.parametrize("number", range(len(OPERATIONS)), ids=[operation.label for operation in OPERATIONS])
+def test_what_the_description_forbids_is_refused_as_described(filled_house: House, number: int):
+    token = filled_house.add_token(1, "read", "write")
+
+    @given(case=OPERATIONS[number].as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    def ask(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=filled_house.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        case.validate_response(answer, checks=[*NEGATIVE_CHECKS])
 
     ask()
 

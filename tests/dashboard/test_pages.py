@@ -300,8 +300,11 @@ async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, a
     assert str(record.id) in export.text
     assert (await at_home.submit("/people", "/people/withdraw", address="mia@example.net")).status == 303
     token = (await at_home.get("/people")).page.find("input", {"name": "csrf"})["value"]
-    erased = await at_home.ask("POST", "/people/erase", data={"csrf": token, "address": "mia@example.net"})
-    assert erased.status == 303
+    sent = {"csrf": token, "address": "mia@example.net"}
+    asked = await at_home.ask("POST", "/people/erase", data=sent)
+    assert "Erase everything about mia@example.net?" in asked.words
+    assert "mia@example.net" in (await at_home.get(f"/messages/{record.id}")).text
+    assert (await at_home.ask("POST", "/people/erase", data={**sent, "sure": "1"})).status == 303
     assert "mia@example.net" not in (await at_home.get(f"/messages/{record.id}")).text
 
 

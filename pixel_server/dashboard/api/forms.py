@@ -52,17 +52,19 @@ def message_form(row: MessageRow) -> dict[str, Any]:
 def detail_form(detail: MessageDetail, hits: list[dict[str, Any]], readers: int) -> dict[str, Any]:
     """``readers`` is there only where more than one can be told of a shared copy."""
     return message_form(detail.message) | {
-        "copies": [copy_form(copy) for copy in detail.copies],
+        "copies": [copy_form(copy, detail.message) for copy in detail.copies],
         "link_list": [link_form(link) for link in detail.links],
         "hits": hits,
         **({"different_readers": readers} if readers else {}),
     }
 
 
-def copy_form(copy: CopyRow) -> dict[str, Any]:
+def copy_form(copy: CopyRow, of: MessageRow) -> dict[str, Any]:
+    """``address`` is empty where several share the copy."""
+    alone = of.recipients[0] if of.recipient_count == 1 and of.recipients else ""
     return {
         "n": copy.number,
-        "address": copy.address,
+        "address": copy.address or alone,
         "state": copy.state,
         "reply": copy.reply,
         "counts": both_counts(copy.open_counts, copy.click_counts),

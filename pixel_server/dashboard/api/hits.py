@@ -29,7 +29,7 @@ async def get_hits(request: web.Request) -> web.Response:
 
 
 def read_hit_filters(request: web.Request) -> tuple[HitFilter, str | None, int]:
-    """Raises HTTPUnprocessableEntity."""
+    """Raises HTTPBadRequest."""
     query, faults = request.query, {}
     message = parse_message_id(query["message"]) if query.get("message") else None
     if query.get("message") and message is None:

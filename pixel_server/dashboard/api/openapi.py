@@ -74,7 +74,7 @@ def _asks(
     summary: str, schema: str, parameters: list[dict[str, Any]], missing: bool = False, body: str = "",
     status: str = "200",
 ) -> dict[str, Any]:  # fmt: skip
-    refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in ("401", "403", "422", "429", "503")}
+    refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in ("401", "403", "400", "429", "503")}
     if missing:
         refusals["404"] = {"$ref": "#/components/responses/404"}
     operation: dict[str, Any] = {
@@ -156,7 +156,7 @@ def _responses() -> dict[str, Any]:
         "401": "No token, or one that is not valid",
         "403": "The token may not do that",
         "404": "There is nothing there, or it is not yours to see",
-        "422": "A parameter cannot be read; the message names it",
+        "400": "A parameter cannot be read; the message names it",
         "429": "Too many requests; Retry-After says how long to wait",
         "503": "The ledger does not answer",
     }

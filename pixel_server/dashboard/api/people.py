@@ -115,7 +115,7 @@ def _administrator(request: web.Request, scope: str) -> Reader:
 def _address_of(request: web.Request) -> str:
     address = request.match_info["address"]
     if not is_address(address):
-        raise web.HTTPUnprocessableEntity(text="address is not a mail address")
+        raise web.HTTPBadRequest(text="address is not a mail address")
     return address
 
 
@@ -133,13 +133,13 @@ def _list_parameters(request: web.Request) -> tuple[int, str, str]:
 
 
 async def _new_consent(request: web.Request) -> tuple[str, list[ConsentPurpose], str]:
-    """Raises HTTPUnprocessableEntity."""
+    """Raises HTTPBadRequest."""
     try:
         body = json.loads(await request.read())
     except (ValueError, RecursionError):
-        raise web.HTTPUnprocessableEntity(text="the body is not JSON") from None
+        raise web.HTTPBadRequest(text="the body is not JSON") from None
     if not isinstance(body, dict):
-        raise web.HTTPUnprocessableEntity(text="the body is not an object")
+        raise web.HTTPBadRequest(text="the body is not an object")
     address, purposes, evidence = (body.get(name) for name in ("address", "purposes", "evidence"))
     faults = {}
     if not isinstance(address, str) or not is_address(address):

@@ -26,9 +26,9 @@ def answer_list(request: web.Request, items: list[dict[str, Any]], following: st
 
 
 def refuse_faults(faults: Mapping[str, str]) -> None:
-    """Raises HTTPUnprocessableEntity that names every parameter at fault."""
+    """Raises HTTPBadRequest that names every parameter at fault."""
     if faults:
-        raise web.HTTPUnprocessableEntity(text="; ".join(f"{name} {reason}" for name, reason in sorted(faults.items())))
+        raise web.HTTPBadRequest(text="; ".join(f"{name} {reason}" for name, reason in sorted(faults.items())))
 
 
 def refuse_unknown(request: web.Request, known: Collection[str]) -> None:

@@ -45,7 +45,7 @@ def _numbers(slot: Slot) -> dict[str, Any]:
 def _period(request: web.Request, now: datetime) -> tuple[datetime, datetime]:
     """The last 30 days unless said, ten years at most; a time that ends before it begins is empty.
 
-    Raises HTTPUnprocessableEntity.
+    Raises HTTPBadRequest.
     """
     faults: dict[str, str] = {}
     found: dict[str, datetime] = {}

@@ -13,7 +13,7 @@ from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.pages.message_page import rule_words
 from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS
 from pixel_server.dashboard.rendering import page
-from pixel_server.dashboard.shown_hits import shown_hits
+from pixel_server.dashboard.shown_hits import only_counts, shown_hits
 
 PER_PAGE = 60
 
@@ -36,6 +36,7 @@ async def show_activity(request: web.Request) -> web.Response:
         older=_link(kind, everything, listed.next) if listed.next else None,
         link=_link,
         seen=reader.account.seen_hit_seq,
+        only_counts=only_counts(desk.settings),
         rule=lambda hit: rule_words(hit, request),
         class_of=lambda hit: words._(SHORT_CLASS_WORDS[HitClass(hit.hit_class)]),
         column_of=lambda hit: HitClass(hit.hit_class).column,

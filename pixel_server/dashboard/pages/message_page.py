@@ -15,7 +15,7 @@ from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.readers import different_readers
 from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS, link_reason_words, reason_words
 from pixel_server.dashboard.rendering import page
-from pixel_server.dashboard.shown_hits import shown_hits
+from pixel_server.dashboard.shown_hits import only_counts, shown_hits
 from pixel_server.rule_words import SAID_BY_SENDER, words_of
 
 HITS_SHOWN = 200
@@ -63,6 +63,7 @@ async def show_message(request: web.Request) -> web.Response:
         reason_words=reason_words,
         link_reason_words=link_reason_words,
         link_of={link.number: link for link in detail.links},
+        only_counts=only_counts(desk.settings),
         saved=request.query.get("saved", ""),
     )
 

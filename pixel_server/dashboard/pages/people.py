@@ -60,7 +60,10 @@ async def withdraw(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
+    """Asks first: nothing brings it back."""
     address = await _address_in_form(request)
+    if (await request.post()).get("sure") != "1":
+        return await page(request, "erase.html", address=address)
     await request.app[DESK].consents.erase(address, request[READER].name, method="page")
     return _done("erased")
 
