@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ledger.message_id import MessageId
 
@@ -96,8 +97,7 @@ class Confidence(StrEnum):
     PROBABLE = "probable"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkRecord:
+class LinkRecord(NamedTuple):  # a newsletter has a hundred: made in a third of the time that a dataclass takes
     """One ``a`` or ``area`` link of a message, tracked or not; ``number`` counts from 1 in reading order."""
 
     number: int

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,6 +80,24 @@ def mint(ring: KeyRing, purpose: Purpose, target: Target, destination: str = "")
     )
     tag = _tag(ring.keys[key_id], purpose, head, destination)
     return _encode(head + tag)
+
+
+def link_minter(ring: KeyRing, message: MessageId, copy: int) -> Callable[[int, str], str]:
+    """``mint`` for many links of one copy: takes a link's number and destination, gives its token."""
+    if not 0 <= copy <= HIGHEST_NUMBER:
+        raise ValueError(f"copy {copy} is beyond {HIGHEST_NUMBER}")
+    key_id = ring.current_id
+    key = ring.keys[key_id]
+    start = key_id.to_bytes(2, "big") + message.raw + copy.to_bytes(2, "big")
+    purpose = Purpose.LINK.value.encode("ascii")
+    digest = hmac.digest
+
+    def minted(number: int, destination: str) -> str:
+        head = start + number.to_bytes(2, "big")  # raises OverflowError beyond HIGHEST_NUMBER
+        signed = purpose + head + destination.encode("utf-8", "surrogatepass")
+        return _encode(head + digest(key, signed, "sha256")[:TAG_BYTES])
+
+    return minted
 
 
 def read_unverified(token: str) -> tuple[int, Target] | None:

@@ -11,18 +11,21 @@ ends), since relay and pixel server must agree on it to the byte. Pure.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 import idna
 
 from ledger.message_id import MessageId
-from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, mint, verify
+from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, link_minter, mint, verify
 
 # Letters of a destination that may stand for themselves in a query (RFC 3986 section 3.4), chosen so that a
 # recipient can read where the link leads and no program takes them for an end of the URL.
 _READABLE = "/:"
 _QUOTED = {number: quote(chr(number), safe=_READABLE) for number in range(0x80)}
+_NEEDS_NO_MORE = re.compile(r"[A-Za-z0-9_.~/:%-]*+", re.ASCII)
+_PLAIN_URL = re.compile(r"[A-Za-z0-9_.~/:-]+", re.ASCII)
 _STRIPPED = "".join(map(chr, range(0x21)))
 _HTTP_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 # What nearly all links are, and what stays as it is.
@@ -70,6 +73,9 @@ class UrlGrammar:
 
 
 def _quoted(destination: str) -> str:
+    usual = destination.replace("%", "%25").replace("?", "%3F").replace("&", "%26").replace("=", "%3D")
+    if _NEEDS_NO_MORE.fullmatch(usual):  # three times as fast as the table below, and nearly always the case
+        return usual
     if destination.isascii():
         return destination.translate(_QUOTED)
     return quote(destination, safe=_READABLE, errors="surrogatepass")
@@ -160,6 +166,17 @@ class TrackingUrls:
     def link(self, number: int, destination: str, copy: int = 0) -> str:
         token = mint(self.ring, Purpose.LINK, Target(self.message, copy, number), destination)
         return self.grammar.link(token, destination)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether our URLs are made of letters alone that mean themselves in HTML, in quotes and without."""
+        return _PLAIN_URL.fullmatch(self.grammar.public_url) is not None
+
+    def links(self, copy: int = 0) -> Callable[[int, str], str]:
+        """``link`` for the many of one copy: takes number and destination."""
+        minted = link_minter(self.ring, self.message, copy)
+        before = f"{self.grammar.public_url}/c/"
+        return lambda number, destination: f"{before}{minted(number, destination)}?u={_quoted(destination)}"
 
     def page(self, copy: int = 0) -> str:
         return self.grammar.page(mint(self.ring, Purpose.PAGE, Target(self.message, copy)))

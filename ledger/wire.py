@@ -57,6 +57,8 @@ def _plain(value: object) -> object:
             return {_TYPE: "span", "v": value // timedelta(microseconds=1)}
         case bytes():
             return {_TYPE: "bytes", "v": b64encode(value).decode("ascii")}
+        case records.LinkRecord():
+            return {_TYPE: "LinkRecord"} | {name: _plain(one) for name, one in value._asdict().items()}
         case tuple():
             return {_TYPE: "tuple", "v": [_plain(one) for one in value]}
         case list():

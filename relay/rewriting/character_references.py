@@ -17,8 +17,11 @@ _LONGEST_NUMBER = 12  # of a reference that can name a character; longer ones ar
 
 def decode_attribute(value: str) -> str:
     """The value with its references replaced."""
-    if "&" not in value:
+    found = value.count("&")
+    if not found:
         return value
+    if found == value.count("&amp;"):  # as in nearly all links that have any
+        return value.replace("&amp;", "&")
     return _REFERENCE.sub(lambda match: _decode(match, value), value)
 
 

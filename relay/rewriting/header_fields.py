@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.rewriting.possessive_groups import compiled
 
@@ -20,8 +21,7 @@ _END_OF_HEADER = re.compile(rb"(?:\A|\n)\r?\n|\r\r(?!\n)")
 _MBOX_LINE = re.compile(rb"From [^\r\n]*+(?:\r\n?+|\n)")
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderField:
+class HeaderField(NamedTuple):
     """One field: ``start`` is the first letter of its name, ``end`` is after its line end."""
 
     name: str  # lower case

@@ -7,6 +7,7 @@ the message. Numbers links on from those of earlier parts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 
 from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.tokens import HIGHEST_NUMBER
@@ -14,7 +15,7 @@ from ledger.urls import TrackingUrls, destination_of
 from relay.rewriting.character_references import encode_attribute
 from relay.rewriting.charsets import Text, read_text
 from relay.rewriting.html_spans import HtmlSpans, LinkSpan, find_spans
-from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
+from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, is_usual, judge
 from relay.rewriting.mime_spans import Part
 from relay.rewriting.opt_out import has_no_track_scheme
 from relay.rewriting.pixel_place import CLIPPED_FROM, find_place
@@ -71,7 +72,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
         if not any(first <= start < last for first, last in removed)
     )
     opens = _put_in_pixel(job, text, spans, slots)
-    slots.sort(key=lambda slot: slot.start)
+    slots.sort(key=itemgetter(0))
     body = PreparedBody(
         job.body,
         text,
@@ -106,6 +107,12 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
         reason, destination = LinkReason.QUOTED, original
         new = encode_attribute(original, span.quote).encode("ascii")
         slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
+    elif (
+        destination is not None
+        and not (own or span.in_quoted_text or span.attributes)
+        and is_usual(destination, span.text, span.text or span.alternative, job.policy)
+    ):
+        reason = None
     else:
         candidate = LinkCandidate(
             span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
@@ -118,20 +125,25 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
     tracked = reason is None and job.plan.html_links and destination is not None
     if tracked and destination is not None:
         slots.append(Slot(span.start, span.end, SpanKind.HREF, None, number, destination, span.quote))
-    elif has_no_track_scheme(span.href) and not span.inert:
-        at = span.href.lower().find("+notrack")  # nothing before it changes its length
-        plain = span.href[:at].lstrip() + span.href[at + len("+notrack") :]
-        slots.append(Slot(span.start, span.end, SpanKind.HREF, encode_attribute(plain, span.quote).encode("ascii")))
-        destination = destination_of(plain)
+    elif reason is LinkReason.OPTED_OUT and not span.inert and has_no_track_scheme(span.href):
+        destination = _take_out_scheme(span, slots)
     return LinkRecord(
         number,
         destination or span.href.strip(),
         span.text or span.alternative,
-        span.attributes.get("data-track-name", ""),
+        span.attributes.get("data-track-name", "") if span.attributes else "",
         job.part.number,
         tracked,
         reason,
     )
+
+
+def _take_out_scheme(span: LinkSpan, slots: list[Slot]) -> str | None:
+    """``https+notrack://`` goes on as ``https://``."""
+    at = span.href.lower().find("+notrack")  # nothing before it changes its length
+    plain = span.href[:at].lstrip() + span.href[at + len("+notrack") :]
+    slots.append(Slot(span.start, span.end, SpanKind.HREF, encode_attribute(plain, span.quote).encode("ascii")))
+    return destination_of(plain)
 
 
 def _take_out_pixels(job: HtmlPlan, spans: HtmlSpans, slots: list[Slot]) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from relay.rewriting.character_references import decode_attribute, decode_text
@@ -22,7 +23,10 @@ from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 MOST_LINKS = 10_000
 LONGEST_TEXT = 200
 _OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
-_WORDS = re.compile(r"\s+")
+# A link as nearly everybody writes it, without any attribute that could mean something to us.
+_OTHERS = rb"(?:[\t\n\f\r ]++(?!href|data-|clicktr|disable-)[a-z-]++=\"[^\"]*+\")*+"
+_USUAL_LINK = re.compile(rb"<a" + _OTHERS + rb"[\t\n\f\r ]++href=\"([^\"]*+)\"" + _OTHERS + rb"[\t\n\f\r ]*+/?+>")
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class LinkSpan(NamedTuple):
@@ -38,6 +42,8 @@ class LinkSpan(NamedTuple):
     conditional: bool
     inert: bool = False
     alternative: str = ""  # what stands for a picture, where nothing else is to be seen
+    tag_start: int = 0
+    after: int = 0  # behind the end tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,24 @@ class _Links:
         self._hidden_starts = [start for start, _ in self._hidden]
 
     def take(self, index: int, tag: Tag) -> None:
+        if tag.inert or tag.conditional:
+            self._take_any(index, tag)
+            return
+        usual = _USUAL_LINK.match(self._html, tag.start, tag.end)
+        if usual is None:
+            self._take_any(index, tag)
+            return
+        # The same as _take_any does, in a fraction of the time.
+        start, end = usual.span(1)
+        words, after = self._visible_text(index, tag)
+        alternative = "" if words else self._alternative(tag.end, after)
+        quoted = bool(self._quoted_starts) and self._is_quoted(tag.start)
+        href = decode_attribute(self._text.decode(start, end))
+        self._spans.links.append(
+            LinkSpan(start, end, '"', href, words, _NO_ATTRIBUTES, quoted, False, False, alternative, tag.start, after)
+        )
+
+    def _take_any(self, index: int, tag: Tag) -> None:
         text = self._text
         target: Attribute | None = None
         values = {}
@@ -118,10 +142,10 @@ class _Links:
             return
         before = self._html[target.start - 1 : target.start]
         quote = before.decode("ascii") if before in (b'"', b"'") and target.whole_end > target.end else ""
-        words, alternative = "", ""
+        words, alternative, after = "", "", tag.end
         if tag.name == b"a" and not tag.inert:
-            words, end = self._visible_text(index, tag)
-            alternative = "" if words else self._alternative(tag.end, end)
+            words, after = self._visible_text(index, tag)
+            alternative = "" if words else self._alternative(tag.end, after)
         else:
             alternative = _folded(values.get("alt", ""))
         self._spans.links.append(
@@ -136,6 +160,8 @@ class _Links:
                 tag.conditional,
                 tag.inert,
                 alternative,
+                tag.start,
+                after,
             )
         )
 
@@ -165,6 +191,10 @@ class _Links:
         """What a reader sees between this tag and its end, and where that is: tags and comments out, white space
         folded."""
         tags = self._spans.tokens.tags
+        if index + 1 < len(tags) and (close := tags[index + 1]).name == b"a" and close.conditional == tag.conditional:
+            words = self._html[tag.end : close.start]
+            if b"<" not in words and b"&" not in words and len(words) <= LONGEST_TEXT and not close.inert:
+                return " ".join(self._text.decode(tag.end, close.start).split()), close.end
         pieces: list[str] = []
         position = tag.end
         length = 0
@@ -235,7 +265,7 @@ class _Links:
 
 
 def _folded(words: str) -> str:
-    return _WORDS.sub(" ", words).strip()[:LONGEST_TEXT]
+    return " ".join(words.split())[:LONGEST_TEXT]
 
 
 _TEXT_OR_TAG = compiled(rb"([^<]++)|<(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+>|<")

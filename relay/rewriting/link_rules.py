@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ledger.records import LinkReason
+from relay.rewriting import secret_words, unsubscribe_words
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
 from relay.rewriting.plan import Quoted, TextIsUrl
 from relay.rewriting.secret_links import is_secret
@@ -29,6 +30,11 @@ from relay.rewriting.visible_text import host_in_text
 
 # What browsers strip from an href before they look at it (WHATWG URL, section 4.4).
 _STRIPPED = "".join(map(chr, range(0x21)))
+# What the tests for both reasons look for before they look closer.
+_ADDRESS_HINTS = unsubscribe_words.URL_HINTS | secret_words.HINTS
+_WORD_HINTS = unsubscribe_words.TEXT_HINTS | secret_words.TEXT_HINTS
+_LETTERS = re.compile(r"[a-z]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 
 
@@ -73,13 +79,35 @@ def judge(link: LinkCandidate, policy: LinkPolicy) -> LinkReason | None:
     if policy.skip_domains and is_excluded(link.destination, policy.skip_domains):
         return LinkReason.EXCLUDED_DOMAIN
     words = link.text or link.alternative
-    if is_unsubscribe(link.destination, words, link.attributes, policy.list_unsubscribe):
-        return LinkReason.UNSUBSCRIBE
-    if is_secret(link.destination, words):
-        return LinkReason.SECRET
+    if link.attributes or policy.list_unsubscribe or not says_nothing(link.destination, words):
+        if is_unsubscribe(link.destination, words, link.attributes, policy.list_unsubscribe):
+            return LinkReason.UNSUBSCRIBE
+        if is_secret(link.destination, words):
+            return LinkReason.SECRET
     if would_warn(link.text, policy):
         return LinkReason.TEXT_IS_URL
     return None
+
+
+def is_usual(destination: str, text: str, words: str, policy: LinkPolicy) -> bool:
+    """Whether ``judge`` finds no reason: for links without attributes, outside quoted text and not our own, which are
+    nearly all. ``words`` is the text or what stands for it; False means no more than that ``judge`` must be asked."""
+    return not (policy.skip_domains or policy.list_unsubscribe or "." in text or "/" in text) and says_nothing(
+        destination, words
+    )
+
+
+def says_nothing(destination: str, words: str) -> bool:
+    """Whether address and text of a link hold no word at all that could make it ``unsubscribe`` or ``secret``: one
+    look in place of four, since nearly all links are such. False means that it has to be looked at."""
+    if "@" in destination or "%" in destination or "eyJ" in destination or not words.isascii():
+        return False
+    lower = destination.lower()
+    if not _ADDRESS_HINTS.isdisjoint(_LETTERS.findall(lower)):
+        return False
+    if lower != destination and not _ADDRESS_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower())):
+        return False
+    return _WORD_HINTS.isdisjoint(_LETTERS.findall(words.lower()))
 
 
 def _why_no_web_link(href: str) -> LinkReason:

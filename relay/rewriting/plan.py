@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from ledger.records import LinkRecord, Reason
 
@@ -26,8 +27,7 @@ class SpanKind(StrEnum):
     PART = "part"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace ``raw[start:end]`` by ``new``; an insertion has ``start == end``. Offsets are of the input's bytes."""
 
     start: int

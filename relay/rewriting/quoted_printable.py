@@ -14,9 +14,7 @@ from relay.rewriting.possessive_groups import compiled
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
-# An "=" that is neither an octet nor a soft break at a LF or CRLF: then the standard library's decoder and others
-# differ, and the slower reading below is used; so with a bare CR.
-_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
+_EQUALS, _DOT = b"=."
 _LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
@@ -29,9 +27,12 @@ class QuotedPrintable:
 
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
-        self._is_odd = encoded.count(b"\r") != encoded.count(b"\r\n") or _ODD.search(encoded) is not None
+        self._newline = _newline_of(encoded)
         self._at = (0, 0)  # an encoded offset, and the decoded one that it stands for
-        self.decoded = _ESCAPE.sub(_octet, encoded) if self._is_odd else a2b_qp(encoded)
+        self.decoded = a2b_qp(encoded)
+        self._is_odd = encoded.count(b"\r") != encoded.count(b"\r\n") or _has_odd_escapes(encoded, self.decoded)
+        if self._is_odd:
+            self.decoded = _ESCAPE.sub(_octet, encoded)
 
     def encoded_span(self, start: int, end: int) -> tuple[int, int]:
         """The encoded bytes that stand for ``decoded[start:end]``, without soft breaks round them."""
@@ -40,10 +41,16 @@ class QuotedPrintable:
             last_break = _LAST_SOFT_BREAK.search(self._encoded, max(0, len(self._encoded) - 100))
             first = last_break.start() if last_break else len(self._encoded)
             return first, first
-        first = self._encoded_offset(start)
+        if not self._is_odd:
+            first = self._plain_offset(start)
+            if start == end:
+                return first, first
+            last = self._plain_offset(end - 1)
+            return first, last + (3 if self._encoded[last] == _EQUALS else 1)
+        first = self._odd_offset(start)
         if start == end:
             return first, first
-        last = self._encoded_offset(end - 1)
+        last = self._odd_offset(end - 1)
         match = _ESCAPE.match(self._encoded, last)
         return first, (match.end() if match else last + 1)
 
@@ -63,8 +70,10 @@ class QuotedPrintable:
 
     def column_of(self, start: int) -> int:
         """How far into its line the encoded offset lies; beyond a thousand it is all the same."""
-        lowest = max(0, start - 1100)
-        line_start = max(self._encoded.rfind(b"\n", lowest, start), self._encoded.rfind(b"\r", lowest, start)) + 1
+        lowest = start - 1100 if start > 1100 else 0
+        line_start = self._encoded.rfind(b"\n", lowest, start) + 1
+        if self._is_odd:  # else every CR is a line end's first half
+            line_start = max(line_start, self._encoded.rfind(b"\r", lowest, start) + 1)
         return start - (line_start or lowest)
 
     def encode(self, start: int, end: int, new: bytes, column: int) -> tuple[bytes, int] | None:
@@ -77,45 +86,37 @@ class QuotedPrintable:
         rest = (match.start() if match else min(len(self._encoded), end + 1100)) - end
         if start == end and rest == 0 and column >= LONGEST_LINE - 1:
             return None
-        soft_break = b"=" + self._newline()
         text = new.replace(b"=", b"=3D")
+        length = len(text)
         pieces: list[bytes] = []
         position = 0
-        while position < len(text):
-            # One column is kept for the "=" of a soft break.
-            cut = position + _SHORT_LINE - 1 - column
+        # One column is kept for the "=" of a soft break.
+        while position < length and (cut := position + _SHORT_LINE - 1 - column) < length:
             if cut < position + 3:
-                pieces.append(soft_break)
+                pieces.append(b"")
                 column = 0
                 continue
-            if cut >= len(text):
-                cut = len(text)
-            else:
-                tail = text[cut - 2 : cut].find(b"=")  # never cut through an "=3D"
-                cut -= 2 - tail if tail >= 0 else 0
-                if text[cut] == 46 and text[cut - 1] not in b"3D.":
-                    cut -= 1  # a dot at a line's beginning is precious to SMTP
-            piece = text[position:cut]
-            pieces.append(piece)
-            column += len(piece)
-            position = cut
-        if rest and column and column + rest > _SHORT_LINE:
-            pieces.append(soft_break)
+            # Never cut through an "=3D".
+            if text[cut - 1] == _EQUALS:
+                cut -= 1
+            elif text[cut - 2] == _EQUALS:
+                cut -= 2
+            if text[cut] == _DOT and text[cut - 1] not in b"3D.":
+                cut -= 1  # a dot at a line's beginning is precious to SMTP
+            pieces.append(text[position:cut])
             column = 0
-        return b"".join(pieces), column
-
-    def _newline(self) -> bytes:
-        at = self._encoded.find(b"\n")
-        if at < 0:
-            return b"\r" if b"\r" in self._encoded else b"\r\n"
-        return b"\r\n" if self._encoded[at - 1 : at] == b"\r" else b"\n"
-
-    def _encoded_offset(self, offset: int) -> int:
-        """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break."""
-        return self._odd_offset(offset) if self._is_odd else self._plain_offset(offset)
+            position = cut
+        pieces.append(text[position:])
+        column += length - position
+        if rest and column and column + rest > _SHORT_LINE:
+            pieces.append(b"")
+            column = 0
+        return (b"=" + self._newline).join(pieces), column
 
     def _plain_offset(self, offset: int) -> int:
-        """By counting: an octet is three bytes for one, a soft break two for none, or three with a CR.
+        """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break.
+
+        By counting: an octet is three bytes for one, a soft break two for none, or three with a CR.
 
         As many encoded bytes as are still missing are never too many, so each round goes the better part of the way.
         """
@@ -135,7 +136,7 @@ class QuotedPrintable:
         return position
 
     def _odd_offset(self, offset: int) -> int:
-        """By walking over the escapes, from where the last walk ended: edits come in order."""
+        """The same by walking over the escapes, from where the last walk ended: edits come in order."""
         position, decoded = self._at if self._at[1] <= offset else (0, 0)
         for match in _ESCAPE.finditer(self._encoded, position):
             if offset - decoded < match.start() - position:
@@ -153,3 +154,20 @@ class QuotedPrintable:
 
 def _octet(match: re.Match[bytes]) -> bytes:
     return bytes.fromhex(match[1].decode("ascii")) if match[1] else b""
+
+
+def _has_odd_escapes(encoded: bytes, decoded: bytes) -> bool:
+    """Whether an "=" is neither an octet nor a soft break at a LF or CRLF: then the standard library's decoder and
+    others differ, and the slower reading is used; so with a bare CR.
+
+    It keeps each such "=", so what it made is longer than it should be.
+    """
+    escapes, breaks = encoded.count(b"="), encoded.count(b"=\r\n")
+    return len(decoded) != len(encoded) - 2 * escapes - breaks
+
+
+def _newline_of(encoded: bytes) -> bytes:
+    at = encoded.find(b"\n")
+    if at < 0:
+        return b"\r" if b"\r" in encoded else b"\r\n"
+    return b"\r\n" if encoded[at - 1 : at] == b"\r" else b"\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.urls import TrackingUrls
@@ -61,7 +62,7 @@ def rewrite(raw: bytes, plan: Plan, urls: TrackingUrls, copy: int = 0) -> Tracke
 
 def apply_header_edits(raw: bytes, edits: Sequence[Edit]) -> bytes:
     """The message with its control headers taken out, and otherwise as it came."""
-    return splice(raw, sorted(edits, key=lambda edit: edit.start)) if edits else raw
+    return splice(raw, sorted(edits, key=itemgetter(0))) if edits else raw
 
 
 def render(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> Tracked:
@@ -72,7 +73,7 @@ def render(prepared: Prepared, urls: TrackingUrls, copy: int = 0) -> Tracked:
     else:
         for body in prepared.bodies:
             edits.extend(fill(body, urls, copy).edits)
-    edits.sort(key=lambda edit: edit.start)
+    edits.sort(key=itemgetter(0))
     return Tracked(splice(prepared.raw, edits), tuple(edits), prepared.opens, prepared.link_list, prepared.notes)
 
 
@@ -134,6 +135,12 @@ def _settle(body: PreparedBody, links: list[LinkRecord], urls: TrackingUrls, fin
     if carried.too_long and isinstance(body.body, PlainBody):
         body = body.with_broken_pixel()
         carried = fill(body, urls, 0)
+    if not carried.too_long:
+        findings.links.extend(links)
+        if body.slots:
+            findings.bodies.append(body)
+            findings.edits.extend(carried.edits)
+        return
     kept = tuple(slot for index, slot in enumerate(body.slots) if index not in carried.too_long)
     dropped = [slot for index, slot in enumerate(body.slots) if index in carried.too_long]
     without = {slot.link for slot in dropped if slot.link}

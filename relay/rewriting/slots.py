@@ -73,24 +73,23 @@ def fill(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> Carried:
 def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[BodyEdit]:
     """The edits of the decoded body for one copy, keyed by their slots' indexes."""
     text = prepared.text
-    return [
-        BodyEdit(
-            text.place(slot.start),
-            text.place(slot.end),
-            text.encode(_new(prepared, slot, urls, copy)),
-            slot.kind,
-            index,
-        )
-        for index, slot in enumerate(prepared.slots)
-    ]
+    link = urls.links(copy)
+    # Our own URLs hold no letter that HTML would have to spell otherwise, unless public_url does.
+    is_html = prepared.is_html and not urls.is_plain
+    edits: list[BodyEdit] = []
+    for index, slot in enumerate(prepared.slots):
+        if slot.fixed is not None:
+            new = slot.fixed
+        elif slot.link:
+            url = link(slot.link, slot.destination)
+            new = (encode_attribute(url, slot.quote) if is_html else url).encode("ascii")
+        else:
+            new = _line_or_pixel(prepared, slot, urls, copy)
+        edits.append(BodyEdit(text.place(slot.start), text.place(slot.end), text.encode(new), slot.kind, index))
+    return edits
 
 
-def _new(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy: int) -> bytes:
-    if slot.fixed is not None:
-        return slot.fixed
-    if slot.link:
-        url = urls.link(slot.link, slot.destination, copy)
-        return (encode_attribute(url, slot.quote) if prepared.is_html else url).encode("ascii")
+def _line_or_pixel(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy: int) -> bytes:
     if slot.is_pixel:
         return pixel_markup(urls.pixel(copy), prepared.newline if prepared.breaks_pixel else b" ")
     lines = prepared.lines

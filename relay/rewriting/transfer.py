@@ -99,20 +99,21 @@ class QuotedPrintableBody:
         carried: list[Edit] = []
         too_long: set[int] = set()
         last_end, last_column = -1, 0
-        for edit in edits:
-            start, end = self._text.encoded_span(edit.start, edit.end)
+        text, base = self._text, self._start
+        for decoded_start, decoded_end, wanted, kind, key in edits:
+            start, end = text.encoded_span(decoded_start, decoded_end)
             if tidy:
-                start, end = self._text.without_soft_breaks(start, end, len(edit.new))
-            column = self._text.column_of(start)
+                start, end = text.without_soft_breaks(start, end, len(wanted))
+            column = text.column_of(start)
             if start - column <= last_end:  # an earlier edit of the same line has moved what follows it
                 column = last_column + start - last_end
-            encoded = self._text.encode(start, end, edit.new, column)
+            encoded = text.encode(start, end, wanted, column)
             if encoded is None:
-                too_long.add(edit.key)
+                too_long.add(key)
                 continue
             new, last_column = encoded
             last_end = end
-            carried.append(Edit(self._start + start, self._start + end, new, edit.kind))
+            carried.append(Edit(base + start, base + end, new, kind))
         return Carried(tuple(carried), frozenset(too_long))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.records import Reason
+from relay.rewriting.plan import Unchanged
 from tests.rewriting.oracles import check_message
 
 HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
@@ -18,3 +20,10 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
 )
 def test_what_once_broke_a_promise_breaks_none(html: str) -> None:
     check_message(HTML.encode() + html.encode())
+
+
+def test_a_message_that_is_all_header_has_no_body_to_put_a_pixel_into() -> None:
+    raw = b'From: a@example.com\r\nSubject: x\r\nContent-Type: text/html; charset="utf-8'
+    result = check_message(raw)
+    assert isinstance(result, Unchanged)
+    assert result.reason is Reason.NO_HTML
