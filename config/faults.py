@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from config.settings import Listener, Settings, Table, Upstream
+from config.settings import Listener, Settings, Upstream
+from config.table import Table
 
 KeyPath = tuple[str | int, ...]
 

@@ -18,7 +18,8 @@ from pydantic import SecretStr, ValidationError
 
 from config.environment import Data, overlay
 from config.faults import ConfigurationError, Fault, KeyPath, setting_of, wording, written
-from config.settings import CONTRADICTIONS_LATER, Ledger, Settings, Table, Upstream
+from config.settings import Ledger, Settings, Upstream
+from config.table import CONTRADICTIONS_LATER, Table
 
 # Longer than any password, and short enough that naming the wrong file does no harm.
 _SECRET_BYTES = 64 * 1024

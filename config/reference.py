@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from config.settings import Listener, Settings, Table, Upstream
+from config.settings import Listener, Settings, Upstream
+from config.table import Table
 from config.units import format_duration, format_size
 
 _COMMENT_COLUMN = 32

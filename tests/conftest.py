@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("repeatable", settings.get_profile("patient"), derandomize=True)
 settings.load_profile("repeatable" if os.environ.get("CI") else "patient")
+
+
+# Longer than any pause of a busy machine, and far below the time after which a test is given up.
+PATIENT_SECONDS = 45.0
+
+
+@pytest.fixture(autouse=True)
+def _patient_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message waits two seconds for the ledger and then goes out untracked. A disk that others use can take longer,
+    and a test that is about something else must not see that. (What is about it sets its own patience.)"""
+    monkeypatch.setattr("ledger.store.MESSAGE_PATIENCE_SECONDS", PATIENT_SECONDS)
+    monkeypatch.setattr("ledger.shared.PATIENCE_SECONDS", PATIENT_SECONDS)

@@ -1,4 +1,4 @@
-"""A believable month of mail and hits, invented from a seed: what `mailglass demo` fills a ledger with. Pure.
+"""A believable month of mail and hits, invented from a seed: what `mailglass demo` fills a ledger with.
 
 Nobody in it exists: all addresses are under example.com, example.net and example.org. Hits have the classes and
 rules that the real rules would have given them.

@@ -1,4 +1,4 @@
-"""What an account prefers to be told, as its form says it and as it is kept. Pure.
+"""What an account prefers to be told, as its form says it and as it is kept.
 
 Kept in account.preferences: ``language``, ``zone``, ``notify`` (off, first, every), ``browser`` (bool), ``email``
 (bool), ``digest`` (daily, weekly or empty) and ``digest_to`` (an address), ``webhook`` (URL), ``webhook_secret``

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.reference import configuration_page, relay_toml
-from config.settings import Settings, Table, Upstream
+from config.settings import Settings, Upstream
+from config.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 
