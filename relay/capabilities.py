@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from relay.replies import Reply
 
@@ -19,10 +20,11 @@ _PASSED_ON = frozenset(
 )
 # A tracked message grows by its pixel and by about 150 octets a link; a 64 kB reserve is 400 links.
 GROWTH = 64 * 1024
+MOST_KNOWN = 64  # answers remembered: an upstream gives all sessions of a client the same
 OWN_MECHANISMS = (b"PLAIN", b"LOGIN")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Capabilities:
     """What an upstream said to EHLO. ``words`` maps each keyword in capitals to its line as written."""
 
@@ -54,7 +56,12 @@ def _is_bound_to_tls(mechanism: bytes) -> bool:
 
 def capabilities_of(reply: Reply) -> Capabilities:
     """What the lines of an EHLO reply name. A reply to HELO gives no words."""
-    first, *rest = (line[4:] for line in reply.raw.removesuffix(b"\r\n").split(b"\r\n"))
+    return _capabilities(reply.raw)
+
+
+@lru_cache(MOST_KNOWN)
+def _capabilities(raw: bytes) -> Capabilities:
+    first, *rest = (line[4:] for line in raw.removesuffix(b"\r\n").split(b"\r\n"))
     words: dict[bytes, bytes] = {}
     for line in rest:
         keyword = line.replace(b"=", b" ").partition(b" ")[0].upper()
@@ -74,6 +81,7 @@ class Offer:
     own_mechanisms: tuple[bytes, ...] = ()  # for users of the relay's own; empty: the upstream's mechanisms
 
 
+@lru_cache(MOST_KNOWN)
 def mirrored(upstream: Capabilities, offer: Offer) -> Reply:
     """The answer to a client's EHLO."""
     lines = [upstream.hello, *_kept(upstream, offer)]

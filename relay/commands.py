@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay import authentication, hello
 from relay.command_lines import COMMAND_OCTETS, declared_size, is_too_long, path_of, verb_of
-from relay.dialing import is_own_end
+from relay.dialing import is_own_connection
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, Reply, compose
 from relay.transaction import Transaction
@@ -42,7 +42,7 @@ def execute(session: Session, line: bytes) -> None:
 def _hello(session: Session, line: bytes) -> None:
     if not line.partition(b" ")[2].strip():
         session.refuse(Refusal.BAD_ARGUMENT)
-    elif is_own_end(session.client.peer):
+    elif is_own_connection(session.client.peer, session.client.own_end):
         session.refuse_session(Refusal.LOOP)
     else:
         session.run(hello.say(session, line))

@@ -45,6 +45,7 @@ class ClientConnection(SMTP):
         self._late_reset: OSError | None = None
         self._was_unheard = False
         self.peer: object = None
+        self.own_end: object = None
         self.is_encrypted = False
         self.deadline = Deadline(self.loop, self._fell_silent)
         self.talk = Session(self, around)
@@ -75,6 +76,7 @@ class ClientConnection(SMTP):
         if self._original_transport is not None:  # aiosmtpd has upgraded the connection
             return
         self.peer = transport.get_extra_info("peername")
+        self.own_end = transport.get_extra_info("sockname")
         self._is_counted = self._around.doorkeeper.enter(self.address)
         self.talk.begin(is_admitted=self._is_counted)
 

@@ -42,12 +42,18 @@ class Credentials:
     password: str
 
 
-# The local ends of this process's upstream connections: a client that connects from one of them is the relay itself.
-_own_ends: set[tuple[str, int]] = set()
+# This process's upstream connections, by local and remote end: a client on one of them is the relay itself. The local
+# end alone would not do: a client on this machine may have the same port at the same time, towards another server.
+_own_connections: set[tuple[object, object]] = set()
 
 
-def is_own_end(peer: object) -> bool:
-    return isinstance(peer, tuple) and peer[:2] in _own_ends
+def is_own_connection(local: object, remote: object) -> bool:
+    return _ends(local, remote) in _own_connections
+
+
+def _ends(local: object, remote: object) -> tuple[object, object]:
+    """IPv6 addresses come with flow and scope; those are no part of who is connected."""
+    return (local[:2] if isinstance(local, tuple) else local, remote[:2] if isinstance(remote, tuple) else remote)
 
 
 async def dial(destination: Destination, owner: UpstreamOwner, name: str) -> UpstreamLink:
@@ -70,6 +76,8 @@ async def dial(destination: Destination, owner: UpstreamOwner, name: str) -> Ups
 
 async def _connect(destination: Destination, owner: UpstreamOwner, name: str) -> UpstreamLink:
     account = destination.account
+    if destination.security == "none" and account is None:
+        return await _connect_plainly(destination, owner)
     client = aiosmtplib.SMTP(
         hostname=destination.host,
         port=destination.port,
@@ -89,15 +97,37 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
     return _take_over(client, destination, owner)
 
 
+async def _connect_plainly(destination: Destination, owner: UpstreamOwner) -> UpstreamLink:
+    """With nothing to encrypt and nobody to log in, all there is to do is to read the greeting."""
+    link = _RegisteredLink(owner, destination.reply_seconds)
+    greeting = link.greeting()
+    await asyncio.get_running_loop().create_connection(lambda: link, destination.host, destination.port)
+    try:
+        reply = await greeting
+    except asyncio.CancelledError:  # it took too long
+        link.abandon()
+        raise
+    if reply.fault is not None:
+        raise UpstreamFault(
+            Fault.UPSTREAM_UNREACHABLE if reply.fault is Fault.UPSTREAM_GONE else reply.fault, "greeting"
+        )
+    if 400 <= reply.code <= 599:
+        link.abandon()
+        raise UpstreamRefusal(reply)
+    if reply.code != 220 or not link.is_open:
+        link.abandon()
+        raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "greeting")
+    return link
+
+
 def _take_over(client: aiosmtplib.SMTP, destination: Destination, owner: UpstreamOwner) -> UpstreamLink:
     transport = cast(asyncio.Transport, client.transport)
     protocol = client.protocol
     if protocol is None or protocol._buffer:  # nobody may speak before we do
         client.close()
         raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "spoke out of turn")
-    transport.set_write_buffer_limits(high=PIECE)  # under TLS half a megabyte would wait unseen
-    end = transport.get_extra_info("sockname")
-    link = _RegisteredLink(transport, owner, destination.reply_seconds, end)
+    link = _RegisteredLink(owner, destination.reply_seconds)
+    link.connection_made(transport)
     transport.set_protocol(link)
     client.protocol = client.transport = None
     client.close()
@@ -105,15 +135,17 @@ def _take_over(client: aiosmtplib.SMTP, destination: Destination, owner: Upstrea
 
 
 class _RegisteredLink(UpstreamLink):
-    """An UpstreamLink whose local end is known while it lives."""
+    """An UpstreamLink whose ends are known while it lives."""
 
-    def __init__(self, transport: asyncio.Transport, owner: UpstreamOwner, seconds: float, end: object) -> None:
-        super().__init__(transport, owner, seconds)
-        self._end = cast("tuple[str, int]", end[:2]) if isinstance(end, tuple) else ("", 0)
-        _own_ends.add(self._end)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # Under TLS half a megabyte would wait unseen otherwise.
+        self._transport.set_write_buffer_limits(high=PIECE)
+        self._ends = _ends(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
+        _own_connections.add(self._ends)
 
     def connection_lost(self, error: Exception | None) -> None:
-        _own_ends.discard(self._end)
+        _own_connections.discard(self._ends)
         super().connection_lost(error)
 
 

@@ -72,7 +72,7 @@ class MessagePhase:
         self.session = session
         self.link = link
         self.digest = digest_of(session.login, (transaction.mail, *transaction.accepted))
-        self.outlet = Outlet(link, is_open, around.final_seconds, self._wait)
+        self.outlet = Outlet(link, is_open, around.final_seconds, session.upstream_opens)
         self._reader = DataReader(around.most_octets, around.longest_line)
         self._head = bytearray()  # as far as it is known, while its end is not
 
@@ -304,11 +304,6 @@ class MessagePhase:
         if self._held is not None:
             self._held.discard()
             self._held = None
-
-    def _wait(self, is_on: bool) -> None:
-        """While the upstream's DATA is being opened."""
-        self.session.client.hold_back("opening", is_on)
-        self.upstream_full(is_on)
 
     def upstream_full(self, is_full: bool) -> None:
         """Waiting for the upstream is not the client's slowness."""

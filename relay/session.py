@@ -35,6 +35,7 @@ class Client(Protocol):
     deadline: Deadline
     is_encrypted: bool
     peer: object
+    own_end: object
 
     @property
     def address(self) -> str: ...
@@ -384,6 +385,12 @@ class Session:
         elif self.is_logged_in and self.around.accounts is None and not self.is_over:
             # No password is kept, so nobody could log in again: the client has to.
             self.finish_with(said if said is not None and said.code == 421 else _GONE)
+
+    def upstream_opens(self, is_on: bool) -> None:
+        """Its DATA is being opened; the client waits so long."""
+        self.client.hold_back("opening", is_on)
+        if self.phase is not None:
+            self.phase.upstream_full(is_on)
 
     def upstream_full(self, is_full: bool) -> None:
         self.client.hold_back("upstream", is_full)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol, cast
 
 from relay.capabilities import Capabilities
 from relay.deadline import Deadline
 from relay.replies import Fault, Reply, UpstreamFault
 from relay.reply_reader import Nonsense, ReplyReader
 
+_NONE_KNOWN: Final = Capabilities()
 OnReply = Callable[[Reply], None]
 
 # So much of a message that lies here whole is written at a time, and so much may wait in a transport: what is written
@@ -49,10 +50,9 @@ class UpstreamOwner(Protocol):
 
 
 class UpstreamLink(asyncio.Protocol):
-    def __init__(self, transport: asyncio.Transport, owner: UpstreamOwner, reply_seconds: float) -> None:
-        self.capabilities = Capabilities()
+    def __init__(self, owner: UpstreamOwner, reply_seconds: float) -> None:
+        self.capabilities = _NONE_KNOWN
         self.reply_seconds = reply_seconds
-        self._transport = transport
         self._owner = owner
         self._reader = ReplyReader()
         # Seconds None: no command of ours to the upstream, but a reply of the relay that has to keep its turn.
@@ -61,6 +61,9 @@ class UpstreamLink(asyncio.Protocol):
         self.is_open = True
         self._corked: list[bytes] | None = None
         self._room: asyncio.Future[None] | None = None  # set while the upstream takes nothing more
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
     @property
     def is_awaiting(self) -> bool:
@@ -109,6 +112,12 @@ class UpstreamLink(asyncio.Protocol):
             self._awaiting.append((act, None))
         else:
             act()
+
+    def greeting(self) -> asyncio.Future[Reply]:
+        """The first reply, which nobody asks for; to be called before there is a connection."""
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._awaiting.append((lambda reply: None if answer.done() else answer.set_result(reply), self.reply_seconds))
+        return answer
 
     async def ask(self, line: bytes, seconds: float | None = None) -> Reply:
         """Sends one command line (without CR LF). Raises UpstreamFault when no answer of the upstream's comes."""

@@ -11,6 +11,7 @@ import pytest
 from config.addresses import reaches
 from config.settings import Listener, Settings, Upstream
 from relay.circles import circles
+from relay.dialing import is_own_connection
 from tests.e2e.installation import Installation
 from tests.relay.conftest import StartRelay
 from tests.relay.upstream_servers import Behaves
@@ -93,6 +94,19 @@ async def test_a_relay_that_is_its_own_upstream_notices(start_relay: StartRelay,
     client = await relay.connect()
     assert (await client.ask(b"EHLO client.example.com")).startswith(b"554 5.4.6 ")
     upstream.port = kept
+
+
+async def test_one_end_in_common_with_an_upstream_connection_is_chance(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """A client on the same machine may get the port that one of our connections has towards another server."""
+    relay = await start_relay(upstream)
+    await relay.session()
+    (session,) = relay.server.ports[0].around.sessions
+    transport = session.link._transport  # type: ignore[attr-defined]
+    local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    assert is_own_connection(local, remote)
+    assert not is_own_connection(local, ("127.0.0.1", relay.port))
 
 
 async def test_two_relays_that_lead_to_one_another_end_at_their_limits(start_relay: StartRelay, tmp_path: Path) -> None:

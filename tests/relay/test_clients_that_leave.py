@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relay.replies import compose
-from relay.resends import Digest, Resends, Unheard, digest_of, names_itself
+from relay.resends import UNDIGESTED, Digest, Resends, Unheard, digest_of, names_itself
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.upstream_servers import Behaves, Talk
@@ -164,6 +167,21 @@ def test_octets_without_a_name_of_their_own_are_the_same_message_only_for_minute
     assert names_itself(b"date: now\r\n\r\n")
     assert names_itself(b"subject: x\r\nmessage-id: <1@example.com>\r\n\r\n")
     assert not names_itself(b"subject: date: now\r\nx-date: y\r\n\r\n")
+
+
+@given(st.lists(st.integers(0, 3 * UNDIGESTED), max_size=6))
+@settings(max_examples=30, deadline=None)
+def test_a_digest_is_the_same_however_the_content_was_cut(cuts: list[int]) -> None:
+    content = bytes(range(256)) * (3 * UNDIGESTED // 256)
+    places = [0, *sorted(cuts), len(content)]
+    whole, pieces, other = (digest_of("ann", (b"MAIL", b"RCPT")) for _ in range(3))
+    whole.update(content)
+    for a, b in pairwise(places):
+        pieces.update(content[a:b])
+    other.update(content[:-1] + b"?")
+    assert pieces.digest() == whole.digest() == whole.digest()
+    assert other.digest() != whole.digest()
+    assert digest_of("bob", (b"MAIL", b"RCPT")).digest() != digest_of("ann", (b"MAIL", b"RCPT")).digest()
 
 
 @pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])

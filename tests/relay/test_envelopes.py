@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relay import reply_reader
 from relay.capabilities import Capabilities, Offer, capabilities_of, mirrored, offered_size
 from relay.command_lines import declared_size, path_of
 from relay.replies import Refusal, Reply
-from relay.reply_reader import Nonsense, ReplyReader
+from relay.reply_reader import MOST_KNOWN, Nonsense, ReplyReader
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
 from tests.relay.upstream_servers import Behaves, Scripted, Talk
@@ -177,3 +178,14 @@ def test_whatever_an_upstream_says_what_comes_out_is_well_formed(said: bytes, cu
         assert lines.pop() == b""
         assert all(line[:3] == b"%d" % reply.code and b"\n" not in line and b"\r" not in line for line in lines)
         assert [line[3:4] for line in lines] == [b"-"] * (len(lines) - 1) + [b" "]
+
+
+def test_what_is_remembered_of_an_upstream_is_bounded_and_holds_nothing_of_a_login() -> None:
+    reader = ReplyReader()
+    for number in range(3 * MOST_KNOWN):
+        (reply,) = reader.feed(b"250 queued as %d\r\n" % number)
+        assert reply.raw == b"250 queued as %d\r\n" % number
+    assert 0 < len(reply_reader._known) <= MOST_KNOWN
+    reader.feed(b"334 c2VjcmV0\r\n")
+    reader.feed(b"250 " + b"x" * 1000 + b"\r\n")
+    assert not any(b"c2VjcmV0" in said or len(said) > 1000 for said in reply_reader._known)

@@ -243,6 +243,19 @@ async def test_an_upstream_that_speaks_unasked_is_left(start_relay: StartRelay) 
     assert (await client.submit(BODY)).startswith(b"250 2.0.0 Ok")
 
 
+@pytest.mark.parametrize(
+    "greeting",
+    [b"250 no greeting\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 up\r\n250 and more\r\n"],
+    ids=["another code", "another protocol", "more than a greeting"],
+)
+async def test_what_is_no_greeting_makes_no_session(start_relay: StartRelay, greeting: bytes) -> None:
+    upstream = Scripted(CONNECT=greeting)
+    relay = await start_relay(upstream)
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.5.0 ")
+    await upstream.until(lambda: upstream.open_connections == 0)
+
+
 async def logged_in(relay: RunningRelay) -> Client:
     client = await relay.session()
     assert (await client.ask(b"AUTH PLAIN AHUAY29ycmVjdCBob3JzZQ==")).startswith(b"235")

@@ -54,7 +54,8 @@ class Pair:
         loop = asyncio.get_running_loop()
         self.transport, _ = await loop.create_connection(asyncio.Protocol, *self.server.sockets[0].getsockname())
         self.transport.set_write_buffer_limits(high=PIECE)
-        self.link = UpstreamLink(self.transport, self.owner, REPLY_SECONDS)
+        self.link = UpstreamLink(self.owner, REPLY_SECONDS)
+        self.link.connection_made(self.transport)
         self.transport.set_protocol(self.link)
         self.reader, self.writer = await accepted
 
