@@ -234,6 +234,9 @@ class Privacy(Table):
     ask_again: Duration = Field(
         timedelta(days=182), description="how long after a request or a no it may be asked again"
     )
+    language: Literal["en", "ja", "de", "fr", "it"] = Field(
+        "en", description="of lines to recipients in mail that names none (Content-Language): en | ja | de | fr | it"
+    )
     controller: str = Field("", description="who is responsible: name and address, shown to recipients")
     contact: str = Field("", description="where recipients can write, shown to them")
 

@@ -44,6 +44,7 @@ def plan_for(settings: Settings, wanted: Wanted) -> Plan:
         text_links=wanted.text_links,
         notice=privacy.notice if wanted.notice is None else wanted.notice,
         withdrawal=privacy.consent == "required",
+        language=privacy.language,
         pixel_at_top=wanted.pixel_at_top,
         text_is_url=TextIsUrl(tracking.text_is_url),
         quoted=Quoted(tracking.quoted),

@@ -20,7 +20,7 @@ from relay.rewriting.mime_spans import Part
 from relay.rewriting.opt_out import has_no_track_scheme
 from relay.rewriting.pixel_place import CLIPPED_FROM, find_place
 from relay.rewriting.plan import Plan, SpanKind
-from relay.rewriting.slots import Lines, PreparedBody, Slot
+from relay.rewriting.slots import PreparedBody, Slot
 from relay.rewriting.transfer import Body
 
 _LONGEST_URL = 8000  # some servers and proxies take no longer request line; ours would pass it
@@ -77,7 +77,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
         job.body,
         text,
         tuple(slots),
-        Lines(job.plan.language, job.plan.notice, job.plan.withdrawal),
+        job.plan.lines,
         _newline(text.scan),
     )
     return HtmlResult(body, links, opens, not spans.tokens.unusual)

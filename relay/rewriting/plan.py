@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ledger.records import LinkRecord, Reason
+from relay.rewriting.notice_lines import Lines
 
 
 class SpanKind(StrEnum):
@@ -93,6 +94,12 @@ class Plan:
     track_dkim_signed: bool = False
     max_bytes: int = 32 * 1024 * 1024
     header_edits: tuple[Edit, ...] = ()
+
+    @property
+    def lines(self) -> Lines:
+        """What recipients are told, of what is planned and not of what a message holds: a consent is for that, too."""
+        links = self.html_links or self.text_links
+        return Lines(self.language, self.notice, self.withdrawal, self.opens, links)
 
 
 @dataclass(frozen=True, slots=True)

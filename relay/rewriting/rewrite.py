@@ -8,7 +8,7 @@ decided in the modules imported here; which links are tracked, in ``link_rules``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from ledger.records import LinkReason, LinkRecord, Reason
@@ -17,6 +17,7 @@ from relay.rewriting.body_parts import BodyParts, choose_body_parts, inline_pgp
 from relay.rewriting.html_part import HtmlPlan, plan_html
 from relay.rewriting.link_rules import LinkPolicy
 from relay.rewriting.mime_spans import Part, find_parts
+from relay.rewriting.notice_lines import language_of
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged
 from relay.rewriting.slots import PreparedBody, Slot, fill
 from relay.rewriting.text_part import plan_text
@@ -91,6 +92,7 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
         return Unchanged(chosen)
     if not plan.track_dkim_signed and parts[0].header.named("dkim-signature"):
         return Unchanged(Reason.DKIM_SIGNED)
+    plan = replace(plan, language=_language(raw, parts[0]) or plan.language)
     findings = _Findings()
     reason = _go_through(raw, plan, urls, parts[0], chosen, findings)
     if reason:
@@ -166,6 +168,9 @@ def _conclude(
     if not tracks and not chosen.html and (plan.opens or plan.html_links):
         return Unchanged(Reason.NO_HTML, links, notes)
     bodies = findings.bodies
+    if tracks and plan.lines and not tells_everybody(bodies):
+        # What recipients were promised to read is not in what they would get.
+        return Unchanged(Reason.TOO_COMPLEX, links, (*notes, "the line for recipients has no place"))
     if not tracks:
         # The lines tell of tracking, so they have no place here; what was put back to its original stays so.
         bodies = [body.only(tuple(slot for slot in body.slots if not slot.is_line)) for body in bodies]
@@ -175,6 +180,18 @@ def _conclude(
         findings.edits = [edit for body in bodies for edit in fill(body, urls, 0).edits]
     edits = tuple(findings.edits)
     return Prepared(raw, plan.header_edits, tuple(bodies), edits, links, findings.opens, notes, findings.is_ordinary)
+
+
+def tells_everybody(bodies: Sequence[PreparedBody]) -> bool:
+    """Whether whoever is tracked reads about it: each kind of part that tells something has a line in one of its
+    parts."""
+    tracking = {body.is_html for body in bodies if any(slot.link or slot.is_pixel for slot in body.slots)}
+    return tracking <= {body.is_html for body in bodies if any(slot.is_line for slot in body.slots)}
+
+
+def _language(raw: bytes, top: Part) -> str:
+    fields = top.header.named("content-language")
+    return language_of(fields[0].value(raw)) if len(fields) == 1 else ""
 
 
 def _policy(raw: bytes, plan: Plan, urls: TrackingUrls, top: Part) -> LinkPolicy:

@@ -6,13 +6,13 @@ slot is there nor what else the message holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ledger.urls import TrackingUrls
 from relay.rewriting.character_references import encode_attribute
 from relay.rewriting.charsets import Text
-from relay.rewriting.notice_lines import html_lines, pixel_markup, text_lines
+from relay.rewriting.notice_lines import Lines, html_lines, pixel_markup, text_lines
 from relay.rewriting.plan import SpanKind
 from relay.rewriting.transfer import Body, BodyEdit, Carried
 
@@ -38,22 +38,13 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Which lines of ours a body gets."""
-
-    language: str = "en"
-    notice: bool = False
-    withdrawal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedBody:
     """One body part with its slots in ascending order."""
 
     body: Body
     text: Text
     slots: tuple[Slot, ...]
-    lines: Lines = Lines()
+    lines: Lines = field(default_factory=Lines)
     newline: bytes = b"\r\n"
     is_html: bool = True
     breaks_pixel: bool = False  # one attribute a line
@@ -94,12 +85,7 @@ def _line_or_pixel(prepared: PreparedBody, slot: Slot, urls: TrackingUrls, copy:
         return pixel_markup(urls.pixel(copy), prepared.newline if prepared.breaks_pixel else b" ")
     lines = prepared.lines
     if prepared.is_html:
-        return html_lines(lines.language, urls.page(copy), notice=lines.notice, withdrawal=lines.withdrawal)
-    return text_lines(
-        lines.language,
-        urls.page(copy),
-        prepared.newline,
-        notice=lines.notice,
-        withdrawal=lines.withdrawal,
-        ends_line=prepared.text.scan.endswith((b"\n", b"\r")),
-    )
+        paragraph = html_lines(lines, urls.page(copy))
+        # Between paragraphs a line end means nothing, and lines of its own have room for it.
+        return prepared.newline + paragraph + prepared.newline if prepared.breaks_pixel else paragraph
+    return text_lines(lines, urls.page(copy), prepared.newline, ends_line=prepared.text.scan.endswith((b"\n", b"\r")))

@@ -8,7 +8,7 @@ the same before and after.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.records import LinkReason, LinkRecord
 from ledger.tokens import HIGHEST_NUMBER
@@ -19,7 +19,7 @@ from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
 from relay.rewriting.mime_spans import Part
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.quoted_text import quoted_from
-from relay.rewriting.slots import Lines, PreparedBody, Slot
+from relay.rewriting.slots import PreparedBody, Slot
 from relay.rewriting.transfer import Body
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
@@ -57,8 +57,15 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
         slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
     if not slots and not links:
         return None
-    lines = Lines(plan.language, plan.notice, plan.withdrawal)
+    lines = replace(plan.lines, codec=_letters_of(part, text))
     return TextResult(PreparedBody(body, text, tuple(slots), lines, newline, is_html=False), links)
+
+
+def _letters_of(part: Part, text: Text) -> str:
+    """The codec in which letters beyond ASCII can be added; "" where none can: 7bit with a charset that needs eight."""
+    if text.insertion != "ascii" or not text.codec:
+        return ""
+    return "" if part.transfer_encoding == "7bit" and not text.codec.startswith("iso2022_jp") else text.codec
 
 
 def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
