@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,15 @@ def parse_place(text: str, folder: Path, full_sync: bool = True) -> Place:
 
 
 def prepare_folder(path: Path) -> None:
-    """The folder with mode 0700 and the file with 0600, whatever the umask is. Raises OSError."""
+    """The folder with mode 0700 and the file with 0600, whatever the umask is. Raises OSError.
+
+    A file that is there is not opened: closing it would give up every lock that this process holds on it (fcntl(2)),
+    those of SQLite too, and the next program to leave the ledger would delete the log that we still write to.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
 
 
 def sqlite_writing_engine(place: Place) -> Engine:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.engine import prepare_folder
 from ledger.faults import LedgerUnavailable
 from ledger.store import Store
 from tests.ledger.samples import NOW, a_hit, a_record, rows, settings_for, the_row
@@ -152,6 +155,20 @@ async def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
     for path in (tmp_path / "var").iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
     await store.close()
+
+
+async def test_opening_anew_keeps_the_locks_of_those_who_read(store: Store, file: Path) -> None:
+    """Else the next program that leaves the ledger is the last one, to SQLite's mind, and deletes the log with all that
+    is written from then on."""
+    await store.register(a_record())
+    async with store.read():
+        prepare_folder(file)  # as after a fault
+    leaving = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM hit'); c.close()"
+    subprocess.run([sys.executable, "-c", leaving, str(file)], check=True, timeout=60)
+    assert Path(f"{file}-wal").exists()
+    await store.register(a_record())
+    with closing(sqlite3.connect(file)) as other:  # what a program sees that comes after
+        assert other.execute("SELECT count(*) FROM message").fetchone() == (2,)
 
 
 async def test_after_closing_nothing_is_taken(store: Store) -> None:
