@@ -28,10 +28,11 @@ from pixel_server.dashboard.app import build
 
 TIMES = 15
 GOAL_MS = 100.0
-YEAR_MS = 365 * 86_400_000
+YEAR_MS = 360 * 86_400_000  # nothing of it is so old that it is forgotten meanwhile
 PAGES = (
     "/messages", "/messages?tracked=true", "/messages?opened=true", "/messages?opened=false",
-    "/messages?unopened_for=3", "/messages?clicked=true", "/messages?tag=tag7", "/messages?sender=s3%40example.com",
+    "/messages?unopened_for=3", "/messages?clicked=true", "/messages?tag=tag7", "/messages?tag=mailglass-probe",
+    "/messages?opened=false&q=subject77", "/messages?sender=s3%40example.com",
     "/messages?state=refused", "/messages?q=subject77", "/messages?q=r123%40example.net",
     "/messages?since=2026-01-01&until=2026-06-30", "/messages?cursor=50000", "/activity", "/statistics?days=30",
     "/statistics?days=365", "/api/v1/messages?limit=100", "/api/v1/hits?limit=100", "/api/v1/stats", "ONE",
@@ -56,7 +57,8 @@ _FILL = (
     "INSERT INTO copy (message_seq, number, address, state) SELECT seq, 0, '', state FROM message",
     """INSERT INTO link (message_seq, number, url, text, name, part, tracked, clicks_confirmed)
     SELECT seq, 1, 'https://example.com/' || (seq % 900), 'link', '', '1', 1, clicks_confirmed FROM message""",
-    "INSERT INTO tag (word, message_seq) SELECT 'tag' || (seq % 40), seq FROM message WHERE seq % 5 = 0",
+    """INSERT INTO tag (word, message_seq) SELECT 'tag' || (seq % 40), seq FROM message WHERE seq % 5 = 0
+    UNION ALL SELECT 'mailglass-probe', seq FROM message WHERE seq % 1000 = 1""",
     """INSERT INTO message_words (rowid, words)
     SELECT seq, 'r' || (seq % 5000) || ' example net ' || lower(subject) FROM message""",
     f"""{_NUMBERS} INSERT INTO hit (seq, id, at, kind, message_seq, copy, link, method, class, confidence, rule,
