@@ -9,10 +9,12 @@ is an argument.
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from relay.replies import Reply
 
@@ -22,17 +24,24 @@ MOST = 10_000
 # Of a message up to this size all is kept until it is clear that nobody has to compare, and nothing is digested; a
 # session holds that much at most.
 UNDIGESTED = 64 * 1024
+_KEY: Final = os.urandom(32)
 
 
 class Digest:
-    """Who sends, to whom, and the content, digested when somebody has to compare or too much of it has gathered."""
+    """Who sends, to whom, and the content, digested when somebody has to compare or too much of it has gathered.
 
-    __slots__ = ("_hash", "_octets", "_pieces")
+    Poly1305 under a key that lives as long as the process and is known to nobody: eight times as fast as SHA-256. Two
+    messages of 50 MB have the same value with a chance of 2^-80, whatever their sender does, because no value ever
+    leaves the process. (Only who sees values made under one key could do something with them.)
+    """
+
+    __slots__ = ("_hash", "_octets", "_pieces", "_value")
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
         self._octets = 0
-        self._hash: hashlib._Hash | None = None
+        self._hash: Poly1305 | None = None
+        self._value = b""
 
     def update(self, content: bytes) -> None:
         self._pieces.append(content)
@@ -41,10 +50,12 @@ class Digest:
             self._take_in()
 
     def digest(self) -> bytes:
-        return self._take_in().digest()
+        """After that nothing can be added."""
+        self._value = self._value or self._take_in().finalize()
+        return self._value
 
-    def _take_in(self) -> hashlib._Hash:
-        hash_ = self._hash = self._hash or hashlib.sha256()
+    def _take_in(self) -> Poly1305:
+        hash_ = self._hash = self._hash or Poly1305(_KEY)
         for piece in self._pieces:
             hash_.update(piece)
         self._pieces.clear()

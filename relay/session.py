@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Protocol
 
 from relay import commands, logbook
+from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
 from relay.command_lines import CommandLines
-from relay.deadline import Deadline
 from relay.dialing import Credentials
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
@@ -27,28 +26,6 @@ from relay.upstream import UpstreamLink
 
 MOST_ERRORS = 20
 MOST_WAITING = 64 * 1024
-
-
-class Client(Protocol):
-    """The connection as the session sees it."""
-
-    deadline: Deadline
-    is_encrypted: bool
-    peer: object
-    own_end: object
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def is_lost(self) -> bool: ...
-    @property
-    def is_unheard(self) -> bool: ...
-    def write(self, raw: bytes) -> None: ...
-    def cork(self) -> None: ...
-    def uncork(self) -> None: ...
-    def hold_back(self, why: str, is_on: bool) -> None: ...
-    def close(self, while_sending: bool = False) -> None: ...
-    async def start_tls(self) -> bool: ...
 
 
 class Session:
@@ -118,6 +95,7 @@ class Session:
             self.around.resends.take(self._unheard.digest)  # it has listened to the end
         elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
             self._keep_unheard()
+        self._unheard = None
         self._no_more_lines()
         if self.phase is not None:
             self.phase.client_vanished()

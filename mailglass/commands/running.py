@@ -60,6 +60,11 @@ def _serve(config: Path, parts: frozenset[Part], is_worker: bool = False) -> Non
             runner.run(serve(Installation(settings, config, parts, is_worker), announce))
 
 
+# New objects before young garbage is looked for: some hundred connections, which end as rings of objects. Python's own
+# 700 are seven connections; looking took a tenth of the time of short sessions.
+GARBAGE = 10_000
+
+
 def _import_services() -> tuple[Serve, Callable[[], Any] | None]:
     """Web server, database and mail libraries take a second: whoever has a fault to hear need not wait for them."""
     gc.disable()  # imports make little garbage and many objects; looking through them costs a tenth of the time
@@ -69,5 +74,7 @@ def _import_services() -> tuple[Serve, Callable[[], Any] | None]:
         new_loop = import_module("uvloop").new_event_loop
     except ImportError:  # where there is none, asyncio's own loop does
         new_loop = None
+    gc.freeze()  # what was imported stays for ever: nobody need look through it again and again
+    gc.set_threshold(GARBAGE, 20, 20)
     gc.enable()
     return serve, new_loop
