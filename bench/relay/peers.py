@@ -15,6 +15,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.relay import processes
+from bench.relay.cells import HARAKA, LIMIT, NGINX, OURS, POSTFIX, STOCK, STOCK_UVLOOP
+
 
 class NotHere(Exception):
     """The peer cannot be had on this machine; the words say what is missing."""
@@ -49,13 +52,14 @@ class Peer:
     sink: int
     name: str = ""
     port: int = 0
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    idle_megabytes: float = 0.0
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
         raise NotImplementedError
 
     def stop(self) -> None:
-        for process in self.processes:
+        for process in self.started:
             process.terminate()
             try:
                 process.wait(10)
@@ -63,63 +67,34 @@ class Peer:
                 process.kill()
 
     def roots(self) -> list[int]:
-        return [process.pid for process in self.processes]
+        return [process.pid for process in self.started]
 
     def _run(self, *command: str, prints_port: bool = False, **more: object) -> None:
         output = subprocess.PIPE if prints_port else subprocess.DEVNULL
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, **more)  # type: ignore[call-overload]
-        self.processes.append(process)
+        self.started.append(process)
         if prints_port:
             self.port = int(process.stdout.readline())
 
     def cpu_seconds(self) -> float:
-        """What all its processes have used so far, those that have ended included."""
-        return sum(map(_cpu_ticks, _family(self.roots()))) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu_seconds(processes.family(self.roots()))
+
+    def note_idle(self) -> None:
+        self.idle_megabytes = processes.resident_megabytes(processes.family(self.roots()), peak=False)
+
+    def forget_peak(self) -> None:
+        processes.forget_peaks(processes.family(self.roots()))
 
     def peak_megabytes(self) -> float:
-        """The highest resident size of all its processes, shared pages counted in each."""
-        return sum(map(_peak, _family(self.roots()))) / 1024
-
-
-def _family(roots: list[int]) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], list(roots)
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        waiting += parents.get(pid, [])
-    return found
-
-
-def _cpu_ticks(pid: int) -> int:
-    try:
-        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
-    except OSError:
-        return 0
-
-
-def _peak(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
+        """The highest since ``forget_peak``, of all its processes."""
+        return processes.resident_megabytes(processes.family(self.roots()), peak=True)
 
 
 class Sink(Peer):
     """smtp-sink of Postfix: accepts and forgets. The others stand in front of it; alone it is the limit."""
 
     def start(self) -> None:
-        self.name, self.port = "sink (the limit)", self.sink
+        self.name, self.port = LIMIT, self.sink
         if shutil.which("smtp-sink") is None:
             raise NotHere("smtp-sink (Debian: postfix)")
         user = ("-u", "postfix") if os.geteuid() == 0 else ()
@@ -128,16 +103,31 @@ class Sink(Peer):
 
 
 class Ours(Peer):
+    """The relay as it is installed: its own process, log at ``info``, ledger and spool on disk with fsync."""
+
     def start(self) -> None:
-        self.name = "mailglass"
-        self._run(sys.executable, "-m", "bench.relay.ours", str(self.sink), str(self.folder / "ours"), prints_port=True)
-        wait_for(self.port)
+        self.name, self.port = OURS, free_port()
+        config = self.folder / "relay.toml"
+        config.write_text(
+            f'data_dir = "ours"\n[[listener]]\nbind = "127.0.0.1:{self.port}"\nsecurity = "none"\n'
+            f'[upstream.default]\nhost = "127.0.0.1"\nport = {self.sink}\nsecurity = "none"\n'
+            '[limits]\nconnections = 1000\nconnections_per_address = 1000\nmessage_size = "300MB"\n'
+        )
+        self._run(sys.executable, "-m", "mailglass", "relay", "--config", str(config))
+        wait_for(self.port, 40)
 
 
 class Stock(Peer):
     def start(self) -> None:
-        self.name = "aiosmtpd + aiosmtplib"
+        self.name = STOCK
         self._run(sys.executable, "-m", "bench.relay.stock", str(self.sink), prints_port=True)
+        wait_for(self.port)
+
+
+class StockOnUvloop(Peer):
+    def start(self) -> None:
+        self.name = STOCK_UVLOOP
+        self._run(sys.executable, "-m", "bench.relay.stock", str(self.sink), "uvloop", prints_port=True)
         wait_for(self.port)
 
 
@@ -145,7 +135,7 @@ class Postfix(Peer):
     """Its smtpd as a before-queue proxy (SMTPD_PROXY_README), which relays live as we do."""
 
     def start(self) -> None:
-        self.name = "Postfix before-queue"
+        self.name = POSTFIX
         if shutil.which("postfix") is None or os.geteuid() != 0:
             raise NotHere("postfix, and root to start it")
         self.port, self.config = free_port(), self.folder / "postfix"
@@ -183,7 +173,7 @@ class Nginx(Peer):
     """Its mail proxy without authentication; the "where to" is answered by itself."""
 
     def start(self) -> None:
-        self.name = "nginx mail proxy"
+        self.name = NGINX
         module = Path("/usr/lib/nginx/modules/ngx_mail_module.so")
         if shutil.which("nginx") is None or not module.exists():
             raise NotHere("nginx with its mail module")
@@ -203,7 +193,7 @@ class Nginx(Peer):
         wait_for(self.port)
 
     def stop(self) -> None:
-        for process in self.processes:
+        for process in self.started:
             process.send_signal(signal.SIGTERM)
             process.wait(10)
 
@@ -214,7 +204,7 @@ class Haraka(Peer):
     cache = Path(".cache/bench/haraka")
 
     def start(self) -> None:
-        self.name = "Haraka smtp_proxy"
+        self.name = HARAKA
         program = self.cache / "node_modules/.bin/haraka"
         if shutil.which("npm") is None:
             raise NotHere("npm")
@@ -240,4 +230,4 @@ class Haraka(Peer):
         wait_for(self.port, 40)
 
 
-PEERS = (Sink, Postfix, Nginx, Haraka, Stock, Ours)
+PEERS = (Sink, Postfix, Nginx, Haraka, Stock, StockOnUvloop, Ours)

@@ -1,4 +1,7 @@
-"""What most people would write: aiosmtpd receives a whole message, aiosmtplib sends it on. One upstream per client."""
+"""What most people would write: aiosmtpd receives a whole message, aiosmtplib sends it on. One upstream per client.
+
+On asyncio's own event loop, as it comes; with ``uvloop`` as second argument on that.
+"""
 
 from __future__ import annotations
 
@@ -57,4 +60,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(main()) if sys.argv[2:] == ["uvloop"] else asyncio.run(main())
