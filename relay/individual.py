@@ -198,6 +198,8 @@ class IndividualDelivery:
                 await self._use_grace(message, session)
         except SpoolFault as fault:
             log.error("the spool cannot be written: errno=%s message=%s", fault.errno, message.header.id)
+        except Exception as error:  # the message is ours and its client answered; the runner takes it up
+            log.error("the other copies failed: message=%s %s", message.header.id, type(error).__name__)
 
     async def _use_grace(self, message: SpooledMessage, session: Conversation) -> None:
         now = asyncio.get_running_loop().time

@@ -37,6 +37,9 @@ class Nestling:
     port: asyncio.Future[int]
     ended: asyncio.Future[int]
 
+    def kill(self) -> None:
+        self.nest.order({"number": self.number, "signal": signal.SIGKILL})
+
     async def stop(self) -> None:
         """SIGTERM, unless it has ended already."""
         if not self.ended.done():

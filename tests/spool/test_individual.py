@@ -311,6 +311,26 @@ async def test_copies_that_cannot_be_rendered_go_untracked(bench: Workbench, mon
     assert {one.content for one in bench.upstream.taken} == {PLAIN}
 
 
+async def test_a_bug_after_the_first_acceptance_is_no_second_answer(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client has its 250; whatever breaks then is ours alone."""
+    bench.upstream.script = {R3: [at_dot("550 5.7.1 never")]}
+
+    def breaks(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    async with bench.client_session() as session:
+        with monkeypatch.context() as broken:
+            broken.setattr("relay.spool_conclusion.unreported", breaks)
+            assert (await bench.submit(session, login="ann")).code == 250
+    assert len(bench.answers) == 1
+    await bench.runner.run_once()
+    async with bench.client_session() as session:
+        await bench.individual.deliver_waiting("ann", session)
+    assert sorted(bench.upstream.addresses()) == ["ann@example.org", R1, R2]
+
+
 async def test_a_bug_in_the_middle_of_a_submission_leaves_the_message_to_the_client(bench: Workbench) -> None:
     async with bench.client_session() as session:
 

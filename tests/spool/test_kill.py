@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ REFUSED = "r3@example.net"
 RECIPIENTS = ["r1@example.net", "r2@example.net", REFUSED, "r4@example.net"]
 REPORTED_TO = "a@example.com"
 SOAK_RUNS = 50
+RESTARTS = 100
 LANES = 2 * (os.cpu_count() or 1)  # installations at a time: each of them waits for disk and sockets half of its time
 # How often the scene passes a place at least; the kill strikes at any of these passes. Elsewhere at the first.
 PASSES = {
@@ -96,7 +97,7 @@ async def relay_process(
         await process.wait()
 
 
-async def submit(port: int) -> bool:
+async def submit(port: int, recipients: Sequence[str] = RECIPIENTS) -> bool:
     """Whether the client heard 250."""
     try:
         client = await Client.connect(port)
@@ -105,7 +106,7 @@ async def submit(port: int) -> bool:
     try:
         await client.reply()
         await client.ask(b"EHLO client.example.com")
-        await client.begin(*(address.encode() for address in RECIPIENTS))
+        await client.begin(*(address.encode() for address in recipients))
         await client.ask(b"DATA")
         await client.send(MESSAGE + b".\r\n")
         heard = await client.reply()
@@ -201,6 +202,36 @@ async def test_fifty_kills_at_every_failpoint(tmp_path: Path, failpoint: str, ne
     async with relay_nest(nest_log) as nest:
         await asyncio.gather(*(lane(from_nest(nest)) for _ in range(LANES)))
     print(f"{failpoint}: {SOAK_RUNS} kills, nobody lost, {repeated} copies came twice")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_a_hundred_restarts_lose_nobody_and_repeat_at_most_one_copy_each(tmp_path: Path, nest_log: Path) -> None:
+    """Killed again and again at any moment, most of them in the middle of a start or of a delivery."""
+    chance = random.Random(100)
+    many = [f"m{number}@example.net" for number in range(400)]
+    data_dir = tmp_path / "data"
+    kills = 0
+    async with scripted_upstream() as upstream, relay_nest(nest_log) as nest:
+        upstream.keeps_content = False
+        # Each is accepted live and greylisted once; the first is taken at once, so that all are ours.
+        upstream.script = {one: [accepts(), at_dot("451 4.7.1 Greylisted"), accepts()] for one in many[1:]}
+        async with nest.relay(data_dir, upstream.port) as relay:
+            assert await submit(relay.port.result(), many)
+        while [*(data_dir / "spool").glob("*.mail")]:
+            async with nest.relay(data_dir, upstream.port) as relay:
+                is_last = kills == RESTARTS
+                await asyncio.sleep(chance.uniform(0, 0.3) if not is_last else 0)
+                if is_last:
+                    await until(lambda: not [*(data_dir / "spool").glob("*.mail")], "the spool never became empty")
+                else:
+                    relay.kill()
+                    kills += 1
+                    await relay.ended
+    counted = Counter(upstream.addresses())
+    assert set(counted) == set(many), "somebody was lost"
+    assert counted.total() - len(counted) <= kills
+    print(f"{kills} kills, nobody lost, {counted.total() - len(counted)} copies came twice")
 
 
 @pytest.fixture
