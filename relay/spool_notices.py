@@ -156,13 +156,10 @@ def unreported(message: SpooledMessage) -> list[int]:
 
 
 def untold_of_delay(message: SpooledMessage) -> list[int]:
-    """The copies that wait, for the next try or for somebody to decide, and whose sender has not been told so."""
+    """The copies that wait for another try and whose sender has not been told so. Of those held in doubt nothing can be
+    promised; they are reported when somebody has decided, or when they expire."""
     standing = message.standing
-    return [
-        number
-        for number in standing.with_state(CopyState.WAITING, CopyState.IN_DOUBT)
-        if not standing.copies[number].delay_told
-    ]
+    return [number for number in standing.with_state(CopyState.WAITING) if not standing.copies[number].delay_told]
 
 
 def cause_of(standing: CopyStanding, credentials: Credentials) -> Cause:

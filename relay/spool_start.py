@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.message_id import parse_message_id
+from relay.copy_delivery import IN_DOUBT_WORDS
 from relay.spool import Spool
 from relay.spool_files import TEMPORARY_SUFFIX, SpoolFault, as_spool_fault
 from relay.spool_journal import read_journal
@@ -102,8 +103,9 @@ def _resolve_doubt(spool: Spool, message: SpooledMessage, hold_doubtful: bool) -
     """Copies that were under way: tried again, since a duplicate is better than a loss, unless told to hold them."""
     kind = EventKind.IN_DOUBT if hold_doubtful else EventKind.RELEASED
     now = datetime.now(UTC)
+    words = IN_DOUBT_WORDS if hold_doubtful else "mailglass stopped while sending"
     numbers = message.standing.with_state(CopyState.UNDER_WAY)
-    spool.record(message, *(Event(kind, now, number, "mailglass stopped while sending") for number in numbers))
+    spool.record(message, *(Event(kind, now, number, words) for number in numbers))
 
 
 def _tidy_lone_journal(journal: Path, found: Found) -> None:

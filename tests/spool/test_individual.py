@@ -146,6 +146,9 @@ async def test_a_copy_in_doubt_can_be_held_instead(tmp_path: Path, upstream: Scr
     await bench.later(timedelta(minutes=10))
     assert len(bench.upstream.to(R2)) == 1
     assert bench.book.states == {1: State.SENT, 2: State.IN_DOUBT, 3: State.SENT}
+    await bench.later(timedelta(hours=5))
+    await bench.runner.run_once()
+    assert bench.upstream.to("ann@example.org") == []  # nothing can be promised of it
     await bench.later(timedelta(days=2))
     await bench.runner.run_once()
     (report,) = bench.upstream.to("ann@example.org")

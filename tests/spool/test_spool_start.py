@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.copy_delivery import IN_DOUBT_WORDS
 from relay.patches import Patch
 from relay.spool import Spool
 from relay.spool_journal import parse_event
@@ -59,7 +60,9 @@ def test_a_copy_that_was_under_way_is_sent_again_or_held_as_configured(
     spool.record(message, *OURS, Event(EventKind.UNDER_WAY, AT, 2))
     spool.close()
     again, _ = reopened(tmp_path, hold)
-    assert again.messages[str(ID)].standing.copies[2].state is state
+    standing = again.messages[str(ID)].standing.copies[2]
+    assert standing.state is state
+    assert (standing.reply == IN_DOUBT_WORDS) is hold  # by which its report says what is known
 
 
 def test_every_truncation_of_a_message_file_is_set_aside_while_others_are_delivered(tmp_path: Path) -> None:
