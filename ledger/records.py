@@ -117,6 +117,8 @@ class CopyRecord:
     address: str = ""
     state: State = State.QUEUED
     reply: str = ""
+    tracks_opens: bool = True  # False: its recipient allows less than the message's others
+    tracks_links: bool = True
 
 
 # Our own probes (mailglass doctor, the Set-up page's test) carry this tag: they are listed, but are nobody's mail, so

@@ -198,6 +198,8 @@ def _copy_row(seq: int, one: CopyRecord) -> dict[str, object]:
         "address": storable(one.address),
         "state": one.state.value,
         "reply": storable(one.reply),
+        "tracks_opens": one.tracks_opens,
+        "tracks_links": one.tracks_links,
     }
 
 

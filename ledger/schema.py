@@ -28,6 +28,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 from ledger.records import Confidence, HitClass, HitKind, LinkReason, Reason, State
@@ -149,6 +150,16 @@ copy = Table(
     Column("first_clicked_at", UtcTime),
     Column("last_clicked_at", UtcTime),
     *_counts("opens", "clicks"),
+    *(
+        Column(
+            f"tracks_{what}",
+            Boolean,
+            nullable=False,
+            server_default=true(),
+            comment=f"false: its recipient allows no tracking of {what}, whatever the message's others allow",
+        )
+        for what in ("opens", "links")
+    ),
     PrimaryKeyConstraint("message_seq", "number"),
     _one_of("state", State),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ledger.records import CopyRecord, State
 from ledger.tokens import HIGHEST_NUMBER
+from relay.prepared_copies import Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,13 @@ def plan_copies(recipients: Sequence[Recipient], tracked: bool) -> tuple[Planned
     )
 
 
-def copy_records(copies: Iterable[PlannedCopy]) -> tuple[CopyRecord, ...]:
-    """What the ledger is told before the first copy leaves."""
-    return tuple(CopyRecord(copy.number, copy.address, State.QUEUED) for copy in copies)
+def copy_records(copies: Sequence[PlannedCopy], tracks: Sequence[Tracks] = ()) -> tuple[CopyRecord, ...]:
+    """What the ledger is told before the first copy leaves; nothing of it is tracked where nothing is said."""
+    known = [*tracks] or [Tracks()] * len(copies)
+    return tuple(
+        CopyRecord(copy.number, copy.address, State.QUEUED, "", of_copy.opens, of_copy.links)
+        for copy, of_copy in zip(copies, known, strict=True)
+    )
 
 
 def state_of(copies: Iterable[State]) -> State:

@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Protocol
 
-from ledger.records import MessageRecord, Reason
+from ledger.records import CopyRecord, MessageRecord, Reason
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
 from relay.copies_on_record import CopyRecords
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
@@ -121,7 +121,7 @@ class IndividualDelivery:
         failpoint("individual.before-ledger")
         record = prepared.record if reason is None else replace(prepared.record, **_UNTRACKED, reason=reason)
         try:
-            await self._register(record, copies)
+            await self._register(record, copy_records(copies, prepared.tracks if reason is None else ()))
         except Exception as error:  # a broken ledger must never stop mail, however it breaks
             await self._forget(message)
             if self.refuse_without_ledger:
@@ -147,9 +147,9 @@ class IndividualDelivery:
         except SpoolFault as fault:
             raise as_relay_fault(fault) from fault
 
-    async def _register(self, record: MessageRecord, copies: Sequence[PlannedCopy]) -> None:
+    async def _register(self, record: MessageRecord, copies: tuple[CopyRecord, ...]) -> None:
         async with asyncio.timeout(LEDGER_SECONDS):
-            await self.ledger.register(replace(record, individually=True, copies=copy_records(copies)))
+            await self.ledger.register(replace(record, individually=True, copies=copies))
 
     async def _deliver(self, message: SpooledMessage, session: Conversation, note: str) -> Reply:
         first, outcomes = await self._until_accepted(message, session)
@@ -282,8 +282,8 @@ class IndividualDelivery:
 
 def planned(envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:
     recipients = [
-        Recipient(one.rcpt, one.address, may)
-        for one, may in zip(envelope.addressees, prepared.may_be_tracked, strict=True)
+        Recipient(one.rcpt, one.address, bool(tracks))
+        for one, tracks in zip(envelope.addressees, prepared.tracks, strict=True)
     ]
     return plan_copies(recipients, tracked=True)
 

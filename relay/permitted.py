@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ledger.records import Reason
 from relay.ports import Allowed
+from relay.prepared_copies import Tracks
 from relay.rewriting.plan import Plan, Tracked
 from relay.rewriting.rewrite import Prepared
 
@@ -25,6 +26,10 @@ class Version:
     outcome: Tracked
     prepared: Prepared
     is_part: bool
+
+    @property
+    def tracks(self) -> Tracks:
+        return Tracks(self.prepared.opens, any(link.tracked for link in self.prepared.link_list))
 
 
 def is_anything_planned(plan: Plan) -> bool:

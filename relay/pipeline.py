@@ -29,7 +29,7 @@ from relay.permitted import (
     under_consent,
 )
 from relay.ports import Consents, Envelope, Records
-from relay.prepared_copies import PreparedCopies
+from relay.prepared_copies import PreparedCopies, Tracks
 from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.explain import smtp_note
@@ -161,7 +161,7 @@ class Pipeline:
             message_id,
             plain,
             rendered,
-            tuple(isinstance(one, Version) for one in copies),
+            tuple(one.tracks if isinstance(one, Version) else Tracks() for one in copies),
             self._record(message_id, envelope, raw, wanted, outcome),
             smtp_note(str(message_id), wanted, outcome),
         )

@@ -12,14 +12,25 @@ Render = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class Tracks:
+    """What is tracked of one copy."""
+
+    opens: bool = False
+    links: bool = False
+
+    def __bool__(self) -> bool:
+        return self.opens or self.links
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedCopies:
     """``plain`` is the message less its control headers; ``render`` gives the tracked bytes of a copy by its number,
-    and may raise. ``may_be_tracked`` answers for each recipient in order. ``record`` is what goes on record, without
-    its copies; ``note`` is what the client is told was done."""
+    and may raise. ``tracks`` answers for each recipient in order. ``record`` is what goes on record, without its
+    copies; ``note`` is what the client is told was done."""
 
     message_id: MessageId
     plain: bytes
     render: Render
-    may_be_tracked: tuple[bool, ...]
+    tracks: tuple[Tracks, ...]
     record: MessageRecord
     note: str

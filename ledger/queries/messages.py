@@ -247,7 +247,7 @@ def message_row(row: Any) -> MessageRow:
 def _copy_row(row: Any) -> CopyRow:
     return CopyRow(
         row.number, row.address, row.state, row.reply, row.first_opened_at, row.last_opened_at, row.first_clicked_at,
-        row.last_clicked_at, counts_of(row, "opens"), counts_of(row, "clicks"),
+        row.last_clicked_at, counts_of(row, "opens"), counts_of(row, "clicks"), row.tracks_opens, row.tracks_links,
     )  # fmt: skip
 
 

@@ -91,6 +91,8 @@ class CopyRow:
     last_clicked_at: datetime | None
     open_counts: Counts
     click_counts: Counts
+    tracks_opens: bool = True
+    tracks_links: bool = True
 
 
 @dataclass(frozen=True, slots=True)

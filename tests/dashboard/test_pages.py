@@ -154,6 +154,25 @@ async def test_copies_of_their_own_say_who_opened(house: House, at_home: Visitor
     assert "opened once" in rows[1].text
 
 
+async def test_of_a_copy_whose_recipient_allows_less_it_is_not_said_that_it_was_not_opened(
+    house: House, at_home: Visitor
+):
+    copies = (
+        CopyRecord(1, "mia@example.net", State.SENT),
+        CopyRecord(2, "lars@example.net", State.SENT, tracks_opens=False),
+        CopyRecord(3, "yuki@example.net", State.SENT, tracks_opens=False, tracks_links=False),
+    )
+    record = letter(recipients=tuple(copy.address for copy in copies), individually=True, copies=copies)
+    house.register(record)
+    rows = (await at_home.get(f"/messages/{record.id}")).page.select("#recipients ~ table tbody tr")
+    shown = [[cell.get_text(" ", strip=True) for cell in row.select("td")[1:]] for row in rows]
+    assert shown == [
+        ["not opened yet", "no link followed yet"],
+        ["not tracked", "no link followed yet"],
+        ["not tracked", "not tracked"],
+    ]
+
+
 async def test_every_hit_says_who_and_why(house: House, at_home: Visitor):
     record = letter()
     house.register(record)

@@ -185,6 +185,8 @@ async def test_consent_is_per_purpose_and_recipient_and_the_reply_says_so(
         if address in nothing:
             assert copy.content == PLAIN
     assert (record.opens, record.links) == (True, True)
+    on_record = {copy.address: (copy.tracks_opens, copy.tracks_links) for copy in record.copies}
+    assert on_record == {one: (one in both + opens, one in both + links) for one in everybody}
     assert "2 of 9 recipients not tracked, no-consent" in record.notes
 
 

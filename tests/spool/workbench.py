@@ -16,7 +16,7 @@ from relay.copy_delivery import CopyDelivery
 from relay.dialing import Destination
 from relay.individual import IndividualDelivery
 from relay.ports import Addressee, Conversation, Envelope
-from relay.prepared_copies import PreparedCopies
+from relay.prepared_copies import PreparedCopies, Tracks
 from relay.replies import Reply
 from relay.retry import RetrySchedule
 from relay.spool import Spool
@@ -96,7 +96,7 @@ class Workbench:
             message_id,
             PLAIN,
             rendered,
-            tuple(address not in self.untracked for address in recipients),
+            tuple(Tracks(address not in self.untracked, address not in self.untracked) for address in recipients),
             MessageRecord(message_id, AT, "ann@example.org", tuple(recipients), header_id="<plans@example.org>"),
             f"mailglass {message_id}: opens, 1 of 1 links",
         )

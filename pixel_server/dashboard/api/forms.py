@@ -60,14 +60,17 @@ def detail_form(detail: MessageDetail, hits: list[dict[str, Any]], readers: int)
 
 
 def copy_form(copy: CopyRow, of: MessageRow) -> dict[str, Any]:
-    """``address`` is empty where several share the copy."""
+    """``address`` is empty where several share the copy. ``opens`` and ``links`` are there only for a recipient who
+    allows less than was asked."""
     alone = of.recipients[0] if of.recipient_count == 1 and of.recipients else ""
+    tracks = {"opens": copy.tracks_opens, "links": copy.tracks_links}
     return {
         "n": copy.number,
         "address": copy.address or alone,
         "state": copy.state,
         "reply": copy.reply,
         "counts": both_counts(copy.open_counts, copy.click_counts),
+        **({} if all(tracks.values()) else tracks),
     }
 
 

@@ -201,7 +201,10 @@ def _schemas() -> dict[str, Any]:
     slot = {"sent": number, "tracked": number, "opens": _ref("Counts"), "clicks": _ref("Counts")}
     detail = {
         **message,
-        "copies": {"type": "array", "items": _object(copy)},
+        "copies": {
+            "type": "array",
+            "items": _object(copy) | {"properties": {**copy, "opens": truth, "links": truth}},
+        },
         "link_list": {"type": "array", "items": _object(link)},
         "hits": {"type": "array", "items": _ref("Hit")},
     }
