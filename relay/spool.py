@@ -11,7 +11,6 @@ times size. Knows no SMTP and no ledger. Its methods block: callers run them in 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +62,6 @@ class Spool:
         self.folder = folder
         self.messages: dict[str, SpooledMessage] = {}
         self.unheard = UnheardAnswers(folder)
-        self._recording = threading.Lock()
 
     def close(self) -> None:
         self._lock.release()
@@ -122,7 +120,7 @@ class Spool:
         """
         if not events and message.journal_sound:
             return
-        with self._recording:  # an administrator's wish and a delivery may meet in two threads
+        with message.recording:  # an administrator's wish and a delivery may meet in two threads
             for event in events:
                 message.standing = after(message.standing, event)
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class SpooledMessage:
     claimed: bool = False
     unsettled: set[int] = field(default_factory=set)  # copies whose standing the ledger has not been told
     journal_sound: bool = True  # False: torn, or its last append failed; to be replaced before anything is added
+    recording: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def journal(self) -> Path:

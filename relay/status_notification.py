@@ -225,10 +225,12 @@ def _typed_address(address: str) -> str:
 
 def _utf8_xtext(address: str, special: str = "\\+=") -> str:
     """RFC 6533 section 3: what is not ASCII, or ``special``, is written \\x{…}: a report passes everywhere."""
-    return "".join(
-        letter if "!" <= letter <= "~" and letter not in special else f"\\x{{{ord(letter):X}}}"
-        for letter in _one_line(address)
-    )
+    spelled = ""
+    for letter in _one_line(address):
+        spelled += letter if "!" <= letter <= "~" and letter not in special else f"\\x{{{ord(letter):X}}}"
+        if len(spelled) > _LONGEST_VALUE:  # longer than any address may be, and no line may be
+            break
+    return spelled
 
 
 def _quoted_headers(content: bytes) -> bytes:

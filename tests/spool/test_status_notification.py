@@ -70,6 +70,11 @@ def test_every_line_ends_in_cr_lf_and_none_is_too_long() -> None:
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
+def test_a_line_of_an_absurd_address_is_not_too_long_either() -> None:
+    raw = build_notification(report(ReportedCopy("ü" * 4000 + "@example.net", Cause.REFUSED, "550 No")), HEADERS)
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
 def test_the_words_name_recipient_reply_and_what_to_do() -> None:
     text = parts_of(build_notification(report(), HEADERS))[0].get_content()  # type: ignore[attr-defined]
     assert "bob@example.net" in text
