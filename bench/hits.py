@@ -4,15 +4,20 @@
     aiohttp, nothing stored           the same Python web server, answering the same pixel
     aiohttp, a commit per hit         one transaction and one fsync per hit, in one thread
     mailglass                         classified, counted in four summaries, committed with fsync, then answered
+    mailglass, nothing stored         the same without the ledger: answered as soon as it is judged
 
 Run ``python -m bench.hits``; needs wrk and nginx. Ratios are worth more than absolutes: generator and server share
-the machine. Every server sees the same requests: pixels of 100 messages with ten usual user agents.
+the machine. Every server sees the same requests: pixels of 100 messages with ten usual user agents. Besides rates it
+measures what a hit costs the server in CPU time, which a busy machine changes least, and how long the disk takes for
+one fdatasync: with N clients there can be no more than N durable hits in that time, whoever stores them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import os
 import re
 import secrets
@@ -25,10 +30,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -40,6 +46,7 @@ from ledger.shared import open_ledger
 from ledger.tokens import Purpose, Target, mint
 from pixel_server.public.answers import GIF
 from pixel_server.public.app import PublicServer
+from pixel_server.public.second_looks import SecondLooks
 
 try:
     from uvloop import run
@@ -60,13 +67,23 @@ AGENTS = (
     "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17928; Pro)",
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/127.0 Mobile Safari/537.36",
 )
-SERVERS = ("nginx", "aiohttp", "commit", "mailglass")
+SERVERS = ("nginx", "aiohttp", "commit", "unstored", "mailglass")
 TITLES = {
     "nginx": "nginx empty_gif, access log",
     "aiohttp": "aiohttp, nothing stored",
     "commit": "aiohttp, a commit per hit",
+    "unstored": "mailglass, nothing stored",
     "mailglass": "mailglass, classified, counted, fsync",
 }
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Found(NamedTuple):
+    """Of one measurement: requests a second, 99th percentile in milliseconds, microseconds of CPU a request."""
+
+    rate: float
+    p99: float
+    cpu: float
 
 
 def main() -> None:
@@ -77,32 +94,48 @@ def main() -> None:
     for program in ("wrk", "nginx"):
         if shutil.which(program) is None:
             sys.exit(f"bench.hits needs {program}")
-    with tempfile.TemporaryDirectory(prefix="mailglass-bench-") as folder:
-        _measure(Path(folder), options.seconds, options.rounds)
+    with tempfile.TemporaryDirectory(prefix="mailglass-bench-", dir=options.folder_on) as folder:
+        _measure(Path(folder), options.only, options.seconds, options.rounds)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=4, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over these")
+    parser.add_argument("--folder-on", type=Path, help="where the data goes, instead of the folder for temporary files")
+    parser.add_argument("--only", nargs="*", choices=SERVERS, default=SERVERS)
     parser.add_argument("--serve", choices=[*SERVERS], help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _measure(folder: Path, seconds: int, rounds: int) -> None:
+def _measure(folder: Path, names: Sequence[str], seconds: int, rounds: int) -> None:
     settings = Settings(data_dir=folder / "data")
     script = _write_script(folder, settings)
-    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, int], list[Found]] = {}
+    syncs: list[float] = []
     for _ in range(rounds):
-        for name in SERVERS:
-            with _server(name, folder) as port:
-                _wrk(port, CLIENTS[0], 1, script)  # what happens once is not what is asked
+        syncs += _sync_milliseconds(folder)
+        for name in names:
+            with _server(name, folder) as (port, process):
+                _wrk(port, process, CLIENTS[0], 1, script)  # what happens once is not what is asked
                 for clients in CLIENTS:
-                    found.setdefault((name, clients), []).append(_wrk(port, clients, seconds, script))
-    _print_table(found)
+                    found.setdefault((name, clients), []).append(_wrk(port, process, clients, seconds, script))
+    _print_table(names, found)
+    print(f"\none fdatasync: p50 {statistics.median(syncs):.2f} ms, p99 {sorted(syncs)[len(syncs) * 99 // 100]:.2f} ms")
     _print_counts(settings)
+
+
+def _sync_milliseconds(folder: Path) -> list[float]:
+    took = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(100):
+            file.write(bytes(4096))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return took
 
 
 def _write_script(folder: Path, settings: Settings) -> Path:
@@ -134,7 +167,8 @@ async def _register(settings: Settings, ids: list[object]) -> None:
 
 
 @contextmanager
-def _server(name: str, folder: Path) -> Iterator[int]:
+def _server(name: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """Its port and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -142,7 +176,7 @@ def _server(name: str, folder: Path) -> Iterator[int]:
     process = subprocess.Popen(command)
     try:
         _wait_for(port)
-        yield port
+        yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -158,8 +192,8 @@ def _wait_for(port: int) -> None:
     sys.exit("a server did not start")
 
 
-def _wrk(port: int, clients: int, seconds: int, script: Path) -> tuple[float, float]:
-    """Requests a second, and the 99th percentile of latency in milliseconds."""
+def _wrk(port: int, process: int, clients: int, seconds: int, script: Path) -> Found:
+    before = _cpu_seconds(process)
     command = [
         "wrk",
         "-t1",
@@ -175,17 +209,33 @@ def _wrk(port: int, clients: int, seconds: int, script: Path) -> tuple[float, fl
         print(text, file=sys.stderr)
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
     amount, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
-    return rate, float(amount) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+    requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
+    cpu = (_cpu_seconds(process) - before) * 1e6 / requests
+    return Found(rate, float(amount) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit], cpu)
 
 
-def _print_table(found: dict[tuple[str, int], list[tuple[float, float]]]) -> None:
-    print("| server | clients | hits/s | of aiohttp without storage | p99 ms |\n|---|---|---|---|---|")
+def _cpu_seconds(process: int) -> float:
+    """Of the process and of its children; nginx works in one."""
+    total = 0.0
+    for task in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = task.read_text().rpartition(") ")[2].split()
+            if process in (int(task.parent.name), int(fields[1])):
+                total += (int(fields[11]) + int(fields[12])) / TICKS
+    return total
+
+
+def _print_table(names: Sequence[str], found: dict[tuple[str, int], list[Found]]) -> None:
+    print("| server | clients | hits/s | of aiohttp without storage | p99 ms (best) | CPU µs a hit |")
+    print("|---|---|---|---|---|---|")
     for clients in CLIENTS:
-        rates = {name: statistics.median(rate for rate, _ in found[name, clients]) for name in SERVERS}
-        for name in SERVERS:
-            p99 = statistics.median(latency for _, latency in found[name, clients])
-            ratio = rates[name] / rates["aiohttp"]
-            print(f"| {TITLES[name]} | {clients} | {rates[name]:.0f} | {ratio:.2f} | {p99:.1f} |")
+        rates = {name: statistics.median(one.rate for one in found[name, clients]) for name in names}
+        for name in names:
+            p99s = [one.p99 for one in found[name, clients]]
+            p99 = f"{statistics.median(p99s):.1f} ({min(p99s):.1f})"
+            ratio = f"{rates[name] / rates['aiohttp']:.2f}" if "aiohttp" in rates else ""
+            cpu = statistics.median(one.cpu for one in found[name, clients])
+            print(f"| {TITLES[name]} | {clients} | {rates[name]:.0f} | {ratio} | {p99} | {cpu:.0f} |")
 
 
 def _print_counts(settings: Settings) -> None:
@@ -249,16 +299,27 @@ async def _aiohttp(port: int, handler: Callable[..., object]) -> None:
     await runner.cleanup()
 
 
-def _serve_mailglass(port: int, folder: Path) -> None:
+def _serve_unstored(port: int, folder: Path) -> None:
+    _serve_mailglass(port, folder, stored=False)
+
+
+def _serve_mailglass(port: int, folder: Path, stored: bool = True) -> None:
     async def serve() -> None:
         pixel_server = PixelServer.model_validate({"bind": f"127.0.0.1:{port}", "trusted_proxies": ["127.0.0.0/8"]})
         settings = Settings(data_dir=folder / "data", pixel_server=pixel_server)
         ledger = await open_ledger(settings)
         ring = load_keys(settings.keys_dir)
+        looks = SecondLooks(settings, ledger)
+        looks.start()
         server = PublicServer(settings, ledger, lambda: ring)
+        if not stored:
+            server.ingest.record = lambda _hit, asker, answer: asker.answer(answer)  # type: ignore[method-assign]
         await server.start()
+        gc.collect()
+        gc.freeze()
         await _until_stopped()
         await server.close()
+        await looks.close()
         await ledger.close()
 
     run(serve())
@@ -271,7 +332,8 @@ async def _until_stopped() -> None:
 
 
 SERVE: dict[str, Callable[[int, Path], None]] = {
-    "nginx": _serve_nginx, "aiohttp": _serve_aiohttp, "commit": _serve_commit, "mailglass": _serve_mailglass,
+    "nginx": _serve_nginx, "aiohttp": _serve_aiohttp, "commit": _serve_commit,
+    "unstored": _serve_unstored, "mailglass": _serve_mailglass,
 }  # fmt: skip
 
 if __name__ == "__main__":

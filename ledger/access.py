@@ -21,6 +21,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# Is given hits and whether they are stored again (a replay), and gives what is to be stored in their place.
+Watch = Callable[[Sequence[Hit], bool], Sequence[Hit]]
+
+
 class Ledger(LedgerReader, ABC):
     """Every method that changes something returns after its commit, and raises LedgerUnavailable when there is none."""
 
@@ -28,6 +32,11 @@ class Ledger(LedgerReader, ABC):
     @abstractmethod
     def fault(self) -> str | None:
         """Why the ledger takes no changes at the moment; None when all is well."""
+
+    @abstractmethod
+    def watch_hits(self, watch: Watch) -> None:
+        """From now on ``watch`` sees all hits, of all processes, on their way into the ledger, if this is the process
+        that writes it or becomes it."""
 
     @abstractmethod
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:

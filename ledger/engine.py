@@ -23,8 +23,9 @@ from sqlalchemy.pool import StaticPool
 from config.settings import Settings
 
 # Other processes only ever hold the lock for a backup's last step or an operator's shell. The writer asks again
-# by itself, so waiting long inside one attempt would only keep it from noticing that nobody waits any more.
-BUSY_MILLISECONDS = 200
+# by itself, so waiting inside one attempt would only keep it from noticing that nobody waits any more: what was given
+# up meanwhile, and went to the journal or was counted as lost, would be stored all the same.
+BUSY_MILLISECONDS = 0
 READING_BUSY_MILLISECONDS = 2000
 READING_CONNECTIONS = 4
 CHECKPOINT_PAGES = 8000  # 32 MB

@@ -6,8 +6,7 @@ same transaction, so a hit is counted exactly when it is stored. Runs inside the
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +14,16 @@ from sqlalchemy import Connection, bindparam, text
 
 from ledger.book import Book, KnownMessage, ViewKey
 from ledger.consent import recording_ends
-from ledger.counting import COLUMN_OF, Tally
+from ledger.counting import CLICKS, COLUMN_OF, OPENS, Tally
 from ledger.records import PROBE_TAG, Hit
-from ledger.row_source import execute_rows
+from ledger.row_source import Kind, Rows, execute_rows
+from ledger.schema import COLUMNS
 
 HIT_COLUMNS = {
     "seq": "BIGINT", "id": "TEXT", "at": "BIGINT", "kind": "TEXT", "message_seq": "BIGINT", "copy": "INT",
     "link": "INT", "method": "TEXT", "class": "TEXT", "confidence": "TEXT", "rule": "TEXT", "user_agent": "TEXT",
     "ip": "TEXT", "repeats": "INT", "counted": "BOOLEAN", "facts": "JSON",
 }  # fmt: skip
-INSERT_HITS = f"INSERT INTO hit ({', '.join(HIT_COLUMNS)}) SELECT {', '.join(HIT_COLUMNS)} FROM rows"  # noqa: S608
 
 KNOWN_MESSAGES = text(
     """
@@ -40,53 +39,72 @@ SILENCES = text("SELECT message_seq, copy, kind FROM silence WHERE message_seq I
 
 KNOWN_HITS = text("SELECT id FROM hit WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 
-_NUMBERS = (
-    "opens_confirmed", "opens_possible", "opens_machine", "opens_own",
-    "clicks_confirmed", "clicks_possible", "clicks_machine", "clicks_own",
-)  # fmt: skip
+_NUMBERS = tuple(f"{kind}_{column}" for kind in ("opens", "clicks") for column in COLUMNS)
 # A first time that is none is later than every other, a last one 0: see counting.py.
 _NEVER = "4611686018427387904"
-_MOMENTS = ("first_open", "last_open", "first_click", "last_click", "last_hit")
-SUM_COLUMNS = {
-    "place": "BIGINT",
-    "number": "INT",
-    **{f"n{place}": "INT" for place in range(8)},
-    **dict.fromkeys(_MOMENTS, "BIGINT"),
-}
+_MOMENTS = ("first", "last", "last_hit")
+SUM_COLUMNS = (
+    {"place": "BIGINT", "copy": "INT", "link": "INT"}
+    | dict.fromkeys(COLUMNS, "INT")
+    | dict.fromkeys(_MOMENTS, "BIGINT")
+)
+_WORDS = {OPENS: ("opens", "opened"), CLICKS: ("clicks", "clicked")}  # as columns are called after them
 
 
-def _set_counts(table: str, places: range) -> str:
-    return ", ".join(f"{_NUMBERS[n]} = {table}.{_NUMBERS[n]} + rows.n{n}" for n in places)
-
-
-def _set_times(table: str, event: str, short: str) -> str:
+def _add(table: str, kind: str, keys: Mapping[str, str], *more: str) -> tuple[str, str]:
+    """The statement that adds to the rows of that table, whose columns are found by those of ``rows``."""
+    counts, event = _WORDS[kind]
     first, last = f"first_{event}_at", f"last_{event}_at"
-    return f"""
-        {first} = CASE WHEN rows.first_{short} < coalesce({table}.{first}, {_NEVER})
-                  THEN rows.first_{short} ELSE {table}.{first} END,
-        {last} = CASE WHEN rows.last_{short} > coalesce({table}.{last}, 0)
-                 THEN rows.last_{short} ELSE {table}.{last} END"""
+    sets = [
+        *(f"{counts}_{column} = {table}.{counts}_{column} + rows.{column}" for column in COLUMNS),
+        f"{first} = CASE WHEN rows.first < coalesce({table}.{first}, {_NEVER}) THEN rows.first"
+        f" ELSE {table}.{first} END",
+        f"{last} = CASE WHEN rows.last > coalesce({table}.{last}, 0) THEN rows.last ELSE {table}.{last} END",
+        *more,
+    ]
+    where = " AND ".join(f"{table}.{column} = rows.{name}" for column, name in keys.items())
+    sums = ", ".join(f"CAST(sum({column}) AS INT) AS {column}" for column in COLUMNS)
+    names = ", ".join(keys.values())
+    joined = (
+        f"SELECT {names}, {sums}, min(first) AS first, max(last) AS last, max(last_hit) AS last_hit"  # noqa: S608
+        f" FROM rows GROUP BY {names}"
+    )
+    return f"UPDATE {table} SET {', '.join(sets)} FROM rows WHERE {where}", joined  # noqa: S608
 
 
-ADD_TO_MESSAGES = f"""
-    UPDATE message SET {_set_counts("message", range(8))},
-        {_set_times("message", "opened", "open")}, {_set_times("message", "clicked", "click")},
-        last_hit_at = CASE WHEN rows.last_hit > coalesce(message.last_hit_at, 0)
-                      THEN rows.last_hit ELSE message.last_hit_at END
-    FROM rows WHERE message.seq = rows.place"""  # noqa: S608
-ADD_TO_COPIES = f"""
-    UPDATE copy SET {_set_counts("copy", range(8))},
-        {_set_times("copy", "opened", "open")}, {_set_times("copy", "clicked", "click")}
-    FROM rows WHERE copy.message_seq = rows.place AND copy.number = rows.number"""  # noqa: S608
-ADD_TO_LINKS = f"""
-    UPDATE link SET {_set_counts("link", range(4, 8))}, {_set_times("link", "clicked", "click")}
-    FROM rows WHERE link.message_seq = rows.place AND link.number = rows.number"""  # noqa: S608
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f"rows.{name}" for name in names)
+
+
+_LAST_HIT = """last_hit_at = CASE WHEN rows.last_hit > coalesce(message.last_hit_at, 0)
+               THEN rows.last_hit ELSE message.last_hit_at END"""
+_OF_MESSAGE = {"seq": "place"}
+_OF_COPY = {"message_seq": "place", "number": "copy"}
+_OF_LINK = {"message_seq": "place", "number": "link"}
+HITS = Kind(
+    1,
+    HIT_COLUMNS,
+    ((f"INSERT INTO hit ({', '.join(HIT_COLUMNS)}) SELECT {_columns(HIT_COLUMNS)} FROM rows", ""),),  # noqa: S608
+)
+SUMS = {
+    OPENS: Kind(2, SUM_COLUMNS, (_add("message", OPENS, _OF_MESSAGE, _LAST_HIT), _add("copy", OPENS, _OF_COPY))),
+    CLICKS: Kind(
+        3,
+        SUM_COLUMNS,
+        (
+            _add("message", CLICKS, _OF_MESSAGE, _LAST_HIT),
+            _add("copy", CLICKS, _OF_COPY),
+            _add("link", CLICKS, _OF_LINK),
+        ),
+    ),
+}
 HOUR_COLUMNS = {"login": "TEXT", "sender": "TEXT", "hour": "BIGINT"} | dict.fromkeys(_NUMBERS, "INT")
 # "WHERE true" tells SQLite that ON belongs to the conflict and not to a join (sqlite.org/lang_upsert.html, section 2.2)
-ADD_TO_HOURS = f"""
-    INSERT INTO hourly ({", ".join(HOUR_COLUMNS)}) SELECT {", ".join(HOUR_COLUMNS)} FROM rows WHERE true
+_ADD_TO_HOURS = f"""
+    INSERT INTO hourly ({", ".join(HOUR_COLUMNS)}) SELECT {_columns(HOUR_COLUMNS)} FROM rows WHERE true
     ON CONFLICT (login, sender, hour) DO UPDATE SET
         {", ".join(f"{name} = hourly.{name} + excluded.{name}" for name in _NUMBERS)}"""  # noqa: S608
+HOURS = Kind(4, HOUR_COLUMNS, ((_ADD_TO_HOURS, ""),))
 SET_REPEATS = text("UPDATE hit SET repeats = :n WHERE id = :id AND repeats < :n")
 RECENT_VIEWS = text(
     """
@@ -134,25 +152,20 @@ def add_hits(
         rows.append(_row(hit, seq, at, message.seq if message else None, counted))
         stored.append(StoredHit(seq, hit, message is not None))
     if rows:
-        execute_rows(connection, HIT_COLUMNS, INSERT_HITS, rows)
-        write_tally(connection, tally)
+        execute_rows(connection, [(HITS, rows), *_rows_of(tally)])
     book.last_hit_seq = seq
     return stored
 
 
 def write_tally(connection: Connection, tally: Tally) -> None:
     """Adds the differences to the rows they are for; a row that is gone is left out."""
-    for body, sums in (
-        (ADD_TO_MESSAGES, {(row, 0): sums for row, sums in tally.messages.items()}),
-        (ADD_TO_COPIES, tally.copies),
-        (ADD_TO_LINKS, tally.links),
-    ):
-        if sums:
-            rows = [(place, number, *of_row.values()) for (place, number), of_row in sums.items()]
-            execute_rows(connection, SUM_COLUMNS, body, rows)
-    if tally.hours:
-        hours = [(*key, *counts) for key, counts in tally.hours.items()]
-        execute_rows(connection, HOUR_COLUMNS, ADD_TO_HOURS, hours)
+    execute_rows(connection, _rows_of(tally))
+
+
+def _rows_of(tally: Tally) -> Rows:
+    for name, kind in SUMS.items():
+        yield kind, [(*place, *sums.values()) for place, sums in tally.rows[name].items()]
+    yield HOURS, [(*key, *counts) for key, counts in tally.hours.items()]
 
 
 def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
@@ -181,10 +194,9 @@ def _count(book: Book, tally: Tally, message: KnownMessage, hit: Hit, at: int, w
 def _row(hit: Hit, seq: int, at: int, message_seq: int | None, counted: bool) -> tuple[Any, ...]:
     """In the order of HIT_COLUMNS."""
     verdict = hit.verdict
-    facts = json.dumps(dict(hit.evidence)) if hit.evidence else None
     return (
         seq, hit.id, at, hit.kind.value, message_seq, hit.copy, hit.link, hit.method, verdict.hit_class.value,
-        verdict.confidence.value, verdict.rule, hit.user_agent, hit.ip, hit.repeats, counted, facts,
+        verdict.confidence.value, verdict.rule, hit.user_agent, hit.ip, hit.repeats, counted, hit.evidence or None,
     )  # fmt: skip
 
 

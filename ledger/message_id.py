@@ -7,9 +7,11 @@ The first 48 bits are the time in milliseconds, so that ids sort by age; the oth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at once: every hit has an id
+_LETTERS = bytes(_ALPHABET[number % 32].encode("ascii")[0] for number in range(256))
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 
 ID_BYTES = 16
@@ -34,6 +36,17 @@ class MessageId:
 def mint_message_id(unix_milliseconds: int, random_bytes: bytes) -> MessageId:
     """An id for a message submitted at that time; ``random_bytes`` are 10 bytes from ``secrets``."""
     return MessageId((unix_milliseconds & (2**48 - 1)).to_bytes(6, "big") + random_bytes[:10])
+
+
+def mint_text(unix_milliseconds: int, random_bytes: bytes) -> str:
+    """A ULID as text, for what is never needed as bytes: hits. ``random_bytes`` are 16 bytes from ``secrets``, each of
+    which chooses one of 32 letters."""
+    return _time_letters(unix_milliseconds) + random_bytes.translate(_LETTERS).decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _time_letters(unix_milliseconds: int) -> str:
+    return "".join([_PAIRS[(unix_milliseconds >> shift) & 1023] for shift in (40, 30, 20, 10, 0)])
 
 
 def parse_message_id(text: str) -> MessageId | None:

@@ -7,6 +7,7 @@ hits it is an answer ("nothing is known"), since a hit is recorded and answered 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -47,6 +48,8 @@ class LedgerReader:
         self.place: Place = place_of(settings)
         self.clock = clock
         self.patience_seconds = PATIENCE_SECONDS
+        # The same in all processes of one run and written nowhere: names made with it lead back to nobody afterwards.
+        self.run_secret = secrets.token_bytes(32)
         self._engine = reading_engine(self.place)
         self._inode = self._file_now()
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}

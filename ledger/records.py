@@ -173,7 +173,7 @@ class Verdict:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made a second, and a frozen one takes four times as long to make
 class Hit:
     """One answered request for a pixel or a link. ``id`` is unique for ever: replaying a hit stores it once."""
 
@@ -187,7 +187,7 @@ class Hit:
     verdict: Verdict
     user_agent: str = ""  # as minimised by [privacy]
     ip: str = ""  # as minimised by [privacy]
-    evidence: Mapping[str, object] = field(default_factory=dict)  # minimised facts that rules may look at again
+    evidence: str = ""  # minimised facts that rules may look at again, as JSON
     repeats: int = 1  # how many hits this row stands for (more than 60 a minute are counted in one)
 
 

@@ -1,41 +1,121 @@
-"""Many rows in one statement: a common table expression ``rows`` out of one JSON parameter, for both databases.
+"""Many rows of several kinds, each kind with the statements that take it in, brought into the ledger together.
 
-One statement with many rows instead of one for each: SQLite's driver gives Python's interpreter lock up at every step
-and has to win it back from a busy event loop, which made a group of thirty hits a hundred times slower than its work.
-Everything in the one step runs beside Python.
+SQLite's driver gives Python's interpreter lock up at every step of a statement and has to win it back from a busy
+event loop, which made a group of thirty hits a hundred times slower than its work. So there is one statement, whose
+one step does everything beside Python: rows go into a temporary view, and a trigger of each kind does with them what
+its statements say. Outside a transaction that step is the whole transaction, its commit included. PostgreSQL gets one
+statement after the other, with the rows as one parameter of JSON. Knows no table.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
 
-# Column names of ``rows`` with their SQL types, which only PostgreSQL needs.
-Columns = Mapping[str, str]
+WIDTH = 16  # columns of the widest kind
+# SQLite takes 32766 values a statement (SQLITE_MAX_VARIABLE_NUMBER since 3.32).
+MOST_ROWS = 1024
+_KNOWN = "kinds of rows"
+_PLACES = [f"c{number}" for number in range(WIDTH)]
+_VIEW = f"CREATE TEMP VIEW IF NOT EXISTS arriving AS SELECT 0 AS kind, {', '.join(f'0 AS {name}' for name in _PLACES)}"
 
 
-def execute_rows(connection: Connection, columns: Columns, body: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Runs ``body``, which reads ``rows``. Values are what JSON has; a JSON column gets text."""
-    statement = _statement(connection.dialect.name, tuple(columns.items()), body)
-    values = (json.dumps(list(rows)),)
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """One kind of rows: names of its columns, with the SQL types that only PostgreSQL needs, and statements that read
+    them as ``rows.NAME``, from ``FROM rows``. Values are what JSON has; a JSON column gets text.
+
+    PostgreSQL updates a row once a statement, so a statement that may find a row for several of ``rows`` comes with
+    the query that joins these, which SQLite does one by one.
+    """
+
+    number: int
+    columns: Mapping[str, str]
+    statements: tuple[tuple[str, str], ...]  # each with that query, or ""
+
+
+# Rows of a kind, in the order in which kinds are to be taken in.
+Rows = Iterable[tuple[Kind, Sequence[tuple[Any, ...]]]]
+
+
+def execute_rows(connection: Connection, rows: Rows) -> None:
+    """Takes all the rows in. Where no transaction is open everything is committed on return, or nothing was done."""
     raw = connection.connection.driver_connection
     if isinstance(raw, sqlite3.Connection):
-        raw.execute(statement, values)  # what SQLAlchemy does for a statement costs more than a small group of hits
-    else:
-        connection.exec_driver_sql(statement, values)
+        _execute_in_sqlite(connection, raw, [(kind, some) for kind, some in rows if some])
+        return
+    for kind, some in rows:
+        if some:
+            values = (json.dumps(list(some)),)
+            for statement, joined in kind.statements:
+                connection.exec_driver_sql(_json_statement(kind, statement, joined), values)
+
+
+def forget_kinds(connection: Connection) -> None:
+    """After a rollback, which may have undone what was prepared for them."""
+    connection.info.pop(_KNOWN, None)
+
+
+def _execute_in_sqlite(
+    connection: Connection, raw: sqlite3.Connection, rows: Sequence[tuple[Kind, Sequence[tuple[Any, ...]]]]
+) -> None:
+    _prepare(connection, raw, [kind for kind, _ in rows])
+    given = [(kind.number, *row, *_FILL[len(row)]) for kind, some in rows for row in some]
+    if len(given) > MOST_ROWS and not connection.in_transaction():
+        connection.begin()
+    for begin in range(0, len(given), MOST_ROWS):
+        some_rows = given[begin : begin + MOST_ROWS]
+        height = _height(len(some_rows))
+        fill = [None] * ((height - len(some_rows)) * (WIDTH + 1))
+        raw.execute(_insert(height), [*chain.from_iterable(some_rows), *fill])
+
+
+_FILL = [(None,) * (WIDTH - length) for length in range(WIDTH + 1)]
+
+
+def _height(rows: int) -> int:
+    """Groups have all sizes, prepared statements few: what lacks is filled with rows of no kind."""
+    step = 1 << max((rows - 1).bit_length() - 3, 0)
+    return -(-rows // step) * step
+
+
+def _prepare(connection: Connection, raw: sqlite3.Connection, kinds: Iterable[Kind]) -> None:
+    known: set[int] = connection.info.setdefault(_KNOWN, set())
+    for kind in kinds:
+        if kind.number not in known:
+            raw.execute(_VIEW)
+            statements = "; ".join(_of_new_row(kind, statement) for statement, _ in kind.statements)
+            raw.execute(
+                f"CREATE TEMP TRIGGER IF NOT EXISTS take_{kind.number} INSTEAD OF INSERT ON arriving"
+                f" WHEN NEW.kind = {kind.number} BEGIN {statements}; END"
+            )
+            known.add(kind.number)
+
+
+def _of_new_row(kind: Kind, statement: str) -> str:
+    places = dict(zip(kind.columns, _PLACES, strict=False))
+    return re.sub(r"\brows\.(\w+)", lambda found: f"NEW.{places[found[1]]}", statement.replace(" FROM rows", ""))
 
 
 @lru_cache(maxsize=64)
-def _statement(dialect: str, columns: tuple[tuple[str, str], ...], body: str) -> str:
-    if dialect == "sqlite":
-        values = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, (name, _) in enumerate(columns))
-        source = f"SELECT {values} FROM json_each(?)"  # noqa: S608 - our own column names
-    else:
-        values = ", ".join(f"CAST(value ->> {place} AS {kind}) AS {name}" for place, (name, kind) in enumerate(columns))
-        source = f"SELECT {values} FROM json_array_elements(CAST($1::TEXT AS JSON))"  # noqa: S608
-    return f"WITH rows AS ({source}) {body}"
+def _insert(height: int) -> str:
+    line = f"({', '.join('?' * (WIDTH + 1))})"
+    return f"INSERT INTO arriving (kind, {', '.join(_PLACES)}) VALUES {', '.join([line] * height)}"  # noqa: S608
+
+
+@lru_cache(maxsize=64)
+def _json_statement(kind: Kind, statement: str, joined: str) -> str:
+    values = ", ".join(f"CAST(value ->> {place} AS {of}) AS {name}" for place, (name, of) in enumerate(
+        kind.columns.items()))  # fmt: skip
+    source = f"SELECT {values} FROM json_array_elements(CAST($1::TEXT AS JSON))"  # noqa: S608 - our own names
+    if joined:
+        source = f"WITH rows AS ({source}) {joined}"
+    return f"WITH rows AS ({source}) {statement}"

@@ -8,6 +8,7 @@ the writing process goes, one of the others takes its place within a second; unt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from ledger.access import Ledger
+from ledger.access import Ledger, Watch
 from ledger.changes import name_of
 from ledger.events import Events
 from ledger.faults import LedgerInUse, LedgerUnavailable
@@ -68,6 +69,7 @@ class SharedLedger(Ledger):
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._numbers = count(EVENT + 1)
         self._tasks: list[asyncio.Task[None]] = []
+        self._watch: Watch | None = None
 
     @property
     def writes_itself(self) -> bool:
@@ -89,6 +91,11 @@ class SharedLedger(Ledger):
             await self._own.close()
         self._lock.give_back()
         await self.close_reading()
+
+    def watch_hits(self, watch: Watch) -> None:
+        self._watch = watch
+        if self._own is not None:
+            self._own.watch_hits(watch)
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         if self._own is not None:
@@ -153,6 +160,9 @@ class SharedLedger(Ledger):
             return False
         try:
             self._own = await Store.open(self.settings, self.clock, self._events)
+            self._own.run_secret = self.run_secret
+            if self._watch is not None:
+                self._own.watch_hits(self._watch)
             self._server = SocketServer(self._own, self._path)
             await self._server.start()
         except BaseException:
@@ -169,6 +179,8 @@ class SharedLedger(Ledger):
         except OSError:
             return False
         self._tasks.append(asyncio.create_task(self._listen(reader, self._writer), name="ledger answers"))
+        with contextlib.suppress(LedgerUnavailable):
+            self.run_secret = await self._ask("secret", patience=PATIENCE_SECONDS)
         return True
 
     async def _stay_joined(self) -> None:

@@ -81,6 +81,8 @@ class SocketServer:
             if method == "write":
                 function, *rest = arguments
                 result = await self._store.write(function_named(function), *rest)
+            elif method == "secret":
+                result = self._store.run_secret
             elif method in METHODS:
                 result = await getattr(self._store, method)(*arguments)
             else:

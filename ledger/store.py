@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from ledger import daily_writing, hits_writing, records_writing, verdicts_writing
-from ledger.access import Ledger
+from ledger.access import Ledger, Watch
 from ledger.book import Book
 from ledger.changes import forgets_the_book
 from ledger.events import Events
@@ -45,6 +45,7 @@ class Store(Ledger):
         self._events = events or Events()
         self._repeat = round(settings.hits.repeat.total_seconds() * 1000)
         self._probe: asyncio.Task[None] | None = None
+        self._watch: Watch = lambda hits, _again: hits
 
     @classmethod
     async def open(
@@ -72,6 +73,9 @@ class Store(Ledger):
     @property
     def fault(self) -> str | None:
         return self._writer.fault
+
+    def watch_hits(self, watch: Watch) -> None:
+        self._watch = watch
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         forgets = forgets_the_book(change)
@@ -121,8 +125,9 @@ class Store(Ledger):
         return found
 
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
+        hits = self._watch(hits, again)
         stored: list[StoredHit] = await self._writer.write(
-            lambda connection: hits_writing.add_hits(connection, self._book, hits, self._repeat, again)
+            lambda connection: hits_writing.add_hits(connection, self._book, hits, self._repeat, again), is_one=True
         )
         for one in stored if self._events.is_heard else ():
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))

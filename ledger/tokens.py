@@ -14,11 +14,11 @@ Pure: keys are arguments; garbage gives None, never an exception.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ledger.message_id import ID_BYTES, MessageId
 
@@ -26,6 +26,8 @@ TAG_BYTES = 16
 HEAD_BYTES = 2 + ID_BYTES + 2 + 2
 TOKEN_LENGTH = 51  # 38 bytes in base64 without padding
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_SAFE = bytes.maketrans(b"-_+/", b"+/!!")  # "!" is no letter of base64
+_LAST_LETTERS = "AEIMQUYcgkosw048"  # the last one carries four bits of the tag, and two that must be zero
 HIGHEST_NUMBER = 2**16 - 1  # copies and links are written in two bytes
 
 
@@ -37,8 +39,7 @@ class Purpose(StrEnum):
     PAGE = "p"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What a token names. ``copy`` 0 is the copy all recipients share; ``link`` 0 means no link."""
 
     message: MessageId
@@ -125,25 +126,23 @@ def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -
 
 def _target(raw: bytes) -> Target:
     number = int.from_bytes
-    return Target(MessageId(raw[2 : 2 + ID_BYTES]), number(raw[18:20], "big"), number(raw[20:22], "big"))
+    return Target(MessageId(raw[2:18]), number(raw[18:20], "big"), number(raw[20:22], "big"))
 
 
 def _tag(key: bytes, purpose: Purpose, head: bytes, destination: str) -> bytes:
     # One letter and a head of fixed length stand before the destination, so no two inputs run together.
-    signed = purpose.value.encode("ascii") + head + destination.encode("utf-8", "surrogatepass")
+    signed = purpose.encode("ascii") + head + destination.encode("utf-8", "surrogatepass")
     return hmac.digest(key, signed, "sha256")[:TAG_BYTES]
 
 
 def _decode(token: str) -> bytes | None:
-    if len(token) != TOKEN_LENGTH or not token.isascii():
+    # One target has one spelling, any other is refused: strict_mode, since Python skips letters it does not know.
+    if len(token) != TOKEN_LENGTH or not token.isascii() or token[-1] not in _LAST_LETTERS:
         return None
     try:
-        raw = urlsafe_b64decode(token + "=")
+        return a2b_base64(token.encode("ascii").translate(_FROM_URL_SAFE) + b"=", strict_mode=True)
     except ValueError:
         return None
-    # base64 leaves two spare bits in the last letter, and Python skips letters it does not know:
-    # one target has one spelling, any other is refused.
-    return raw if _encode(raw) == token else None
 
 
 def _encode(raw: bytes) -> str:

@@ -6,12 +6,10 @@ exception whether waiting may help (``Locked``) or not (``LedgerUnavailable``). 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -21,7 +19,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ledger.engine import Place, prepare_folder, sqlite_writing_engine
 from ledger.faults import LedgerUnavailable
+from ledger.row_source import forget_kinds
 from ledger.upgrade import upgrade
+from ledger.work_thread import WorkThread
 
 log = logging.getLogger("mailglass.ledger")
 T = TypeVar("T")
@@ -35,7 +35,8 @@ class Locked(LedgerUnavailable):
 class Transactions(Protocol):
     """Runs one piece of work in a transaction of its own: all of it is committed when ``run`` returns."""
 
-    async def run(self, work: Callable[[Connection], T]) -> T: ...
+    async def run(self, work: Callable[[Connection], T], is_one: bool = False) -> T:
+        """``is_one``: what ``work`` changes, it changes in one statement, or after beginning a transaction itself."""
 
     async def close(self) -> None: ...
 
@@ -52,24 +53,43 @@ class SqliteTransactions:
         self._place = place
         self._path = place.path
         self._log = Path(f"{place.path}-wal")
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._thread = WorkThread("ledger")
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._log_inode: tuple[int, int] | None = None
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transaction, work)
+    async def run(self, work: Callable[[Connection], T], is_one: bool = False) -> T:
+        return await self._thread.run(self._one if is_one else self._transaction, work)
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._drop)
-        self._executor.shutdown()
+        await self._thread.run(lambda _: self._drop(), None)
+        self._thread.close()
+
+    def _one(self, work: Callable[[Connection], T]) -> T:
+        # A statement outside a transaction is one, and its end the commit: that saves the lock of the interpreter two
+        # more ways there and back. SQLAlchemy begins one by itself where its own way of asking is used.
+        return self._committed(work)
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
+        def begun(connection: Connection) -> T:
+            connection.begin()
+            return work(connection)
+
+        return self._committed(begun)
+
+    def _committed(self, work: Callable[[Connection], T]) -> T:
         try:
             connection = self._attend()
-            with connection.begin():
-                return work(connection)
+            try:
+                result = work(connection)
+                if connection.in_transaction():
+                    connection.commit()
+                return result
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
+                    forget_kinds(connection)
         except (IntegrityError, DataError, ProgrammingError):
             raise
         except (DBAPIError, sqlite3.Error, OSError) as fault:
@@ -155,7 +175,7 @@ class PostgresTransactions:
         self._engine = create_async_engine(place.url, pool_size=1, max_overflow=0, pool_pre_ping=True)
         self._upgraded = False
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], is_one: bool = False) -> T:
         try:
             if not self._upgraded:
                 async with self._engine.begin() as connection:

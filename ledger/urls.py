@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 import idna
@@ -37,8 +38,7 @@ _OWN_PATH = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnUrl:
+class OwnUrl(NamedTuple):
     """One of our URLs taken apart. ``destination`` is None when the URL carries no ``u``; nothing is verified."""
 
     purpose: Purpose

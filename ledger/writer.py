@@ -29,6 +29,7 @@ PAUSE_WHEN_LOCKED_SECONDS = 0.02
 class _Change:
     work: Callable[[Connection], Any]
     done: asyncio.Future[Any]
+    is_one: bool
 
 
 class Writer:
@@ -44,11 +45,12 @@ class Writer:
         self._closing = False
         self.fault: str | None = None  # why the last attempt failed; None when it succeeded
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` returned, after its commit. Raises LedgerUnavailable, or what ``work`` raised."""
+    async def write(self, work: Callable[[Connection], T], is_one: bool = False) -> T:
+        """What ``work`` returned, after its commit. Raises LedgerUnavailable, or what ``work`` raised. ``is_one``: as
+        in ledger/transactions.py."""
         if self._closing:
             raise LedgerUnavailable("the ledger is closed")
-        change = _Change(work, asyncio.get_running_loop().create_future())
+        change = _Change(work, asyncio.get_running_loop().create_future(), is_one)
         self._waiting.append(change)
         self._wake.set()
         result: T = await change.done
@@ -88,7 +90,7 @@ class Writer:
             return [(change, change.work(connection)) for change in group if not change.done.done()]
 
         try:
-            results = await self._transactions.run(work)
+            results = await self._transactions.run(work, is_one=len(group) == 1 and group[0].is_one)
         except Locked as fault:
             await self._wait_for_the_lock(group, fault)
         except LedgerFault as fault:

@@ -28,6 +28,7 @@ from mailglass.neighbours import relay_neighbours
 from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
 from pixel_server.public.app import PublicServer
+from pixel_server.public.second_looks import SecondLooks
 from relay import wiring
 from relay.circles import circles
 from relay.sandbox import Sandbox
@@ -56,6 +57,10 @@ async def _start(installation: Installation, running: AsyncExitStack) -> Started
         keys = LiveKeyRing(settings.keys_dir)
         ledger = await open_ledger(settings)
         running.push_async_callback(ledger.close)
+        # In every process: the one that writes may go, and another takes its place.
+        looks = SecondLooks(settings, ledger)
+        looks.start()
+        running.push_async_callback(looks.close)
         if Part.PIXEL_SERVER in parts:
             await _start_pixel_server(installation, ledger, keys, running, started)
         if Part.DASHBOARD in parts:

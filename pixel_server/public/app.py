@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import secrets
 import time
 from asyncio import Protocol
 from collections.abc import Callable
@@ -25,15 +24,14 @@ from ledger.access import Ledger
 from ledger.consents import consents_for
 from ledger.tokens import KeyRing
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
-from pixel_server.public.counts_only import AnonymousCounts
-from pixel_server.public.hits import Asked, HitDesk
+from pixel_server.public.hits import HitDesk
 from pixel_server.public.ingest import Ingest
-from pixel_server.public.judge import Judge
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
 from pixel_server.public.page_look import PAGE_HEADERS
 from pixel_server.public.plain_http import PlainServer
 from pixel_server.public.privacy_page import privacy_page
 from pixel_server.public.recipient_page import RecipientPage
+from pixel_server.public.requests import Asked, Head, RequestReader
 from pixel_server.public.signs.loading import load_signs
 
 log = logging.getLogger("mailglass.public")
@@ -50,15 +48,25 @@ class PlainRequest(web.BaseRequest):
         response.headers.popall("Server", None)
 
 
+class _Waiting:
+    """An asker for whom aiohttp sends the answer."""
+
+    def __init__(self) -> None:
+        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, answer: Answer) -> None:
+        if not self.answered.done():
+            self.answered.set_result(answer)
+
+
 class PublicServer:
     """One process's share of the public port. ``ring`` gives the present keys."""
 
     def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
         self._settings = settings
-        judge = Judge(settings, load_signs(settings.hits.networks_file), secrets.token_bytes(32))
-        self.ingest = Ingest(ledger, settings.data_dir / "journal", lambda: self._desk.look_again(time.time()))
-        anonymous = AnonymousCounts(settings.hits.repeat)
-        self._desk = HitDesk(settings, ledger, ring, judge, self.ingest, anonymous)
+        self.ingest = Ingest(ledger, settings.data_dir / "journal")
+        self._desk = HitDesk(settings, ledger, ring, load_signs(settings.hits.networks_file), self.ingest)
+        self._reader = RequestReader()
         self._page = RecipientPage(settings, ledger, ring, consents_for(settings, ledger))
         self._lean: set[LeanProtocol] = set()
         self._web: web.Server | None = None
@@ -105,7 +113,7 @@ class PublicServer:
         return {"status": "ok"} if alarm is None else {"status": "alarm", "alarm": alarm}
 
     def _make_lean(self) -> Protocol:
-        return LeanProtocol(self._desk, self._make_other, self._lean)
+        return LeanProtocol(self._desk, self._reader, self._make_other, self._lean)
 
     def _make_other(self) -> Protocol:
         assert self._web is not None
@@ -114,6 +122,7 @@ class PublicServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            self._desk.look_again()
             now = time.monotonic()
             for connection in list(self._lean):
                 connection.close_if_idle(now)
@@ -129,7 +138,7 @@ class PublicServer:
     async def _answer(self, request: web.BaseRequest) -> Answer:
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             return TOO_LARGE
-        asked = Asked(request.method, _path_of(request), _lines_of(request), request.remote or "")
+        asked = Asked(request.method, _path_of(request), Head(_lines_of(request)), request.remote or "")
         plain = asked.path.partition("?")[0]
         own = self._desk.parse(asked.path)
         if own is None and plain in ("/healthz", "/robots.txt", "/privacy"):
@@ -138,9 +147,9 @@ class PublicServer:
             return NOT_FOUND
         if own.purpose.value == "p":
             return await self._page.answer(request, own.token)
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._desk.take(asked, lambda answer: None if answered.done() else answered.set_result(answer))
-        return await answered
+        waiting = _Waiting()
+        self._desk.take(asked, waiting)
+        return await waiting.answered
 
     def _about(self, path: str) -> Answer:
         if path == "/privacy":

@@ -10,77 +10,64 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.recording import RecordingState
-from ledger.records import HitFacts, HitKind, Verdict
+from ledger.records import DayCount, Hit, HitKind
 from ledger.tokens import KeyRing, Purpose, Target, read_unverified, verify
 from ledger.urls import OwnUrl, parse_path
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, PIXEL, Answer, redirect
 from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.ingest import Ingest
-from pixel_server.public.judge import Judge
+from pixel_server.public.judge import RANDOM_BYTES, Judge
+from pixel_server.public.neighbourhood import Neighbourhood
+from pixel_server.public.places import Place, Places
+from pixel_server.public.programs import read_program
 from pixel_server.public.rates import RateCap
-from pixel_server.public.sources import client_address, source_of, trusted_networks
+from pixel_server.public.requests import Asked, Asker, Head
+from pixel_server.public.signs.tables import Signs
+from pixel_server.public.sources import client_address, trusted_networks
 
 log = logging.getLogger("mailglass.hits")
-Send = Callable[[Answer], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came. ``path`` is the raw target, ``lines`` all header lines, ``peer`` the address asking."""
-
-    method: str
-    path: str
-    lines: tuple[tuple[str, str], ...]
-    peer: str
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return dict(self.lines)
+_RANDOM_AHEAD = 64 * RANDOM_BYTES  # asking the kernel costs more than what it gives
 
 
 class HitDesk:
-    """``ring`` gives the present keys; ``clock`` aware UTC times."""
+    """``ring`` gives the present keys."""
 
     def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        ring: Callable[[], KeyRing],
-        judge: Judge,
-        ingest: Ingest,
-        anonymous: AnonymousCounts,
+        self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing], signs: Signs, ingest: Ingest
     ) -> None:
         self._ledger = ledger
         self._ring = ring
-        self._judge = judge
-        self._ingest = ingest
-        self._anonymous = anonymous
+        self._signs = signs
+        self._privacy = settings.privacy
         self._identity = settings.tracking.identity
+        self._anonymous = AnonymousCounts(settings.hits.repeat)
+        self._neighbourhood = Neighbourhood(settings)  # of hits that leave no row, so that no other process sees them
+        self._judge = Judge(settings, lambda: ledger.run_secret)
+        self._ingest = ingest
         self._rates = RateCap()
         self._trusted = trusted_networks(settings.pixel_server.trusted_proxies)
+        self._places = Places(signs, settings.privacy, self._trusted)
         self._prefix = urlsplit(settings.tracking.public_url).path
+        self._random = b""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, asked: Asked, send: Send) -> None:
-        """Calls ``send`` once, when the hit is safe."""
+    def take(self, asked: Asked, asker: Asker) -> None:
+        """Answers once, when the hit is safe."""
         own = self.parse(asked.path)
-        match own:
-            case OwnUrl(Purpose.PIXEL):
-                self._take_pixel(asked, own, send)
-            case OwnUrl(Purpose.LINK):
-                self._take_link(asked, own, send)
-            case _:
-                send(NOT_FOUND)
+        if own is None or own.purpose is Purpose.PAGE:
+            asker.answer(NOT_FOUND)
+        elif own.purpose is Purpose.PIXEL:
+            self._take_pixel(asked, own, asker)
+        else:
+            self._take_link(asked, own, asker)
 
     def parse(self, path: str) -> OwnUrl | None:
         """What a raw path names, with or without the path of ``public_url``, which a proxy may take off."""
@@ -88,110 +75,135 @@ class HitDesk:
             path = path[len(self._prefix) :]
         return parse_path(path)
 
-    def client_of(self, asked: Asked) -> str:
-        return client_address(asked.peer, asked.lines, self._trusted)
+    def place_of(self, asked: Asked) -> Place:
+        """Where who really asks is: behind proxies that the operator trusts, what these say of it."""
+        peer = self._places.at(asked.peer)
+        if not peer.is_proxy:
+            return peer
+        lines = asked.head.lines
+        if asked.forwarded is not None:
+            nearest = self._places.at(asked.forwarded.rpartition(",")[2].strip())
+            if nearest.source and not nearest.is_proxy:
+                return nearest  # what client_address would find first
+            lines = (*lines, ("X-Forwarded-For", asked.forwarded))
+        return self._places.at(client_address(asked.peer, lines, self._trusted))
 
     async def close(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _take_pixel(self, asked: Asked, own: OwnUrl, send: Send) -> None:
+    def _take_pixel(self, asked: Asked, own: OwnUrl, asker: Asker) -> None:
         target = verify(self._ring(), Purpose.PIXEL, own.token)
-        answer = partial(send, PIXEL if asked.method in ("GET", "HEAD") else NOT_ALLOWED)
+        answer = PIXEL if asked.method in ("GET", "HEAD") else NOT_ALLOWED
         if target is None:
-            self._ingest.pace(answer)  # the same answer after the same time
+            self._ingest.pace(asker, answer)  # the same answer after the same time
         else:
-            self._record(asked, HitKind.OPEN, own.token, target, answer)
+            self._record(asked, HitKind.OPEN, own.token, target, asker, answer)
 
-    def _take_link(self, asked: Asked, own: OwnUrl, send: Send) -> None:
+    def _take_link(self, asked: Asked, own: OwnUrl, asker: Asker) -> None:
         if own.destination is None:
-            self._later(self._find_destination(asked, own, send), partial(send, NOT_FOUND))
+            self._later(self._find_destination(asked, own, asker), asker, NOT_FOUND)
             return
         target = verify(self._ring(), Purpose.LINK, own.token, own.destination)
         if target is None:
-            send(NOT_FOUND)
+            asker.answer(NOT_FOUND)
         else:
-            self._follow(asked, own.token, target, own.destination, send)
+            self._follow(asked, own.token, target, own.destination, asker)
 
-    async def _find_destination(self, asked: Asked, own: OwnUrl, send: Send) -> None:
+    async def _find_destination(self, asked: Asked, own: OwnUrl, asker: Asker) -> None:
         claimed = read_unverified(own.token)
         known = await self._ledger.destination(claimed[1].message, claimed[1].link) if claimed else None
         target = verify(self._ring(), Purpose.LINK, own.token, known) if known else None
         if known is None or target is None:
-            send(NOT_FOUND)
+            asker.answer(NOT_FOUND)
         else:
-            self._follow(asked, own.token, target, known, send)
+            self._follow(asked, own.token, target, known, asker)
 
-    def _follow(self, asked: Asked, token: str, target: Target, destination: str, send: Send) -> None:
+    def _follow(self, asked: Asked, token: str, target: Target, destination: str, asker: Asker) -> None:
         answer = redirect(destination) if asked.method in ("GET", "HEAD") else NOT_ALLOWED
-        self._record(asked, HitKind.CLICK, token, target, partial(send, answer))
+        self._record(asked, HitKind.CLICK, token, target, asker, answer)
 
-    def _record(self, asked: Asked, kind: HitKind, token: str, target: Target, answer: Callable[[], None]) -> None:
+    def _record(
+        self, asked: Asked, kind: HitKind, token: str, target: Target, asker: Asker, answer: Answer
+    ) -> None:  # fmt: skip
         at = self._ledger.clock()
         state = self._ledger.recording_at_hand(target.message, target.copy)
         if state is None:
-            self._later(self._record_after_asking(asked, kind, token, target, at, answer), answer)
+            self._later(self._record_after_asking(asked, kind, token, target, at, asker, answer), asker, answer)
         else:
-            self._record_knowing(asked, kind, token, target, at, state, answer)
+            self._record_knowing(asked, kind, token, target, at, state, asker, answer)
 
     async def _record_after_asking(
-        self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, answer: Callable[[], None]
+        self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, asker: Asker, answer: Answer
     ) -> None:
         state = await self._ledger.recording(target.message, target.copy)
-        self._record_knowing(asked, kind, token, target, at, state, answer)
+        self._record_knowing(asked, kind, token, target, at, state, asker, answer)
 
     def _record_knowing(
         self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, state: RecordingState,
-        answer: Callable[[], None],
+        asker: Asker, answer: Answer,
     ) -> None:  # fmt: skip
         # The setting is a ceiling for mail already delivered, too.
-        if self._identity == "off" or not state.may_record(at, kind.value):
-            self._ingest.pace(answer)
+        if self._identity == "off" or not state.may_record(at, kind):
+            self._ingest.pace(asker, answer)
             return
         counts_only = state.counts_only or self._identity == "aggregate"
         try:
-            ip = self.client_of(asked)
-            visitor = source_of(ip)
-            full = self._rates.full_row(token, visitor, at.timestamp())
-            if full is not None:
+            place = self.place_of(asked)
+            visitor = self._rates.visitor(token, place.source, at.timestamp())
+            if visitor.is_full:
                 # Without a row there is none to count on in; what floods is no person anyway.
-                self._ingest.pace(answer) if counts_only else self._ingest.count_on(*full, answer)
+                if counts_only:
+                    self._ingest.pace(asker, answer)
+                else:
+                    self._ingest.count_on(visitor.row, visitor.row_stands_for, asker, answer)
                 return
-            facts = HitFacts(asked.method, asked.headers, ip)
-            judged = self._judge.judge(facts, kind, target, state, at, secrets.token_bytes(10))
-            self._rates.note_row(token, visitor, judged.hit.id)
-            self.change_verdicts(judged.changes)
-            counted = self._anonymous.count(judged.hit, at, self._judge.visitor(facts, at)) if counts_only else None
+            head = asked.head
+            if head.program is None:
+                head.program = read_program(head.lines, self._signs, self._privacy)
+            hit = self._judge.judge(
+                head.program, place, asked.method, kind, target, state, at, self._random_bytes()
+            )  # fmt: skip
+            visitor.row = hit.id
+            counts = self._counts_of(hit, head, place, at) if counts_only else []
         except Exception:  # a fault of ours must not cost the visitor the answer
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
-            answer()
+            asker.answer(answer)
         else:
             if counts_only:
-                self._ingest.count([counted] if counted is not None else [], answer)
+                self._ingest.count(counts, asker, answer)
             else:
-                self._ingest.record(judged.hit, answer)
+                self._ingest.record(hit, asker, answer)
 
-    def change_verdicts(self, changes: Iterable[tuple[str, Verdict]]) -> None:
-        """Earlier hits that turn out to be something else, with a row or without one."""
-        with_rows, counts = self._anonymous.move(changes)
-        self._ingest.change_verdicts(with_rows)
-        self._ingest.count(counts)
+    def look_again(self) -> None:
+        """To be called now and then: corrects counts of hits that time has shown to be something else."""
+        self._neighbourhood.due(self._ledger.clock().timestamp())
+        self._ingest.count(self._corrections())
 
-    def look_again(self, now: float) -> list[tuple[str, Verdict]]:
-        """Verdicts of hits with rows that are different by now."""
-        with_rows, counts = self._anonymous.move(self._judge.due(now))
-        self._ingest.count(counts)
-        return with_rows
+    def _counts_of(self, hit: Hit, head: Head, place: Place, at: datetime) -> list[DayCount]:
+        (hit,) = self._neighbourhood.look([hit], at.timestamp())
+        agent = next((value for name, value in head.lines if name.lower() == "user-agent"), "")
+        counted = self._anonymous.count(hit, at, self._judge.visitor(place, agent, at))
+        return [*self._corrections(), *([counted] if counted is not None else [])]
 
-    def _later(self, work: Coroutine[Any, Any, None], answer: Callable[[], None]) -> None:
-        task = asyncio.ensure_future(self._guarded(work, answer))
+    def _corrections(self) -> list[DayCount]:
+        return self._anonymous.move(self._neighbourhood.taken_changes().items())[1]
+
+    def _random_bytes(self) -> bytes:
+        if not self._random:
+            self._random = secrets.token_bytes(_RANDOM_AHEAD)
+        found, self._random = self._random[:RANDOM_BYTES], self._random[RANDOM_BYTES:]
+        return found
+
+    def _later(self, work: Coroutine[Any, Any, None], asker: Asker, answer: Answer) -> None:
+        task = asyncio.ensure_future(self._guarded(work, asker, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None], answer: Callable[[], None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None], asker: Asker, answer: Answer) -> None:
         try:
             await work
         except Exception:
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
-            answer()
+            asker.answer(answer)

@@ -8,7 +8,6 @@ same and the hit is counted as dropped.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections import deque
@@ -22,15 +21,16 @@ from typing import Any
 from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
 from ledger.journal import Journal, left_behind, read_journal
-from ledger.records import DayCount, DayCounts, Hit, Verdict
+from ledger.records import DayCount, DayCounts, Hit
 from pixel_server.hit_numbers import HitNumbers
+from pixel_server.public.answers import PIXEL, Answer
+from pixel_server.public.requests import Asker
 
 log = logging.getLogger("mailglass.hits")
 PATIENCE_SECONDS = 0.25
 GATHER_SECONDS = 0.001
 CHORES_SECONDS = 1.0
 REPLAY_CHUNK = 200
-KEPT_CHANGES = 10_000
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class _Group:
     hits: list[Hit] = field(default_factory=list)
     repeats: dict[str, int] = field(default_factory=dict)
     counts: list[DayCount] = field(default_factory=list)
-    answers: list[Callable[[], None]] = field(default_factory=list)
+    answers: list[tuple[Asker, Answer]] = field(default_factory=list)
     since: float = 0.0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -46,31 +46,25 @@ class _Group:
     def is_empty(self) -> bool:
         return not (self.answers or self.counts)
 
-    @property
-    def day_counts(self) -> DayCounts:
-        return DayCounts(self.id, tuple(self.counts))
+    def values(self) -> list[object]:
+        """As the journal takes them."""
+        return [*self.hits, *self.day_counts(), *self.repeats.items()]
+
+    def day_counts(self) -> list[DayCounts]:
+        return [DayCounts(self.id, tuple(self.counts))] if self.counts else []
 
 
 class Ingest:
-    """``look_again`` gives verdicts that changed with time; it is asked once a second."""
+    """Of one process."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        journal_folder: Path,
-        look_again: Callable[[], list[tuple[str, Verdict]]] = list,
-        patience_seconds: float = PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self, ledger: Ledger, journal_folder: Path, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.counters = HitNumbers()
         self._ledger = ledger
         self._folder = journal_folder
         self._journal = Journal(journal_folder)
-        self._look_again = look_again
         self._patience = patience_seconds
         self._group = _Group()
         self._wake = asyncio.Event()
-        self._changes: dict[str, Verdict] = {}
-        self._ripe: dict[str, Verdict] = {}  # of the round before
         self._storing_seconds = deque([0.001], maxlen=64)  # of the latest groups
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,9 +87,6 @@ class Ingest:
         if self._tasks:
             self._tasks[1].cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            with contextlib.suppress(LedgerUnavailable):  # reclassify can look again
-                await self._write_changes()
-                await self._write_changes()
         await self._in_thread(self._journal.rotate)
         self._disk.shutdown()
 
@@ -106,35 +97,30 @@ class Ingest:
             return "ledger"
         return None if self._journal.is_empty else "journal"
 
-    def record(self, hit: Hit, answered: Callable[[], None]) -> None:
-        """Calls ``answered`` when the hit is safe, or when nothing can be done for it."""
-        self._waiting().hits.append(hit)
-        self._group.answers.append(answered)
+    def record(self, hit: Hit, asker: Asker, answer: Answer) -> None:
+        """Answers when the hit is safe, or when nothing can be done for it."""
+        group = self._waiting()
+        group.hits.append(hit)
+        group.answers.append((asker, answer))
 
-    def count_on(self, row: str, stands_for: int, answered: Callable[[], None]) -> None:
+    def count_on(self, row: str, stands_for: int, asker: Asker, answer: Answer) -> None:
         """The same for a hit that is counted in another's row."""
-        self._waiting().repeats[row] = stands_for
-        self._group.answers.append(answered)
+        group = self._waiting()
+        group.repeats[row] = stands_for
+        group.answers.append((asker, answer))
 
-    def count(self, counts: Sequence[DayCount], answered: Callable[[], None] | None = None) -> None:
+    def count(self, counts: Sequence[DayCount], asker: Asker | None = None, answer: Answer = PIXEL) -> None:
         """The same for what is counted without a row. Corrections of counts have nobody to answer."""
         if counts:
             self._waiting().counts.extend(counts)
-        if answered is not None:
-            self._waiting().answers.append(answered)
+        if asker is not None:
+            self._waiting().answers.append((asker, answer))
 
-    def pace(self, answered: Callable[[], None]) -> None:
-        """Calls ``answered`` after as long as storing one of the latest hits took: how long an answer takes must not
-        tell whether its token is a real one, and a mean would, being longer than most."""
+    def pace(self, asker: Asker, answer: Answer) -> None:
+        """Answers after as long as storing one of the latest hits took: how long an answer takes must not tell whether
+        its token is a real one, and a mean would, being longer than most."""
         self._storing_seconds.rotate()
-        asyncio.get_running_loop().call_later(self._storing_seconds[0], answered)
-
-    def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> None:
-        """Takes changed verdicts of earlier hits; they are written when there is time."""
-        for hit, verdict in changes:
-            self._changes[hit] = verdict
-        while len(self._changes) > KEPT_CHANGES:  # the ledger is away; reclassify can look again
-            del self._changes[next(iter(self._changes))]
+        asyncio.get_running_loop().call_later(self._storing_seconds[0], asker.answer, answer)
 
     def _waiting(self) -> _Group:
         if self._group.is_empty:
@@ -168,9 +154,9 @@ class Ingest:
             self.counters.journaled += len(group.answers)
         else:
             self.counters.dropped += len(group.answers)
-        for answer in group.answers:
+        for asker, answer in group.answers:
             try:
-                answer()
+                asker.answer(answer)
             except Exception:  # one visitor's broken connection must not keep the others waiting for ever
                 log.exception("an answer could not be given")
 
@@ -181,8 +167,8 @@ class Ingest:
             async with asyncio.timeout_at(group.since + self._patience):
                 if group.hits:
                     await self._ledger.add_hits(group.hits)
-                if group.counts:
-                    await self._ledger.add_counts(group.day_counts)
+                for counts in group.day_counts():
+                    await self._ledger.add_counts(counts)
                 if group.repeats:
                     await self._ledger.set_repeats(list(group.repeats.items()))
         except (LedgerUnavailable, TimeoutError):
@@ -194,7 +180,7 @@ class Ingest:
 
     async def _write_down(self, group: _Group) -> bool:
         try:
-            await self._in_thread(self._journal.append, _values_of(group))
+            await self._in_thread(self._journal.append, group.values())
         except OSError as fault:
             log.error("hits are lost: neither ledger nor journal takes them: %s", fault)
             return False
@@ -204,29 +190,12 @@ class Ingest:
         while True:
             await asyncio.sleep(CHORES_SECONDS)
             try:
-                self.change_verdicts(self._look_again())
                 if self._ledger.fault is None:
-                    # A change finds only what is stored: hits of the journal come first, and what was said of hits
-                    # that are being stored at this moment waits for the next round.
                     await self.replay()
-                    await self._write_changes()
             except (LedgerUnavailable, OSError) as fault:
                 log.warning("the ledger is behind: %s", fault)
             except Exception:
                 log.exception("a chore failed")
-
-    async def _write_changes(self) -> None:
-        newer, self._changes = self._changes, {}
-        changes = {hit: newer.pop(hit, verdict) for hit, verdict in self._ripe.items()}
-        self._ripe = newer
-        if not changes:
-            return
-        try:
-            await self._ledger.change_verdicts(list(changes.items()))
-        except LedgerUnavailable:
-            self._changes = changes | self._ripe | self._changes
-            self._ripe = {}
-            raise
 
     async def replay(self) -> None:
         """Brings into the ledger what this process and those before it wrote down. Raises LedgerUnavailable."""
@@ -245,9 +214,3 @@ class Ingest:
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
-
-
-def _values_of(group: _Group) -> list[object]:
-    """As the journal takes them."""
-    counts = [group.day_counts] if group.counts else []
-    return [*group.hits, *counts, *group.repeats.items()]

@@ -1,8 +1,7 @@
 """The short way for the two requests that make up nearly all: GET and HEAD of a pixel or a link.
 
-Reads only what is plain beyond doubt: HTTP/1.1, one Host, no body, no folding, nothing unusual. Everything else is
-handed, octets and connection, to aiohttp, which stays with that connection. Same decisions, same answers, a third of
-the time. A request that does not come whole within 15 s is closed.
+What requests.py does not find plain is handed, octets and connection, to aiohttp, which stays with that connection.
+Same decisions, same answers, a fraction of the time. A request that does not come whole within 15 s is closed.
 """
 
 from __future__ import annotations
@@ -16,25 +15,27 @@ from functools import lru_cache
 from typing import cast
 
 from pixel_server.public.answers import Answer
-from pixel_server.public.hits import Asked, HitDesk
+from pixel_server.public.hits import HitDesk
+from pixel_server.public.requests import RequestReader
 
 LONGEST_HEAD = 8190
-MOST_LINES = 64
 MOST_WAITING = 64 * 1024  # of a client that sends without reading
 IDLE_SECONDS = 15.0
-# With one of these a request is no plain GET; aiohttp knows what to do.
-_UNUSUAL = (b"\ncontent-", b"\ntransfer-encoding", b"\nupgrade:", b"\nexpect", b"\n ", b"\n\t")
 
 
 class LeanProtocol(Protocol):
-    def __init__(self, desk: HitDesk, make_other: Callable[[], Protocol], open_ones: set[LeanProtocol]) -> None:
+    def __init__(
+        self, desk: HitDesk, reader: RequestReader, make_other: Callable[[], Protocol], open_ones: set[LeanProtocol]
+    ) -> None:
         self._desk = desk
+        self._reader = reader
         self._make_other = make_other
         self._open_ones = open_ones
         self._transport: Transport | None = None
         self._peer = ""
         self._waiting = b""
         self._is_busy = False
+        self._is_head = False  # what is being answered is a HEAD
         self._is_taking = False
         self._is_paused = False
         self._closes = False
@@ -56,7 +57,7 @@ class LeanProtocol(Protocol):
         return self._is_busy
 
     def data_received(self, data: bytes) -> None:
-        self._waiting += data
+        self._waiting = self._waiting + data if self._waiting else data
         if not self._is_busy and not self._is_paused:
             self._take_all()
         elif len(self._waiting) > MOST_WAITING:
@@ -89,6 +90,19 @@ class LeanProtocol(Protocol):
         if not self._is_busy:
             self._close()
 
+    def answer(self, answer: Answer) -> None:
+        """Sends it, and takes up what the client asked meanwhile."""
+        self._is_busy = False
+        self.idle_since = time.monotonic()
+        if self._transport is None:
+            return
+        end = b"Connection: close\r\n\r\n" if self._closes else b"\r\n"
+        self._transport.write(answer.head + _date(int(time.time())) + end + (b"" if self._is_head else answer.body))
+        if self._closes:
+            self._transport.close()
+        elif self._waiting and not self._is_paused:
+            self._take_all()
+
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -107,34 +121,23 @@ class LeanProtocol(Protocol):
 
     def _take_next(self) -> bool:
         """Whether a whole request was taken off what waits."""
-        end = self._waiting.find(b"\r\n\r\n")
+        waiting = self._waiting
+        end = waiting.find(b"\r\n\r\n")
         if end < 0:
-            if len(self._waiting) > LONGEST_HEAD or not _may_become_plain(self._waiting):
+            if len(waiting) > LONGEST_HEAD or not _may_become_plain(waiting):
                 self._hand_over()
             return False
-        asked = _plain(self._waiting[:end], self._peer) if end <= LONGEST_HEAD else None
+        asked = self._reader.read(waiting[:end], self._peer) if end <= LONGEST_HEAD else None
         if asked is None:
             self._hand_over()
             return False
-        self._waiting = self._waiting[end + 4 :]
+        self._waiting = waiting[end + 4 :]
         self._is_busy = True
-        if any(name.lower() == "connection" and "close" in value.lower() for name, value in asked.lines):
+        if asked.head.closes:
             self._closes = True
-        is_head = asked.method == "HEAD"
-        self._desk.take(asked, lambda answer: self._send(answer, is_head))
+        self._is_head = asked.method == "HEAD"
+        self._desk.take(asked, self)
         return True
-
-    def _send(self, answer: Answer, is_head: bool) -> None:
-        self._is_busy = False
-        self.idle_since = time.monotonic()
-        if self._transport is None:
-            return
-        end = b"Connection: close\r\n\r\n" if self._closes else b"\r\n"
-        self._transport.write(answer.head + _date(int(time.time())) + end + (b"" if is_head else answer.body))
-        if self._closes:
-            self._transport.close()
-        elif self._waiting and not self._is_paused:
-            self._take_all()
 
     def _hand_over(self) -> None:
         assert self._transport is not None
@@ -149,30 +152,6 @@ class LeanProtocol(Protocol):
 
 def _may_become_plain(beginning: bytes) -> bool:
     return b"GET /".startswith(beginning[:5]) or b"HEAD /".startswith(beginning[:6])
-
-
-def _plain(head: bytes, peer: str) -> Asked | None:
-    """The request, if it is plain beyond doubt."""
-    lowered = head.lower()
-    if any(unusual in lowered for unusual in _UNUSUAL) or lowered.count(b"\nhost:") != 1 or not head.isascii():
-        return None
-    first, *rest = head.decode("ascii").split("\r\n")
-    parts = first.split(" ")
-    if len(parts) != 3 or parts[2] != "HTTP/1.1" or parts[0] not in ("GET", "HEAD") or len(rest) > MOST_LINES:
-        return None
-    if "/o/" not in parts[1] and "/c/" not in parts[1]:
-        return None
-    lines = []
-    for line in rest:
-        name, colon, value = line.partition(":")
-        if not colon or not name.replace("-", "").replace("_", "").isalnum() or not _is_printable(value):
-            return None
-        lines.append((name, value.strip(" \t")))
-    return Asked(parts[0], parts[1], tuple(lines), peer) if _is_printable(parts[1]) else None
-
-
-def _is_printable(value: str) -> bool:
-    return value.isprintable() or value.replace("\t", "").isprintable()
 
 
 @lru_cache(maxsize=2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from datetime import date
+from hashlib import blake2b
 from typing import Any, Literal
 
 from ledger.records import HitKind
@@ -58,7 +59,8 @@ def day_salt(secret: bytes, day: date) -> bytes:
 
 def fingerprint(source: str, salt: bytes) -> str:
     """A name for a source that holds for one day and leads back to nobody; "" for no source."""
-    return hmac.digest(salt, source.encode("utf-8", "replace"), "sha256")[:9].hex() if source else ""
+    # BLAKE2 with a key is a MAC by itself (RFC 7693 section 2.9) and takes a third of the time of HMAC.
+    return blake2b(source.encode("utf-8", "replace"), key=salt, digest_size=9).hexdigest() if source else ""
 
 
 def evidence(

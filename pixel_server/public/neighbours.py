@@ -58,10 +58,13 @@ class NeighbourWindow:
         return self._count
 
     def add(self, message: MessageId, hit: Observed) -> Sequence[Observed]:
-        """Takes a hit in and gives all that are held of its message, this one included."""
+        """Takes a hit in and gives all that are held of its message, this one included. One that is held already
+        (it comes again, from a journal) stays as it was."""
         group = self._groups.get(message)
         if group is None:
             group = self._groups[message] = _Group(hit.at)
+        elif any(held.id == hit.id for held in group.hits):
+            return tuple(group.hits)
         if len(group.hits) >= self._limits[1]:
             group.hits.popleft()
             self._count -= 1

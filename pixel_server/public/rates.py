@@ -14,10 +14,13 @@ REMEMBERED = 50_000
 
 
 @dataclass(slots=True)
-class _Visitor:
+class Visitor:
+    """One source's hits of one token in this minute. ``row`` is the latest row's id, to be set by who makes it."""
+
     hits: int = 0
     row: str = ""
-    row_stands_for: int = 1
+    row_stands_for: int = 1  # hits, with this one
+    is_full: bool = False  # this hit gets no row of its own
 
 
 class RateCap:
@@ -25,27 +28,22 @@ class RateCap:
         self._rows = rows_a_minute
         self._remembered = remembered
         self._minute = -1
-        self._visitors: OrderedDict[tuple[str, str], _Visitor] = OrderedDict()
+        self._visitors: OrderedDict[tuple[str, str], Visitor] = OrderedDict()
 
-    def full_row(self, token: str, source: str, at: float) -> tuple[str, int] | None:
-        """The row that counts this hit and how many it stands for with it; None when the hit gets its own row."""
+    def visitor(self, token: str, source: str, at: float) -> Visitor:
+        """Counts a hit. ``at`` is in seconds."""
         minute = int(at // 60)
         if minute != self._minute:
             self._minute = minute
             self._visitors.clear()
-        visitor = self._visitors.get((token, source))
+        key = (token, source)
+        visitor = self._visitors.get(key)
         if visitor is None:
-            visitor = self._visitors[token, source] = _Visitor()
+            visitor = self._visitors[key] = Visitor()
             if len(self._visitors) > self._remembered:
                 self._visitors.popitem(last=False)
         visitor.hits += 1
-        if visitor.hits <= self._rows or not visitor.row:
-            return None
-        visitor.row_stands_for += 1
-        return visitor.row, visitor.row_stands_for
-
-    def note_row(self, token: str, source: str, row: str) -> None:
-        """The id of the row that the visitor's hit got."""
-        visitor = self._visitors.get((token, source))
-        if visitor is not None:
-            visitor.row, visitor.row_stands_for = row, 1
+        if visitor.hits > self._rows and visitor.row:
+            visitor.is_full = True
+            visitor.row_stands_for += 1
+        return visitor

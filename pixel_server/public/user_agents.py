@@ -92,6 +92,8 @@ _BROWSERS = (
 _SYSTEMS = (
     ("windows", "Windows"), ("iphone", "iOS"), ("ipad", "iPadOS"), ("android", "Android"),
     ("macintosh", "macOS"), ("mac os x", "macOS"), ("cros ", "ChromeOS"), ("linux", "Linux"),
+    # As families say it, of which the system is asked too.
+    ("macos", "macOS"), ("ipados", "iPadOS"), (" on ios", "iOS"), ("chromeos", "ChromeOS"),
 )  # fmt: skip
 
 

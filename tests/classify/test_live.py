@@ -17,6 +17,7 @@ from ledger.shared import open_ledger
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
 from pixel_server.public.app import PublicServer
+from pixel_server.public.second_looks import SecondLooks
 
 BASE = "http://127.0.0.1"
 RING = KeyRing({1: b"k" * 32})
@@ -71,6 +72,8 @@ async def _play(settings: Settings, vectors: list[dict[str, Any]]) -> dict[bytes
     """Asks as each labelled hit did; by message: the label's id and verdict."""
     expected = {}
     ledger = await open_ledger(settings)
+    looks = SecondLooks(settings, ledger)
+    looks.start()
     server = PublicServer(settings, ledger, lambda: RING)
     await server.start()
     for vector in vectors:
@@ -82,6 +85,7 @@ async def _play(settings: Settings, vectors: list[dict[str, Any]]) -> dict[bytes
         for url in [urls.pixel()] if vector["path_kind"] == "pixel" else clicked[:count]:
             await ask(server.port, vector, url)
     await server.close()
+    await looks.close()
     await ledger.close()
     return expected
 

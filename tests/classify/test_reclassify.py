@@ -64,7 +64,7 @@ def click(message: MessageId, number: int, link: int, verdict: Verdict = PERSON,
     context = HitContext(HitKind.CLICK, 600.0, neighbours=Neighbours(links_in_message=3))
     return Hit(
         str(mint_message_id(round(at.timestamp() * 1000), number.to_bytes(10, "big"))), at, HitKind.CLICK, message, 0,
-        link, "GET", verdict, agent, ip, evidence(marks, context, source) if kept else {},
+        link, "GET", verdict, agent, ip, json.dumps(evidence(marks, context, source)) if kept else "",
     )  # fmt: skip
 
 

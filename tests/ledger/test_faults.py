@@ -122,9 +122,7 @@ async def test_a_full_disk_fails_the_change_and_passes(store: Store, file: Path)
         raw = store._writer._transactions._connection.connection.driver_connection  # type: ignore[attr-defined]
         raw.execute(f"PRAGMA max_page_count = {limit}")
 
-    loop = asyncio.get_running_loop()
-    thread = store._writer._transactions._executor  # type: ignore[attr-defined]
-    await loop.run_in_executor(thread, pages, 1)
+    await store._writer._transactions._thread.run(pages, 1)  # type: ignore[attr-defined]
     with pytest.raises(LedgerUnavailable, match="full"):
         await store.register(a_record(subject="x" * 200_000))
     await well_again(store)  # opened anew, without the limit

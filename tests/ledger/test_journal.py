@@ -29,7 +29,7 @@ def written(folder: Path, hits: list[Hit]) -> Path:
     return path
 
 
-HITS = [a_hit(an_id(), timedelta(seconds=n), evidence={"delay": 1.5, "signs": {"x": "ü"}}) for n in range(3)]
+HITS = [a_hit(an_id(), timedelta(seconds=n), evidence='{"delay": 1.5, "signs": {"x": "ü"}}') for n in range(3)]
 
 
 def test_what_was_appended_is_read_again(tmp_path: Path) -> None:

@@ -310,6 +310,7 @@ async def test_the_senders_networks_are_known_for_a_day(store: Store) -> None:
 async def test_many_askers_share_one_question(store: Store) -> None:
     store.patience_seconds = 30
     records = [a_record() for _ in range(300)]
-    await asyncio.gather(*(store.register(record) for record in records))
+    for begin in range(0, 300, 20):  # each has two seconds, and this machine may be busy
+        await asyncio.gather(*(store.register(record) for record in records[begin : begin + 20]))
     states = await asyncio.gather(*(store.recording(record.id) for record in [*records, a_record(), *records]))
     assert [state.known for state in states] == [True] * 300 + [False] + [True] * 300

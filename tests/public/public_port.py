@@ -19,6 +19,7 @@ from ledger.store import Store
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
 from pixel_server.public.app import PublicServer
+from pixel_server.public.second_looks import SecondLooks
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
@@ -41,6 +42,7 @@ class PublicPort:
         self.ledger = ledger
         self.ring = ring
         self.server = PublicServer(settings, ledger, lambda: ring)
+        self.looks = SecondLooks(settings, ledger)
 
     @classmethod
     async def open(cls, folder: Path, **tables: dict[str, Any]) -> PublicPort:
@@ -49,11 +51,13 @@ class PublicPort:
         ledger = await Store.open(settings)
         ledger.patience_seconds = 5  # this machine may be busy; what is asked here is not how long it takes
         port = cls(settings, ledger, load_keys(settings.keys_dir))
+        port.looks.start()
         await port.server.start()
         return port
 
     async def close(self) -> None:
         await self.server.close()
+        await self.looks.close()
         await self.ledger.close()
 
     @property

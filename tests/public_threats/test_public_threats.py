@@ -25,6 +25,7 @@ from ledger.shared import SharedLedger, open_ledger
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar, destination_of
 from pixel_server.public.app import PublicServer
+from pixel_server.public.second_looks import SecondLooks
 
 BASE = "http://127.0.0.1"
 FIREFOX = "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
@@ -77,6 +78,8 @@ async def site(folder: Path, *, accepted: bool = True, submitted: timedelta = ti
     )
     settings = load(config, {})
     ledger = await open_ledger(settings)
+    looks = SecondLooks(settings, ledger)
+    looks.start()
     server = PublicServer(settings, ledger, lambda: RING)
     await server.start()
     at = datetime.now(UTC) - submitted
@@ -91,6 +94,7 @@ async def site(folder: Path, *, accepted: bool = True, submitted: timedelta = ti
         yield Site(settings, ledger, server, TrackingUrls(UrlGrammar(BASE), RING, message))
     finally:
         await server.close()
+        await looks.close()
         await ledger.close()
 
 

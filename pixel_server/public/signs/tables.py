@@ -42,6 +42,7 @@ class NetworkSign(StrEnum):
 # Browsers' ways of saying "nobody looks yet": fetched ahead, or rendered for a thumbnail.
 _SPECULATION_HEADERS = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})
 _SPECULATION = re.compile("prefetch|prerender|preview|instant", re.IGNORECASE)
+_NOWHERE: frozenset[NetworkSign] = frozenset()
 _TEXT_LIMIT = 512  # of a user agent: beyond it stands nothing that a rule asks for
 
 
@@ -93,35 +94,50 @@ class Signs:
 
 def observe(facts: HitFacts, signs: Signs, asn: int | None = None) -> Marks:
     """What the request shows. ``asn`` is its autonomous system when known from elsewhere. Never raises."""
+    agent, speculative = read_lines(facts.headers)
+    address = parse_address(facts.ip)
+    networks, found_asn = lists_with(address.version, int(address), signs, asn) if address else (_NOWHERE, asn)
+    if address is None and asn in signs.vendor_asns:
+        networks = frozenset({NetworkSign.VENDOR})
+    loopback = address is not None and address.is_loopback
+    return Marks(facts.method.upper()[:16], read_agent(signs, agent), speculative, networks, found_asn, loopback)
+
+
+def read_lines(headers: Mapping[str, str]) -> tuple[str, bool]:
+    """The user agent as it was sent, and whether another header says that nobody looks yet."""
     speculative, agent = False, ""
-    for name, value in facts.headers.items():
+    for name, value in headers.items():
         lowered = name.lower()
         if lowered == "user-agent":
             agent = value
         elif lowered in _SPECULATION_HEADERS and _SPECULATION.search(value):
             speculative = True
-    networks, found_asn, loopback = _place(facts.ip, signs, asn)
-    return Marks(facts.method.upper()[:16], read_agent(signs, agent.strip()[:_TEXT_LIMIT]), speculative, networks,
-                 found_asn, loopback)  # fmt: skip
+    return agent, speculative
 
 
-def _place(ip: str, signs: Signs, asn: int | None) -> tuple[frozenset[NetworkSign], int | None, bool]:
-    address = parse_address(ip)
-    found = set()
-    if address is not None:
-        asn = signs.asns.label_of(address) if asn is None else asn
-        if address in signs.filters:
-            found.add(NetworkSign.FILTER)
-        if address in signs.apple_relay:
-            found.add(NetworkSign.APPLE_RELAY)
+def lists_with(
+    version: int, number: int, signs: Signs, asn: int | None = None
+) -> tuple[frozenset[NetworkSign], int | None]:
+    """In which lists an address stands, and its autonomous system. ``number`` is the address as one."""
+    found = []
+    if asn is None:
+        asn = signs.asns.label_at(version, number)
+    if signs.filters.label_at(version, number) is not None:
+        found.append(NetworkSign.FILTER)
+    if signs.apple_relay.label_at(version, number) is not None:
+        found.append(NetworkSign.APPLE_RELAY)
     if asn in signs.vendor_asns:
-        found.add(NetworkSign.VENDOR)
-    return frozenset(found), asn, address is not None and address.is_loopback
+        found.append(NetworkSign.VENDOR)
+    return frozenset(found) if found else _NOWHERE, asn
+
+
+def read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
+    """Which signs a user agent shows, each with the word that matched."""
+    return _read_agent(signs, user_agent.strip()[:_TEXT_LIMIT])
 
 
 @lru_cache(maxsize=2048)
-def read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
-    """Which signs a user agent shows, each with the word that matched."""
+def _read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
     if not user_agent:
         return {Sign.EMPTY: ""}
     if user_agent == "Mozilla/5.0":

@@ -1,0 +1,65 @@
+"""What an address shows: which source it counts as, what of it may be kept, in which lists of networks it stands.
+
+Found once an address and remembered in bounded memory. Addresses of one ``sort`` look the same to every rule.
+Pure.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from config.settings import Privacy
+from pixel_server.public.minimise import kept_ip
+from pixel_server.public.signs.networks import NetworkTable, parse_address, read_ipv4
+from pixel_server.public.signs.tables import NetworkSign, Signs, lists_with
+from pixel_server.public.sources import source_of
+
+REMEMBERED = 8192
+_Sort = tuple[frozenset[NetworkSign], int | None, bool]
+
+
+class Place(NamedTuple):
+    """One address. ``source`` is "" for what is no address."""
+
+    source: str
+    kept_ip: str
+    networks: frozenset[NetworkSign]
+    asn: int | None
+    is_loopback: bool
+    is_proxy: bool  # the operator trusts what it says of others
+    sort: int
+
+
+class Places:
+    def __init__(self, signs: Signs, privacy: Privacy, trusted: NetworkTable) -> None:
+        self._signs = signs
+        self._mode = privacy.ip_address
+        self._trusted = trusted
+        self._sorts: dict[_Sort, int] = {}
+        self.at = lru_cache(maxsize=REMEMBERED)(self._find)  # by the text of an address
+
+    def _find(self, ip: str) -> Place:
+        octets = read_ipv4(ip)
+        if octets is None:
+            return self._find_other(ip)
+        first, second, third, fourth = octets
+        kept = f"{first}.{second}.{third}.0/24" if self._mode == "truncate" else kept_ip(ip, self._mode)
+        return self._place(ip, kept, 4, first << 24 | second << 16 | third << 8 | fourth, first == 127)
+
+    def _find_other(self, ip: str) -> Place:
+        address = parse_address(ip)
+        if address is None:
+            return _NO_ADDRESS
+        return self._place(
+            source_of(ip), kept_ip(ip, self._mode), address.version, int(address), address.is_loopback
+        )  # fmt: skip
+
+    def _place(self, source: str, kept: str, version: int, number: int, is_loopback: bool) -> Place:
+        networks, asn = lists_with(version, number, self._signs)
+        is_proxy = self._trusted.label_at(version, number) is not None
+        sort = self._sorts.setdefault((networks, asn, is_loopback), len(self._sorts) + 1)
+        return Place(source, kept, networks, asn, is_loopback, is_proxy, sort)
+
+
+_NO_ADDRESS = Place("", "", frozenset(), None, False, False, 0)

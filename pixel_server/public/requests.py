@@ -1,0 +1,112 @@
+"""A request for a pixel or a link as it came, and the plain reader of it.
+
+Reads only what is plain beyond doubt: HTTP/1.1, GET or HEAD, one Host, no body, no folding, nothing unusual; all else
+is None, and aiohttp's. The lines behind the first are the same in all requests of one program, so a block of them is
+read once and remembered, in bounded memory. The line in which a proxy names the visitor is taken out before. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from pixel_server.public.answers import Answer
+from pixel_server.public.programs import Program
+
+MOST_LINES = 64
+# Programs of one kind send the same block, and there are some thousand kinds; 2 MB at most.
+REMEMBERED_BLOCKS = 1024
+LONGEST_REMEMBERED = 2048
+# With one of these a request is no plain GET; aiohttp knows what to do.
+_UNUSUAL = (b"\ncontent-", b"\ntransfer-encoding", b"\nupgrade:", b"\nexpect", b"\n ", b"\n\t")
+_FORWARDED = (b"\r\nX-Forwarded-For: ", b"\r\nx-forwarded-for: ")
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """All header lines of a request, and what they show (once somebody asked)."""
+
+    lines: tuple[tuple[str, str], ...]
+    closes: bool = False
+    forwards: bool = False  # another line than the one that was taken out names who really asks
+    program: Program | None = None
+
+
+class Asked(NamedTuple):
+    """``path`` is the raw target, ``peer`` the address asking, ``forwarded`` what the line said that was taken out."""
+
+    method: str
+    path: str
+    head: Head
+    peer: str
+    forwarded: str | None = None
+
+
+class Asker(Protocol):
+    """Who asked: is told once."""
+
+    def answer(self, answer: Answer) -> None: ...
+
+
+class RequestReader:
+    def __init__(self) -> None:
+        self._heads: OrderedDict[bytes, Head] = OrderedDict()
+
+    def read(self, raw: bytes, peer: str) -> Asked | None:
+        """The request that stands before the empty line; None if it is not plain."""
+        end = raw.find(b"\r\n")
+        first, block = (raw[:end], raw[end:]) if end >= 0 else (raw, b"")
+        method, _, rest = first.partition(b" ")
+        target, _, version = rest.partition(b" ")
+        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or not target.isascii():
+            return None
+        path = target.decode("ascii")
+        if ("/o/" not in path and "/c/" not in path) or not path.isprintable():
+            return None
+        block, forwarded = _without_forwarded(block)
+        head = self._heads.get(block)
+        if head is None:
+            head = self._learn(block)
+        if head is None or (forwarded is not None and (head.forwards or not forwarded.isprintable())):
+            return None
+        return Asked(method.decode("ascii"), path, head, peer, forwarded)
+
+    def _learn(self, block: bytes) -> Head | None:
+        head = _read_head(block)
+        if head is not None and len(block) <= LONGEST_REMEMBERED:
+            self._heads[block] = head
+            if len(self._heads) > REMEMBERED_BLOCKS:
+                self._heads.popitem(last=False)
+        return head
+
+
+def _without_forwarded(block: bytes) -> tuple[bytes, str | None]:
+    for beginning in _FORWARDED:
+        place = block.find(beginning)
+        if place >= 0:
+            behind = place + len(beginning)
+            end = block.find(b"\r\n", behind)
+            value = block[behind:] if end < 0 else block[behind:end]
+            return block[:place] + (b"" if end < 0 else block[end:]), value.decode("latin-1")
+    return block, None
+
+
+def _read_head(block: bytes) -> Head | None:
+    """The lines, each of which begins with CR and LF; None when they are not plain."""
+    lowered = block.lower()
+    if any(unusual in lowered for unusual in _UNUSUAL) or lowered.count(b"\nhost:") != 1 or not block.isascii():
+        return None
+    lines, closes, forwards = [], False, False
+    for line in block.decode("ascii").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or not name.replace("-", "").replace("_", "").isalnum() or not _is_printable(value):
+            return None
+        lines.append((name, value.strip(" \t")))
+        closes = closes or (name.lower() == "connection" and "close" in value.lower())
+        forwards = forwards or name.lower() in ("x-forwarded-for", "forwarded")
+    return Head(tuple(lines), closes, forwards) if len(lines) <= MOST_LINES else None
+
+
+def _is_printable(value: str) -> bool:
+    return value.isprintable() or value.replace("\t", "").isprintable()

@@ -1,0 +1,80 @@
+"""Several processes on one port judge as one: hits of all of them pass through the one that writes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from ledger.keys import load_keys
+from ledger.records import LinkRecord
+from ledger.shared import open_ledger
+from tests.ledger.samples import rows
+from tests.public.public_port import PublicPort
+
+LINKS = tuple(LinkRecord(n, f"https://example.org/{n}", tracked=True) for n in range(1, 4))
+SETTINGS = {"pixel_server": {"bind": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}}
+
+
+@pytest.fixture
+async def workers(tmp_path: Path) -> AsyncIterator[list[PublicPort]]:
+    """Three, each with a ledger as a process of its own would have it; the first one writes."""
+    settings = Settings.model_validate({"data_dir": tmp_path, **SETTINGS})
+    opened = []
+    for _ in range(3):
+        ledger = await open_ledger(settings)
+        ledger.patience_seconds = 5
+        port = PublicPort(settings, ledger, load_keys(settings.keys_dir))
+        port.looks.start()
+        await port.server.start()
+        opened.append(port)
+    yield opened
+    for port in reversed(opened):
+        await port.close()
+
+
+async def classes_become(port: PublicPort, wanted: list[str]) -> None:
+    async with asyncio.timeout(15):
+        while [name for (name,) in await rows(port.ledger, "SELECT rule FROM hit ORDER BY seq")] != wanted:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 1), (2, 2, 0)])
+async def test_a_burst_over_several_workers_is_one_burst(workers: list[PublicPort], order: tuple[int, ...]) -> None:
+    urls = await workers[0].message(link_list=LINKS)
+    for link, worker in zip(LINKS, order, strict=True):
+        path = urls.link(link.number, link.url).split(str(workers[0].number))[1]
+        assert (await workers[worker].get(path, X_Forwarded_For="198.51.100.7")).status == 302
+    await classes_become(workers[0], ["R16"] * 3)
+    counts = await rows(workers[0].ledger, "SELECT clicks_confirmed, clicks_machine FROM message")
+    assert counts == [(0, 3)]
+
+
+async def test_several_workers_give_a_source_the_same_name(workers: list[PublicPort]) -> None:
+    """Or a burst over them would look like several people."""
+    urls = await workers[0].message(link_list=LINKS)
+    for worker in workers:
+        path = urls.pixel().split(str(workers[0].number))[1]
+        await worker.get(path, X_Forwarded_For="198.51.100.7")
+    facts = [json.loads(kept)["source"] for (kept,) in await rows(workers[0].ledger, "SELECT facts FROM hit")]
+    assert len(facts) == 3
+    assert len(set(facts)) == 1
+
+
+async def test_when_the_writing_worker_goes_the_next_one_judges_on(workers: list[PublicPort]) -> None:
+    urls = await workers[0].message(link_list=LINKS)
+    await workers.pop(0).close()
+    second, third = workers
+    async with asyncio.timeout(15):
+        while not (second.ledger.writes_itself or third.ledger.writes_itself):  # type: ignore[attr-defined]
+            await asyncio.sleep(0.05)
+        while third.ledger.fault is not None or second.ledger.fault is not None:
+            await asyncio.sleep(0.05)
+    for link, worker in zip(LINKS, (second, third, second), strict=True):
+        path = "/c/" + urls.link(link.number, link.url).split("/c/")[1]
+        await worker.get(path, X_Forwarded_For="198.51.100.7")
+    await classes_become(second, ["R16"] * 3)
