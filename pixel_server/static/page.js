@@ -28,6 +28,14 @@
     });
   });
 
+  // The tab says how much is new, for those who keep it open behind others.
+  const title = document.title;
+  function showUnread() {
+    const number = document.querySelector("[data-unread]");
+    document.title = number && !number.hidden && number.textContent !== "0" ? `(${number.textContent}) ${title}` : title;
+  }
+  showUnread();
+
   const zone = document.querySelector("[data-zone]");
   if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 
@@ -52,9 +60,10 @@
   function exchange(fresh) {
     const number = document.querySelector("[data-unread]"), newNumber = fresh.querySelector("[data-unread]");
     if (number && newNumber) { number.textContent = newNumber.textContent; number.hidden = newNumber.hidden; }
+    showUnread();
     document.querySelectorAll("[data-live]").forEach((region) => {
       const other = fresh.querySelector(`[data-live="${region.dataset.live}"]`);
-      if (!other || region.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
+      if (!other || isBeingWritten(region)) return;
       const before = byKey(region), after = byKey(other);
       const same = before.size > 0 && [...before.keys()].join() === [...after.keys()].join() && region.dataset.live !== "message";
       if (same) {
@@ -70,6 +79,11 @@
       byKey(region).forEach((row, key) => { if (!before.has(key)) row.classList.add("arrived"); });
       if (focus) { const back = region.querySelector(focus); if (back) back.focus(); }
     });
+  }
+  // What somebody began to write is worth more than news, whether or not it has the focus at the moment.
+  function isBeingWritten(region) {
+    const fields = [...region.querySelectorAll("input:not([type=hidden]), textarea")];
+    return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
   }
   function replaceRow(old, row) {
     const focus = old.contains(document.activeElement) ? pathOf(document.activeElement, old) : null;

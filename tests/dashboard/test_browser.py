@@ -151,6 +151,23 @@ def test_a_hit_shows_on_an_open_page_within_two_seconds(browser: Browser, home: 
         page.locator(f'[data-key="{record.id}"] .lens.open.filled').wait_for(timeout=2000)
         assert "Opened once" in (lens.get_attribute("aria-label") or "")
         assert page.locator("[data-unread]").inner_text() == "1"
+        assert page.title().startswith("(1) ")
+
+
+def test_a_note_that_is_being_written_is_not_taken_away_by_news(browser: Browser, home: House):
+    record = letter(subject="Offer")
+    home.register(record)
+    with opened(browser, home) as page:
+        page.goto(f"{home.url}/messages/{record.id}")
+        _until_it_listens(page, home)
+        page.fill("[name=note]", "half a sent")
+        page.locator("h1").click()  # the field has the focus no longer
+        home.add_hits(hit(record.id))
+        page.locator("[data-unread]:not([hidden])").wait_for()
+        assert page.input_value("[name=note]") == "half a sent"
+        page.click("text=Save")
+        page.wait_for_url("**?saved=saved")
+        assert page.locator(".tile.open.filled").is_visible()
 
 
 def test_a_new_message_appears_on_the_open_page(browser: Browser, home: House):
