@@ -55,7 +55,8 @@ class SpoolRunner:
         """Load what an earlier process left. Call once, before anything is delivered. Raises SpoolFault."""
         found = await asyncio.to_thread(load_spool, self.delivery.spool, self.delivery.hold_doubtful)
         for message in found.waiting:
-            message.unsettled.update(message.copies)
+            if not message.header.notification:  # of those the ledger knows nothing
+                message.unsettled.update(message.copies)
         for message in found.unaccepted:
             await self.conclusion.leave_to_client(message, STOPPED_WORDS)
             log.warning("message left to its client, who never heard 250: message=%s", message.header.id)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
+from ledger.message_id import MessageId
 from ledger.records import State
 from relay import failpoints
 from relay.ports import Conversation
@@ -237,6 +238,67 @@ async def test_a_message_whose_report_finds_no_room_keeps_no_other_from_being_fi
     await bench.runner.run_once()
     await bench.runner.run_once()
     assert bench.upstream.addresses() == [SENDER]
+
+
+async def test_no_copy_waits_for_a_ledger_that_hangs(bench: Workbench) -> None:
+    hangs = asyncio.Event()
+    settle = bench.book.settle
+
+    async def hanging(*arguments: object, **more: object) -> None:
+        await hangs.wait()
+        await settle(*arguments, **more)  # type: ignore[arg-type]
+
+    bench.book.settle = hanging  # type: ignore[method-assign]
+    async with bench.client_session() as session:
+        submission = asyncio.create_task(bench.submit(session))
+        await bench.upstream.wait_for(3)
+        hangs.set()
+        assert (await submission).code == 250
+    await bench.runner.run_once()
+    assert set(bench.book.states.values()) == {State.SENT}
+    assert bench.folder() == []
+
+
+async def test_a_ledger_that_broke_is_told_the_last_word_only(bench: Workbench) -> None:
+    told: list[tuple[int, State]] = []
+    settle = bench.book.settle
+
+    async def noting(message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int) -> None:
+        await settle(message, state, reply, accepted_at, copy)
+        told.append((copy, state))
+
+    bench.book.settle = noting  # type: ignore[method-assign]
+    await greylisted(bench)
+    told.clear()
+    bench.book.is_gone = True
+    bench.upstream.script = {R3: [at_dot("550 5.1.1 nobody here")]}
+    await bench.later(timedelta(minutes=10))
+    assert told == []
+    bench.book.is_gone = False
+    await bench.runner.run_once()
+    assert sorted(told) == [(2, State.SENT), (3, State.REFUSED)]
+
+
+async def test_a_restart_tells_the_ledger_of_every_copy_and_of_no_report(
+    bench: Workbench, upstream: ScriptedUpstream
+) -> None:
+    bench.upstream.script = {R2: [at_dot("451 4.7.1 Greylisted")], R3: [at_dot("550 5.1.1 nobody here")]}
+    async with bench.client_session() as session:
+        await bench.submit(session)
+    await bench.runner.run_once()  # spools the report
+    assert len(bench.spool.messages) == 2
+    bench.spool.close()
+    second = workbench(bench.spool.folder, upstream)
+    about: list[MessageId] = []
+
+    async def noting(message: MessageId, state: State, reply: str, accepted_at: datetime | None, copy: int) -> None:
+        about.append(message)
+
+    second.book.settle = noting  # type: ignore[method-assign]
+    await second.runner.start()
+    await second.runner.run_once()
+    assert about.count(ID) == len(about) == 3
+    second.spool.close()
 
 
 async def test_a_copy_dropped_before_its_turn_is_not_sent(bench: Workbench) -> None:
