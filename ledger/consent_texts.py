@@ -5,6 +5,7 @@ Each language is one value; what was shown to somebody is kept word for word (co
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -126,3 +127,8 @@ def text_shown(words: ConsentWords, sender: str, days: int) -> str:
     return "\n".join(
         (words.question.format(sender=sender), words.opens, words.links, words.what_is_kept.format(days=days))
     )
+
+
+def text_version(language: str, shown: str) -> str:
+    """The name of exactly this text."""
+    return hashlib.sha256(f"{language}\n{shown}".encode()).hexdigest()

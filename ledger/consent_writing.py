@@ -6,7 +6,6 @@ the chain knows by a salted hash alone.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 from ledger.chain import START, chained, detailed
 from ledger.consent_events import ConsentEvent
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
+from ledger.consent_texts import text_version
 from ledger.message_id import MessageId
 
 SALT_BYTES = 16
@@ -91,7 +91,7 @@ def redact(connection: Connection, seqs: Sequence[int], at: datetime) -> None:
 
 def remember_text(connection: Connection, language: str, body: str, at: datetime) -> str:
     """The version under which exactly this text can be found again."""
-    version = hashlib.sha256(f"{language}\n{body}".encode()).hexdigest()
+    version = text_version(language, body)
     if connection.execute(select(consent_text.c.version).where(consent_text.c.version == version)).first() is None:
         connection.execute(
             insert(consent_text).values(version=version, language=language, body=body, first_shown_at=at)

@@ -17,7 +17,7 @@ from config.settings import Settings
 from ledger.access import Ledger
 from ledger.changes import change, change_of_messages
 from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_ask, may_track, standing
-from ledger.consent_texts import CONSENT_WORDS, text_shown
+from ledger.consent_texts import CONSENT_WORDS, text_shown, text_version
 from ledger.consent_writing import add_audit, add_events, add_request, answer_request, remember_text
 from ledger.erasure import Erased, erase_person, silence_copies
 from ledger.keys import load_people_key
@@ -121,7 +121,7 @@ class Consents:
             text_shown(words, sender, days), actor,
         )  # fmt: skip
 
-    async def answer(self, request: MessageId, granted: Collection[ConsentPurpose], version: str, key: bytes,
+    async def answer(self, request: MessageId, granted: Collection[ConsentPurpose], shown: str, key: bytes,
                      language: str) -> None:  # fmt: skip
         """What somebody chose on the page that only the mail to their address leads to: that makes it confirmed."""
         now = self._ledger.clock()
@@ -130,10 +130,12 @@ class Consents:
         for purpose in ALL_PURPOSES:
             said = (Action.GRANT, Action.CONFIRM) if purpose in granted else (Action.REFUSE,)
             events += [
-                ConsentEvent(now, action, purpose, "", "page", language, version, evidence, "recipient")
+                ConsentEvent(
+                    now, action, purpose, "", "page", language, text_version(language, shown), evidence, "recipient"
+                )
                 for action in said
             ]
-        await self._ledger.write(add_answer, request, key, now, events)
+        await self._ledger.write(add_answer, request, key, now, events, language, shown)
 
     async def withdraw(
         self,
@@ -209,8 +211,10 @@ def add_asking(
 
 @change
 def add_answer(
-    connection: Connection, request: MessageId, key: bytes, at: datetime, events: Sequence[ConsentEvent]
-) -> None:
+    connection: Connection, request: MessageId, key: bytes, at: datetime, events: Sequence[ConsentEvent],
+    language: str, shown: str,
+) -> None:  # fmt: skip
+    remember_text(connection, language, shown, at)
     add_events(connection, key, None, events)
     answer_request(connection, request, at)
 

@@ -20,16 +20,17 @@ from ledger.consent_schema import consent_request, person, silence
 from ledger.people import ERASED, normalise, written_forms
 from ledger.records import HitKind
 from ledger.records_writing import forget_words
-from ledger.schema import copy, hit, message
+from ledger.schema import copy, daily, hit, message
 from ledger.words import fts5_query, tsquery, words_of
 
-_KIND_OF = {ConsentPurpose.OPENS: HitKind.OPEN, ConsentPurpose.LINKS: HitKind.CLICK}
+KIND_OF = {ConsentPurpose.OPENS: HitKind.OPEN, ConsentPurpose.LINKS: HitKind.CLICK}
 _NO_OPENS: dict[str, Any] = {"first_opened_at": None, "last_opened_at": None} | {
     f"opens_{column}": 0 for column in ("confirmed", "possible", "machine", "own")
 }
 _NO_CLICKS: dict[str, Any] = {"first_clicked_at": None, "last_clicked_at": None} | {
     f"clicks_{column}": 0 for column in ("confirmed", "possible", "machine", "own")
 }
+_EMPTY = {HitKind.OPEN.value: _NO_OPENS, HitKind.CLICK.value: _NO_CLICKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def silence_copies(
     """From ``since`` on nothing of these purposes is recorded for any copy of that person, delivered ones included;
     ``sender`` restricts it to one sender's mail. How many copies there are."""
     copies = 0
-    for row, numbers in _copies_of(connection, address, sender):
+    for row, numbers in copies_of(connection, address, sender):
         for number in numbers:
             silence_copy(connection, row.seq, number, purposes, since)
             copies += 1
@@ -71,9 +72,9 @@ def silence_copy(
         ).scalars()
     )
     rows = [
-        {"message_seq": message_seq, "copy": number, "kind": _KIND_OF[purpose].value, "since": since}
+        {"message_seq": message_seq, "copy": number, "kind": KIND_OF[purpose].value, "since": since}
         for purpose in sorted(purposes)
-        if _KIND_OF[purpose].value not in known
+        if KIND_OF[purpose].value not in known
     ]
     if rows:
         connection.execute(insert(silence), rows)
@@ -82,8 +83,8 @@ def silence_copy(
 def erase_person(connection: Connection, key: bytes, address: str) -> Erased:
     """Takes address and hits of a person out of the ledger. Their key and their events (which hold no address) stay."""
     messages = hits = 0
-    for row, numbers in list(_copies_of(connection, address, "")):
-        hits += sum(erase_copy_hits(connection, row, number) for number in numbers if _is_theirs(row, number))
+    for row, numbers in list(copies_of(connection, address, "")):
+        hits += sum(erase_copy_hits(connection, row, number) for number in numbers if is_theirs(row, number))
         _erase_address(connection, row, address)
         messages += 1
     if messages and connection.dialect.name == "sqlite":
@@ -94,25 +95,28 @@ def erase_person(connection: Connection, key: bytes, address: str) -> Erased:
     return Erased(messages, hits)
 
 
-def erase_copy_hits(connection: Connection, row: Row[Any], number: int) -> int:
+def erase_copy_hits(
+    connection: Connection, row: Row[Any], number: int, purposes: Collection[ConsentPurpose] = tuple(ConsentPurpose)
+) -> int:
     """Takes the hits of one copy away, and out of what its message and links add up to; how many there were.
-    Hourly counts stay: they name nobody."""
-    theirs = (hit.c.message_seq == row.seq) & (hit.c.copy == number)
+    Hourly counts stay: they name nobody. So do numbers a day, where there were others to have made them."""
+    kinds = sorted(KIND_OF[purpose].value for purpose in purposes)
+    theirs = (hit.c.message_seq == row.seq) & (hit.c.copy == number) & hit.c.kind.in_(kinds)
     found = connection.execute(delete(hit).where(theirs)).rowcount
-    copy_row = connection.execute(select(copy).where(copy.c.message_seq == row.seq, copy.c.number == number)).first()
-    connection.execute(
-        update(copy).where(copy.c.message_seq == row.seq, copy.c.number == number).values({**_NO_OPENS, **_NO_CLICKS})
-    )
+    mine = (copy.c.message_seq == row.seq) & (copy.c.number == number)
+    copy_row = connection.execute(select(copy).where(mine)).first()
+    emptied = {name: value for kind in kinds for name, value in _EMPTY[kind].items()}
+    connection.execute(update(copy).where(mine).values(emptied))
+    if row.recipient_count == 1:
+        connection.execute(delete(daily).where(daily.c.message_seq == row.seq, daily.c.kind.in_(kinds)))
     if copy_row is not None:
-        _recount(connection, row.seq, copy_row)
+        _recount(connection, row.seq, copy_row, kinds)
     return found
 
 
-def _recount(connection: Connection, seq: int, gone: Row[Any]) -> None:
+def _recount(connection: Connection, seq: int, gone: Row[Any], kinds: Collection[str]) -> None:
     """Subtracts a copy's counts from its message and takes times and link counts from the copies and hits left."""
-    names = [
-        f"{kind}_{column}" for kind in ("opens", "clicks") for column in ("confirmed", "possible", "machine", "own")
-    ]
+    names = [name for kind in kinds for name, value in _EMPTY[kind].items() if value == 0]
     left = {name: message.c[name] - getattr(gone, name) for name in names}
     connection.execute(update(message).where(message.c.seq == seq).values(left))
     connection.execute(
@@ -162,7 +166,7 @@ def _recount(connection: Connection, seq: int, gone: Row[Any]) -> None:
     )
 
 
-def _copies_of(connection: Connection, address: str, sender: str) -> Iterator[tuple[Any, list[int]]]:
+def copies_of(connection: Connection, address: str, sender: str) -> Iterator[tuple[Any, list[int]]]:
     """Messages that went to the address, each with the numbers of the copies that may be theirs."""
     wanted = normalise(address)
     statement = select(message.c.seq, message.c.id, message.c.recipients, message.c.subject, message.c.recipient_count)
@@ -191,7 +195,7 @@ def _with_words(connection: Connection, spellings: Collection[str]) -> list[int]
     )
 
 
-def _is_theirs(row: Row[Any], number: int) -> bool:
+def is_theirs(row: Row[Any], number: int) -> bool:
     return number != 0 or row.recipient_count == 1
 
 

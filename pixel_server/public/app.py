@@ -27,7 +27,7 @@ from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARG
 from pixel_server.public.hits import HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
-from pixel_server.public.page_look import PAGE_HEADERS
+from pixel_server.public.page_look import PAGE_HEADERS, language_for
 from pixel_server.public.plain_http import PlainServer
 from pixel_server.public.privacy_page import privacy_page
 from pixel_server.public.recipient_page import RecipientPage
@@ -142,7 +142,7 @@ class PublicServer:
         plain = asked.path.partition("?")[0]
         own = self._desk.parse(asked.path)
         if own is None and plain in ("/healthz", "/robots.txt", "/privacy"):
-            return self._about(plain) if asked.method in ("GET", "HEAD") else NOT_ALLOWED
+            return self._about(plain, request) if asked.method in ("GET", "HEAD") else NOT_ALLOWED
         if own is None:
             return NOT_FOUND
         if own.purpose.value == "p":
@@ -151,9 +151,11 @@ class PublicServer:
         self._desk.take(asked, waiting)
         return await waiting.answered
 
-    def _about(self, path: str) -> Answer:
+    def _about(self, path: str, request: web.BaseRequest) -> Answer:
         if path == "/privacy":
-            return Answer(200, PAGE_HEADERS, privacy_page(self._settings).encode("utf-8"))
+            language = language_for(request, self._settings.privacy.language)
+            shown = privacy_page(self._settings, language)
+            return Answer(200, (*PAGE_HEADERS, ("Content-Language", language)), shown.encode("utf-8"))
         return ROBOTS if path == "/robots.txt" else text_answer(200, json.dumps(self.health()) + "\n")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from config.settings import Settings
+from ledger.consent_texts import text_shown, text_version
 from ledger.consents import Consents
 from ledger.faults import LedgerUnavailable
 from ledger.queries.consents import find_request
@@ -14,7 +16,7 @@ from ledger.tokens import Target
 from pixel_server.public.answers import Answer
 from pixel_server.public.consent_page import chosen, consent_page, words_for
 from pixel_server.public.forms import read_form
-from pixel_server.public.page_look import PAGE_HEADERS, STYLE
+from pixel_server.public.page_look import PAGE_HEADERS
 
 log = logging.getLogger("mailglass.public")
 
@@ -33,20 +35,22 @@ class ConsentDesk:
             return None
         if asked is None:
             return None
-        outcome = ""
+        words, outcome = words_for(asked.language), ""
+        shown = text_shown(words, asked.sender, self._days)
         if request.method == "POST":
             form = await read_form(request)
             if isinstance(form, Answer):
                 return form
-            try:
-                key = bytes(asked.person_key)
-                await self._consents.answer(
-                    target.message, chosen(form.keys()), asked.text_version, key, asked.language
-                )
-                outcome = "saved"
-            except LedgerUnavailable as fault:
-                log.error("a recipient's answer could not be stored: %s", fault)
-                outcome = "failed"
-        words = words_for(asked.language)
-        page = consent_page(words, asked.sender, self._days, STYLE, outcome)
+            # Who was shown another text (the configuration changed meanwhile) has not answered this one.
+            outcome = "again" if form.get("text", "") not in ("", text_version(words.code, shown)) else ""
+            outcome = outcome or await self._keep(target, form, bytes(asked.person_key), words.code, shown)
+        page = consent_page(words, asked.sender, self._days, text_version(words.code, shown), outcome)
         return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
+
+    async def _keep(self, target: Target, form: Mapping[str, object], key: bytes, language: str, shown: str) -> str:
+        try:
+            await self._consents.answer(target.message, chosen(form.keys()), shown, key, language)
+        except LedgerUnavailable as fault:
+            log.error("a recipient's answer could not be stored: %s", fault)
+            return "failed"
+        return "saved"

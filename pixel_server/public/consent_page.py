@@ -10,6 +10,8 @@ from html import escape
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consent_texts import CONSENT_WORDS, ConsentWords
+from pixel_server.public.page_look import page
+from pixel_server.public.recipient_words import WORDS
 
 
 def chosen(form: Collection[str]) -> tuple[ConsentPurpose, ...]:
@@ -17,23 +19,26 @@ def chosen(form: Collection[str]) -> tuple[ConsentPurpose, ...]:
     return () if "refuse" in form else tuple(purpose for purpose in ConsentPurpose if purpose.value in form)
 
 
-def consent_page(words: ConsentWords, sender: str, days: int, style: str, outcome: str = "") -> str:
-    """``outcome``: "saved", "failed" or empty."""
-    said = {"": "", "saved": words.thanks, "failed": words.failed}[outcome]
+def consent_page(words: ConsentWords, sender: str, days: int, version: str, outcome: str = "") -> str:
+    """``version`` is the text's that is shown, and comes back with the answer: an answer is to that text alone.
+    ``outcome``: "saved", "failed", "again" (the text changed in between) or empty."""
+    said = {"": "", "saved": words.thanks, "failed": words.failed, "again": words.failed}[outcome]
     status = f'<p role="status">{escape(said)}</p>\n' if said else ""
     boxes = "".join(
-        f'<p><label><input type="checkbox" name="{purpose.value}"> {escape(label)}</label></p>\n'
+        f'<label><input type="checkbox" name="{purpose.value}"> {escape(label)}</label>\n'
         for purpose, label in ((ConsentPurpose.OPENS, words.opens), (ConsentPurpose.LINKS, words.links))
     )
-    return (
-        f'<!DOCTYPE html>\n<html lang="{words.code}">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(words.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(words.title)}</h1>\n{status}<p>{escape(words.question.format(sender=sender))}</p>\n"
-        f'<form method="post"><section>\n{boxes}</section>\n'
+    question = escape(words.question.format(sender=sender))
+    return page(
+        words.code,
+        words.title,
+        f'{status}<form method="post"><input type="hidden" name="text" value="{version}">\n'
+        f"<fieldset><legend>{question}</legend>\n{boxes}</fieldset>\n"
         f"<p>{escape(words.what_is_kept.format(days=days))}</p>\n"
-        f'<button name="save">{escape(words.save)}</button> '
-        f'<button name="refuse">{escape(words.refuse)}</button></form>\n</main>\n</body>\n</html>\n'
+        f'<p><button name="save">{escape(words.save)}</button> '
+        f'<button class="plain" name="refuse">{escape(words.refuse)}</button></p></form>\n',
+        {},
+        f'<a href="../privacy?lang={words.code}">{escape(WORDS[words.code].privacy)}</a>',
     )
 
 

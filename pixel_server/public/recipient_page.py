@@ -7,7 +7,8 @@ the token in the path is all it needs. No cookie, no script.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from ledger.access import Ledger
+from ledger.consent_events import ConsentPurpose
 from ledger.consents import Consents
 from ledger.faults import LedgerUnavailable
 from ledger.recipients import (
@@ -25,14 +27,38 @@ from ledger.recipients import (
     silence_for_recipient,
 )
 from ledger.tokens import KeyRing, Purpose, Target, verify
+from ledger.traces import shed_traces
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, Answer
 from pixel_server.public.consent_desk import ConsentDesk
 from pixel_server.public.forms import read_form
-from pixel_server.public.page_look import PAGE_HEADERS, STYLE
+from pixel_server.public.page_look import PAGE_HEADERS, language_for, page
 from pixel_server.public.recipient_words import WORDS, Words
 
 log = logging.getLogger("mailglass.public")
 Outcome = Literal["", "stopped", "erased", "failed"]
+
+
+ALL = tuple(ConsentPurpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to be recorded no more, and what of it is to be erased."""
+
+    stop: tuple[ConsentPurpose, ...] = ()
+    erase: tuple[ConsentPurpose, ...] = ()
+
+
+def wish_in(form: Mapping[str, object]) -> Wish:
+    """A form without boxes (``do`` alone, as a script may send it), or with none ticked, means all there is."""
+    chosen = tuple(purpose for purpose in ALL if purpose.value in form) or ALL
+    match form.get("do"):
+        case "stop":
+            return Wish(chosen, chosen if "erase" in form else ())
+        case "erase":
+            return Wish(ALL, ALL)
+        case _:
+            return Wish()
 
 
 class RecipientPage:
@@ -59,35 +85,36 @@ class RecipientPage:
             form = await read_form(request)
             if isinstance(form, Answer):
                 return form
-            outcome = await self._act(target, form.get("do"))
-        words = WORDS[_language(request)]
-        page = _page(words, await self._view(target), outcome, self._settings.privacy.keep_hits.days)
-        return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
+            outcome = await self._act(target, form)
+        words = WORDS[language_for(request, self._settings.privacy.language)]
+        shown = _page(words, await self._view(target), outcome, self._settings.privacy.keep_hits.days)
+        return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), shown.encode("utf-8"))
 
-    async def _act(self, target: Target, wish: object) -> Outcome:
+    async def _act(self, target: Target, form: Mapping[str, object]) -> Outcome:
+        wish = wish_in(form)
         at = self._ledger.clock()
         try:
-            if wish == "stop":
-                await self._say_no(target)
-                await self._ledger.write(silence_for_recipient, target.message, target.copy, at)
-                return "stopped"
-            if wish == "erase":
-                await self._say_no(target)
-                await self._ledger.write(erase_for_recipient, target.message, target.copy, at)
-                return "erased"
+            if wish.stop:
+                await self._say_no(target, wish.stop)
+                await self._ledger.write(silence_for_recipient, target.message, target.copy, wish.stop, at)
+            if wish.erase:
+                await self._ledger.write(erase_for_recipient, target.message, target.copy, wish.erase)
+                await shed_traces(self._ledger.place)
         except LedgerUnavailable as fault:
             log.error("a recipient's wish could not be done: %s", fault)
             return "failed"
-        return ""
+        return "erased" if wish.erase else "stopped" if wish.stop else ""
 
-    async def _say_no(self, target: Target) -> None:
+    async def _say_no(self, target: Target, purposes: tuple[ConsentPurpose, ...]) -> None:
         """Mail to come from this sender is not tracked for them, if the copy tells who they are."""
         async with self._ledger.read() as connection:
             owner = await owner_of_copy(connection, target.message, target.copy)
         if owner is not None:
             address, sender = owner
-            evidence = {"message": str(target.message)}
-            await self._consents.withdraw(address, sender=sender, method="page", actor="recipient", evidence=evidence)
+            evidence = {"message": str(target.message), "copy": target.copy}
+            await self._consents.withdraw(
+                address, purposes, sender=sender, method="page", actor="recipient", evidence=evidence
+            )
 
     async def _view(self, target: Target) -> RecipientView | None:
         try:
@@ -97,36 +124,17 @@ class RecipientPage:
             return None
 
 
-def _language(request: web.BaseRequest) -> str:
-    chosen = request.query.get("lang", "")
-    if chosen in WORDS:
-        return chosen
-    wishes = []
-    for item in request.headers.get("Accept-Language", "")[:500].split(","):
-        tag, _, quality = item.strip().partition(";q=")
-        try:
-            wishes.append((-float(quality or 1), tag.partition("-")[0].lower()))
-        except ValueError:
-            continue
-    return next((code for _, code in sorted(wishes, key=lambda wish: wish[0]) if code in WORDS), "en")
-
-
 def _page(words: Words, view: RecipientView | None, outcome: Outcome, kept_days: int) -> str:
-    others = " ".join(
-        f'<a href="?lang={other.code}" lang="{other.code}" hreflang="{other.code}">{escape(other.own_name)}</a>'
-        for other in WORDS.values()
-        if other is not words
-    )
     said = {"": "", "stopped": words.stopped, "erased": words.erased, "failed": words.failed}[outcome]
-    status = f'<p role="status">{escape(said)}</p>' if said else ""
-    return (
-        f'<!DOCTYPE html>\n<html lang="{words.code}">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(words.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<nav>{others}</nav>\n<main>\n<h1>{escape(words.title)}</h1>\n{status}\n"
-        f"<p>{escape(words.what(view))}</p>\n"
-        f"<section>{_recorded(words, view, kept_days)}</section>\n"
-        f"{_buttons(words, view)}\n<p>{escape(words.links_work)}</p>\n</main>\n</body>\n</html>\n"
+    status = f'<p role="status">{escape(said)}</p>\n' if said else ""
+    others = {other.code: other.own_name for other in WORDS.values()}
+    return page(
+        words.code,
+        words.title,
+        f"{status}<p>{escape(words.what(view))}</p>\n<section>{_recorded(words, view, kept_days)}</section>\n"
+        f"{_form(words, view)}\n<p>{escape(words.links_work)}</p>\n",
+        others,
+        f'<a href="../privacy?lang={words.code}">{escape(words.privacy)}</a>',
     )
 
 
@@ -137,17 +145,25 @@ def _recorded(words: Words, view: RecipientView | None, kept_days: int) -> str:
         paragraphs.append(words.devices.format(devices=listed))
     if view is not None and view.shared:
         paragraphs.append(words.shared)
-    if view is not None and (view.open_hits or view.click_hits):
+    if view is not None and view.counts_only:
+        paragraphs.append(words.counted)
+    elif view is not None and (view.open_hits or view.click_hits):
         paragraphs.append(words.kept.format(days=kept_days))
     return "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
 
 
-def _buttons(words: Words, view: RecipientView | None) -> str:
-    stop = words.stop_button if view is None or view.is_recording else ""
-    buttons = [("stop", stop), ("erase", words.erase_button)]
-    forms = (
-        f'<form method="post"><button name="do" value="{wish}">{escape(label)}</button></form>'
-        for wish, label in buttons
-        if label
+def _form(words: Words, view: RecipientView | None) -> str:
+    """What can be stopped, all of it ticked, and erasing with it; where nothing is recorded any more, erasing alone."""
+    names = {ConsentPurpose.OPENS: words.opens, ConsentPurpose.LINKS: words.links}
+    left = [one for one in ConsentPurpose if view is None or one in view.recording & view.tracked]
+    if not left:
+        button = f'<button name="do" value="erase">{escape(words.erase_button)}</button>'
+        return f'<p>{escape(words.not_recording)}</p>\n<form method="post">{button}</form>'
+    boxes = "".join(
+        f'<label><input type="checkbox" name="{one.value}" checked> {escape(names[one])}</label>\n' for one in left
     )
-    return ("" if stop else f"<p>{escape(words.not_recording)}</p>\n") + "".join(forms)
+    return (
+        f'<form method="post">\n<fieldset><legend>{escape(words.question)}</legend>\n'
+        f'{boxes}</fieldset>\n<label><input type="checkbox" name="erase" checked> {escape(words.erase_too)}</label>\n'
+        f'<p><button name="do" value="stop">{escape(words.stop_button)}</button></p></form>'
+    )

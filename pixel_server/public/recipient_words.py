@@ -23,6 +23,11 @@ class Words:
     devices: str
     shared: str
     kept: str
+    counted: str
+    question: str
+    opens: str
+    links: str
+    erase_too: str
     stop_button: str
     erase_button: str
     not_recording: str
@@ -30,6 +35,7 @@ class Words:
     erased: str
     failed: str
     links_work: str
+    privacy: str
 
     def what(self, view: RecipientView | None) -> str:
         """What the message was made to tell."""
@@ -61,18 +67,24 @@ _ENGLISH = Words(
     only_links="The sender wanted to know which of the message's links you follow.",
     unknown="Nothing is known here about this message any more.",
     nothing="So far nothing is recorded.",
-    counts="Recorded: pictures of the message were loaded {opens} times, links were followed {clicks} times.",
+    counts="Recorded so far: pictures loaded: {opens}; links followed: {clicks}.",
     times="First on {first}, last on {last}.",
     devices="Kept with it: {devices}.",
     shared="Several people got the same copy, so nobody can tell which of you it was.",
     kept="The single records are deleted after {days} days at the latest.",
-    stop_button="Stop recording for this sender's mail",
-    erase_button="Stop, and erase what was recorded",
+    counted="Only numbers per day are kept, of all who got the message together.",
+    question="What shall no longer be recorded when you read mail you have, or will get, from this sender?",
+    opens="whether I open it",
+    links="which links I follow",
+    erase_too="Also erase what was recorded",
+    stop_button="Stop recording",
+    erase_button="Erase what was recorded",
     not_recording="Nothing more is recorded.",
-    stopped="Done. Nothing more is recorded when you open mail you have from this sender.",
-    erased="Done. What was recorded about this message is erased, and nothing more will be recorded.",
+    stopped="Done. What you chose is recorded no more, for mail you already have from this sender too.",
+    erased="Done. What you chose is erased, and recorded no more, for mail you already have from this sender too.",
     failed="That did not work just now. Nothing was changed; please try again in a few minutes.",
     links_work="The links in the message go on working, whatever you choose.",
+    privacy="Privacy",
 )
 _JAPANESE = Words(
     code="ja",
@@ -83,17 +95,112 @@ _JAPANESE = Words(
     only_links="送信者は、このメールのどのリンクが開かれたかを知ろうとしています。",
     unknown="このメールについては、もう何も保存されていません。",
     nothing="まだ何も記録されていません。",
-    counts="記録：画像の読み込み {opens} 回、リンクの利用 {clicks} 回。",
+    counts="これまでの記録：画像の読み込み {opens} 回、リンクの利用 {clicks} 回。",
     times="最初は {first}、最後は {last}。",
     devices="一緒に保存されているもの：{devices}。",
     shared="同じメールが複数の人に届いているため、誰の記録かは分かりません。",
     kept="個々の記録は、遅くとも {days} 日後に削除されます。",
-    stop_button="この送信者のメールの記録を停止する",
-    erase_button="停止して、記録を消去する",
+    counted="受信者全員を合わせた一日ごとの数だけが保存されています。",
+    question="この送信者から届いた、またはこれから届くメールについて、今後記録しないものをお選びください。",
+    opens="メールを開いたかどうか",
+    links="どのリンクを開いたか",
+    erase_too="これまでの記録も消去する",
+    stop_button="記録を停止する",
+    erase_button="これまでの記録を消去する",
     not_recording="今後は何も記録されません。",
-    stopped="停止しました。この送信者から届いているメールを開いても、今後は何も記録されません。",
-    erased="消去しました。このメールの記録は削除され、今後は何も記録されません。",
+    stopped="停止しました。選ばれたものは、すでに届いているメールも含め、今後は記録されません。",
+    erased="消去しました。選ばれたものは、すでに届いているメールも含め、今後は記録されません。",
     failed="今は処理できませんでした。何も変更されていません。数分後にもう一度お試しください。",
     links_work="どちらを選んでも、メール内のリンクはこれまでどおり使えます。",
+    privacy="プライバシー",
 )
-WORDS = {words.code: words for words in (_ENGLISH, _JAPANESE)}
+_GERMAN = Words(
+    code="de",
+    own_name="Deutsch",
+    title="Was diese Nachricht über Sie aufzeichnet",
+    both="Der Absender wollte wissen, ob Sie die Nachricht öffnen und welchen ihrer Links Sie folgen.",
+    only_opens="Der Absender wollte wissen, ob Sie die Nachricht öffnen.",
+    only_links="Der Absender wollte wissen, welchen Links der Nachricht Sie folgen.",
+    unknown="Über diese Nachricht ist hier nichts mehr bekannt.",
+    nothing="Bisher ist nichts aufgezeichnet.",
+    counts="Bisher aufgezeichnet: Bilder geladen: {opens}; Links aufgerufen: {clicks}.",
+    times="Zuerst am {first}, zuletzt am {last}.",
+    devices="Dazu gespeichert: {devices}.",
+    shared="Mehrere Personen haben dieselbe Nachricht bekommen; niemand kann sagen, wer von Ihnen es war.",
+    kept="Die einzelnen Aufzeichnungen werden spätestens nach {days} Tagen gelöscht.",
+    counted="Gespeichert sind nur Zahlen je Tag, für alle Empfänger zusammen.",
+    question="Was soll nicht mehr aufgezeichnet werden, wenn Sie Post dieses Absenders lesen, auch solche, die Sie "
+    "schon haben?",
+    opens="ob ich sie öffne",
+    links="welchen Links ich folge",
+    erase_too="Auch löschen, was aufgezeichnet wurde",
+    stop_button="Aufzeichnung beenden",
+    erase_button="Löschen, was aufgezeichnet wurde",
+    not_recording="Es wird nichts mehr aufgezeichnet.",
+    stopped="Erledigt. Was Sie gewählt haben, wird nicht mehr aufgezeichnet, auch für Post, die Sie schon haben.",
+    erased="Erledigt. Was Sie gewählt haben, ist gelöscht und wird nicht mehr aufgezeichnet, auch für Post, die Sie "
+    "schon haben.",
+    failed="Das ging gerade nicht. Nichts wurde geändert; bitte versuchen Sie es in einigen Minuten noch einmal.",
+    links_work="Die Links in der Nachricht funktionieren weiter, was immer Sie wählen.",
+    privacy="Datenschutz",
+)
+_FRENCH = Words(
+    code="fr",
+    own_name="Français",
+    title="Ce que ce message enregistre à votre sujet",
+    both="L'expéditeur voulait savoir si vous ouvrez le message et quels liens vous suivez.",
+    only_opens="L'expéditeur voulait savoir si vous ouvrez le message.",
+    only_links="L'expéditeur voulait savoir quels liens du message vous suivez.",
+    unknown="Plus rien n'est connu ici au sujet de ce message.",
+    nothing="Rien n'est enregistré pour l'instant.",
+    counts="Enregistré à ce jour : images chargées : {opens} ; liens suivis : {clicks}.",
+    times="La première fois le {first}, la dernière le {last}.",
+    devices="Conservé avec : {devices}.",
+    shared="Plusieurs personnes ont reçu le même exemplaire ; nul ne peut dire laquelle d'entre vous c'était.",
+    kept="Les enregistrements individuels sont supprimés au plus tard après {days} jours.",
+    counted="Seuls des nombres par jour sont conservés, pour tous les destinataires ensemble.",
+    question="Qu'est-ce qui ne doit plus être enregistré quand vous lisez des messages de cet expéditeur, y compris "
+    "ceux que vous avez déjà ?",
+    opens="si je les ouvre",
+    links="quels liens je suis",
+    erase_too="Effacer aussi ce qui a été enregistré",
+    stop_button="Arrêter l'enregistrement",
+    erase_button="Effacer ce qui a été enregistré",
+    not_recording="Plus rien n'est enregistré.",
+    stopped="C'est fait. Ce que vous avez choisi n'est plus enregistré, y compris pour les messages déjà reçus.",
+    erased="C'est fait. Ce que vous avez choisi est effacé et n'est plus enregistré, y compris pour les messages déjà "
+    "reçus.",
+    failed="Cela n'a pas fonctionné. Rien n'a été modifié ; veuillez réessayer dans quelques minutes.",
+    links_work="Les liens du message continuent de fonctionner, quel que soit votre choix.",
+    privacy="Confidentialité",
+)
+_ITALIAN = Words(
+    code="it",
+    own_name="Italiano",
+    title="Che cosa registra questo messaggio su di lei",
+    both="Il mittente voleva sapere se apre il messaggio e quali dei suoi link segue.",
+    only_opens="Il mittente voleva sapere se apre il messaggio.",
+    only_links="Il mittente voleva sapere quali link del messaggio segue.",
+    unknown="Di questo messaggio qui non si sa più nulla.",
+    nothing="Finora non è registrato nulla.",
+    counts="Registrato finora: immagini caricate: {opens}; link seguiti: {clicks}.",
+    times="La prima volta il {first}, l'ultima il {last}.",
+    devices="Conservato insieme: {devices}.",
+    shared="Più persone hanno ricevuto la stessa copia; nessuno può dire chi di voi sia stato.",
+    kept="Le singole registrazioni vengono cancellate al più tardi dopo {days} giorni.",
+    counted="Si conservano solo numeri al giorno, per tutti i destinatari insieme.",
+    question="Che cosa non deve più essere registrato quando legge messaggi di questo mittente, anche quelli già "
+    "ricevuti?",
+    opens="se li apro",
+    links="quali link seguo",
+    erase_too="Cancellare anche quanto è stato registrato",
+    stop_button="Interrompere la registrazione",
+    erase_button="Cancellare quanto è stato registrato",
+    not_recording="Non viene registrato più nulla.",
+    stopped="Fatto. Ciò che ha scelto non viene più registrato, anche per i messaggi già ricevuti.",
+    erased="Fatto. Ciò che ha scelto è cancellato e non viene più registrato, anche per i messaggi già ricevuti.",
+    failed="Non ha funzionato. Nulla è stato modificato; riprovi fra qualche minuto.",
+    links_work="I link del messaggio continuano a funzionare, qualunque sia la sua scelta.",
+    privacy="Privacy",
+)
+WORDS = {words.code: words for words in (_ENGLISH, _JAPANESE, _GERMAN, _FRENCH, _ITALIAN)}

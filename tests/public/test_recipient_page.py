@@ -17,7 +17,7 @@ async def test_it_says_what_is_recorded_and_names_nobody(port: PublicPort) -> No
         await port.get(url)
     page = await port.get(urls.page())
     assert page.status == 200
-    assert "loaded 2 times, links were followed 1 times" in page.text
+    assert "pictures loaded: 2; links followed: 1" in page.text
     assert "Firefox" in page.text
     for secret in ("ann@", "me@", "A subject", "127.0.0.1"):
         assert secret not in page.text
