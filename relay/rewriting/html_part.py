@@ -21,7 +21,10 @@ from relay.rewriting.opt_out import has_no_track_scheme
 from relay.rewriting.pixel_place import CLIPPED_FROM, find_place
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.slots import PreparedBody, Slot
+from relay.rewriting.surroundings import words_round
 from relay.rewriting.transfer import Body
+from relay.rewriting.unsubscribe import says_nothing_itself, sentence_says_so
+from relay.rewriting.visible_text import host_in_text
 
 _LONGEST_URL = 8000  # some servers and proxies take no longer request line; ours would pass it
 
@@ -62,7 +65,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     slots: list[Slot] = []
     is_done = _is_rewritten_already(job, spans)
     links = [
-        _link(job, span, job.links_before + index, slots, is_done=is_done)
+        _link(job, text, span, job.links_before + index, slots, is_done=is_done)
         for index, span in enumerate(spans.links, start=1)
     ]
     removed = _take_out_pixels(job, spans, slots)
@@ -96,7 +99,7 @@ def _is_rewritten_already(job: HtmlPlan, spans: HtmlSpans) -> bool:
     )
 
 
-def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_done: bool) -> LinkRecord:
+def _link(job: HtmlPlan, text: Text, span: LinkSpan, number: int, slots: list[Slot], *, is_done: bool) -> LinkRecord:
     destination = destination_of(span.href)
     own = destination is not None and job.urls.is_own(destination)
     original = job.urls.original_of(destination) if own and destination and span.in_quoted_text else None
@@ -118,6 +121,8 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
             span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
         )
         reason = judge(candidate, job.policy)
+    if reason in (None, LinkReason.TEXT_IS_URL) and not span.conditional and _ends_subscription(text, span):
+        reason = LinkReason.UNSUBSCRIBE
     if reason is None and is_done:
         reason = LinkReason.OPTED_OUT
     if reason is None and destination is not None and len(destination) > _LONGEST_URL:
@@ -136,6 +141,14 @@ def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot], *, is_d
         tracked,
         reason,
     )
+
+
+def _ends_subscription(text: Text, span: LinkSpan) -> bool:
+    """Whether the link's own words say nothing, and its sentence that it ends a subscription."""
+    words = span.text or span.alternative
+    if not (says_nothing_itself(words) or (span.text and host_in_text(span.text))):
+        return False
+    return bool(span.after) and sentence_says_so(*words_round(text, span.tag_start, span.after))
 
 
 def _take_out_scheme(span: LinkSpan, slots: list[Slot]) -> str | None:

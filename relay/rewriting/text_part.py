@@ -20,10 +20,13 @@ from relay.rewriting.mime_spans import Part
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.quoted_text import quoted_from
 from relay.rewriting.slots import PreparedBody, Slot
+from relay.rewriting.surroundings import sentence_before
 from relay.rewriting.transfer import Body
+from relay.rewriting.unsubscribe import sentence_says_so
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
+_REACH = 300
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
 _QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
 
@@ -109,11 +112,27 @@ def _link(
     # In plain text the URL is all there is to read, and no mail program compares it with anything.
     own = destination is not None and _is_under(destination, policy.public_url)
     reason = judge(LinkCandidate(href, destination, "", {}, quoted, own), policy)
+    if reason is None and sentence_says_so(*_words_round(text, start, end)):
+        reason = LinkReason.UNSUBSCRIBE
     if reason is None and destination is not None:
         slots.append(Slot(start, end, SpanKind.TEXT_LINK, None, number, destination))
     elif reason is None:
         reason = LinkReason.INVALID
     return LinkRecord(number, destination or href, "", "", part.number, reason is None, reason)
+
+
+def _words_round(text: Text, start: int, end: int) -> tuple[str, str]:
+    """What of the sentence stands in the URL's own line, and in the line above where the URL has one for itself."""
+    scan = text.scan
+    line_start = scan.rfind(b"\n", 0, start) + 1
+    before = text.decode(max(line_start, start - _REACH), start)
+    if not before.strip(" \t<") and line_start:
+        above = scan.rfind(b"\n", 0, line_start - 1) + 1
+        before = text.decode(max(above, line_start - _REACH), line_start)
+    before = before.rpartition("://")[2]
+    line_end = scan.find(b"\n", end, end + _REACH)
+    behind = text.decode(end, line_end if line_end >= 0 else min(len(scan), end + _REACH)).partition("://")[0]
+    return sentence_before(before), behind.strip(" \t\r>)")
 
 
 def _is_under(url: str, public_url: str) -> bool:

@@ -1,8 +1,9 @@
 """Whether a link ends a subscription: those must work for ever, at once, and with nobody looking on.
 
-Three signs, any one of which is enough: the message's List-Unsubscribe names the link, its URL has a place or a
-parameter that is about unsubscribing and nothing else, or its visible text says so. A page that merely writes about
-the subject (``/blog/why-people-unsubscribe``) is an ordinary link. Pure.
+Four signs, any one of which is enough: the message's List-Unsubscribe names the link, its URL has a place or a
+parameter that is about unsubscribing and nothing else, its visible text says so, or that text says nothing ("here") and
+its sentence does ("To unsubscribe, click here"). A page that merely writes about the subject
+(``/blog/why-people-unsubscribe``) is an ordinary link. Pure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import unquote
 
 from ledger.urls import destination_of
 from relay.rewriting.unsubscribe_words import (
+    GENERIC_TEXTS,
+    GENERIC_WORDS,
     OTHER_SCRIPT_ABOUT,
     OTHER_SCRIPT_SIGNS,
     TEXT_ABOUT,
@@ -25,10 +28,12 @@ from relay.rewriting.unsubscribe_words import (
 
 # A paragraph that happens to name the word is no button.
 _LONGEST_TEXT = 160
+_LONGEST_GENERIC = 40
 # A segment longer than any that says "unsubscribe" in words is a token.
 _LONGEST_SEGMENT = 80
 
 _LETTERS = re.compile(r"[a-z]+")
+_ENDING = re.compile(r"\.[A-Za-z]{1,6}\Z")  # .jhtml, .cfm, .ashx: how a page is made says nothing
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NO_LETTER = re.compile(r"[^a-z]+")
 _TEXT_WORDS = re.compile(r"[^\W\d_]+")
@@ -61,6 +66,21 @@ def text_says_so(text: str) -> bool:
     return _OTHER_TEXT.search(folded) is not None and not any(word in folded for word in OTHER_SCRIPT_ABOUT)
 
 
+def says_nothing_itself(text: str) -> bool:
+    """Whether a link's text is one of those that mean nothing without their sentence: "here", "click this link", an
+    arrow, a picture without words."""
+    if len(text) > _LONGEST_GENERIC:
+        return False
+    folded = text.casefold()
+    words = _TEXT_WORDS.findall(folded)
+    return GENERIC_WORDS.issuperset(words) or "".join(words) in GENERIC_TEXTS
+
+
+def sentence_says_so(before: str, behind: str) -> bool:
+    """Whether the words before or behind such a link say that it ends a subscription."""
+    return text_says_so(before) or text_says_so(behind)
+
+
 def url_says_so(destination: str) -> bool:
     """Whether a host label, path segment or parameter of the URL is about unsubscribing and nothing else."""
     lower = destination.lower()
@@ -71,7 +91,10 @@ def url_says_so(destination: str) -> bool:
     host, _, rest = destination.partition("://")[2].partition("/")
     # The site itself may be called anything; only what is before it speaks.
     segments = host.split(":")[0].split(".")[:-2] + re.split("[/?&;=#]", rest)
-    return any(len(segment) <= _LONGEST_SEGMENT and _is_about_unsubscribing(unquote(segment)) for segment in segments)
+    return any(
+        len(segment) <= _LONGEST_SEGMENT and _is_about_unsubscribing(_ENDING.sub("", unquote(segment)))
+        for segment in segments
+    )
 
 
 def _is_about_unsubscribing(segment: str) -> bool:

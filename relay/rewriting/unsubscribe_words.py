@@ -46,20 +46,23 @@ TEXT_SIGNS = (
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
     r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
-    r"\b(?:manage|update|change|edit)(?: your| my)?"
+    r"\b(?:manage|modify|update|change|edit)(?: your| my)?"
     r" (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
     r" (?:preferences|settings|subscriptions?)\b",
     r"^(?:e-?mail|subscription|mailing|communication) (?:preferences|settings)$",
-    r"^(?:manage|update)(?: your| my)? (?:preferences|subscriptions?)$",
+    r"^(?:manage|modify|update)(?: your| my)? (?:preferences|subscriptions?)$|^subscription management$",
+    r"\b(?:do not|don't|don’t) (?:wish|want) to (?:receive|get|hear)\b|\bleave (?:this|our|the) (?:mailing )?list\b",
+    r"\b(?:be|get) (?:removed|taken off)\b.{0,24}\blist\b|\bremov(?:e|al) from (?:this|our) list\b",
     # German, Dutch, Scandinavian
-    r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung)\b",
+    r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung|abzumelden|abzubestellen|auszutragen)\b",
+    r"\b(?:af te melden|uit te schrijven)\b",
     r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
     r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|avmeld|meld deg av)\b",
     r"\bperuuta (?:tilaus|uutiskirje)",
     # French
     r"\bd[eé]s?abonn(?:er|ez|e|ement)\b|\bd[eé]sinscri(?:re|ption|vez|s)\b|\bne (?:souhait\w+ )?plus recevoir\b",
     # Italian
-    r"\bdisiscri(?:viti|vi|vermi|zione|versi)\b|\bcancellati\b|\bnon ricevere più\b",
+    r"\bdisiscri(?:viti|vi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi)\b|\bnon ricevere più\b",
     r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
     # Spanish, Portuguese, Romanian
     r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
@@ -81,11 +84,15 @@ OTHER_SCRIPT_SIGNS = (
 TEXT_HINTS = frozenset(
     str.split(
         "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
-        " subscription subscriptions abmelden abbestellen austragen abmeldung newsletterabmeldung keine mehr afmelden"
+        " subscription subscriptions wish want leave removed taken removal from abmelden abbestellen austragen"
+        " abzumelden abzubestellen auszutragen melden schrijven cancellarti cancellarsi cancellarmi cancellatevi"
+        " abmeldung newsletterabmeldung keine mehr afmelden"
         " uitschrijven avregistrera avprenumerera afmeld avmeld peruuta meld désabonner désabonnez désabonne"
         " désabonnement desabonner desabonnement désinscrire désinscription désinscrivez désinscris desinscrire"
-        " desinscription recevoir disiscriviti disiscrivi disiscrivermi disiscrizione disiscriversi cancellati ricevere"
-        " annulla annullare cancella cancellare baja desuscribir desuscribirse desuscribirme desuscríbete desuscripción"
+        " desinscription recevoir disiscriviti disiscrivi disiscrivermi disiscrizione disiscriversi cancellati"
+        " ricevere"
+        " annulla annullare cancella cancellare baja desuscribir desuscribirse desuscribirme desuscríbete"
+        " desuscripción"
         " dejar suscripción descadastrar descadastre receber inscrição subscrição assinatura dezabonare dezabonează"
         " wypisz wypisać wypisze anuluj zrezygnuj odhlásit odhlásiť odhlášení leiratkozás leiratkozom abonelikten"
         " listeden berhenti hủy"
@@ -99,3 +106,38 @@ TEXT_ABOUT = frozenset(
     )
 )
 OTHER_SCRIPT_ABOUT = ("理由", "率", "防ぐ", "减少", "причин")
+
+# Link texts that say nothing without their sentence: all their words are of these, whatever the language,
+GENERIC_WORDS = frozenset(
+    str.split(
+        "click tap press here this that the link links button below page on to at by via follow following visit"
+        " go please"
+        " just simply now it web website site url"
+        # German, Dutch, Scandinavian
+        " hier klicken klick klicke sie bitte auf diesen diesem dieser folgenden folgendem den dem zum klik deze"
+        " op här klicka på denna länk länken her klikk klikke dette denne lenke lenken linket"
+        # French, Italian, Spanish, Portuguese, Romanian
+        " ici cliquez cliquer clique sur ce lien le lien suivant qui clicca cliccate cliccare clicchi su questo il"
+        " seguente aquí aqui clic haga haz pulse pulsa pinche pincha en este enlace el siguiente clicar neste nesta"
+        " ligação o seguinte aici apasă apăsați pe acest"
+        # Polish, Czech, Slovak, Hungarian, Turkish, Finnish, Indonesian, Vietnamese
+        " tutaj tu kliknij kliknąć ten w zde klikněte kliknutím sem tento odkaz na ide itt kattintson kattints"
+        " erre a linkre"
+        " buraya burada tıklayın tıklayınız bağlantıya tästä tähän tätä klikkaa linkkiä di sini klik tautan ini"
+        " tại đây vào"
+        # Russian, Ukrainian, Greek, Hebrew, Arabic
+        " здесь сюда нажмите перейдите по ссылке ссылка эту ссылку тут сюди натисніть εδώ κάντε κλικ כאן לחץ"
+        " לחצו על הקישור"
+        " هنا اضغط انقر على الرابط"
+    )
+)
+# or the whole text is one of these, in scripts that need no spaces.
+GENERIC_TEXTS = frozenset(
+    str.split(
+        "こちら こちらから こちらへ こちらをクリック ここ ここから ここをクリック クリック このリンク"
+        " このリンクをクリック 下記"
+        " 点击这里 点击此处 请点击这里 请点击此处 这里 此处 点此 點此 按此 這裡 此處 點擊這裡 此链接 여기"
+        " 여기를 여기를클릭"
+        " 여기를클릭하세요 클릭 이곳 ที่นี่ คลิกที่นี่"
+    )
+)
