@@ -102,6 +102,30 @@ def test_headers_ask_for_aspects(lines: list[str], expected: str, odd: bool) -> 
     assert found.asked is (bool(expected) or odd)
 
 
+YES = ("yes", "true", "on", "1", "y")
+NO = ("no", "false", "off", "0", "n")
+
+
+@pytest.mark.parametrize("word", [*YES, *NO])
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("X-Track", "opens"),
+        ("X-Track", "html_links"),
+        ("X-Track-Opens", "opens"),
+        ("X-Track-Links", "html_links"),
+        ("X-Track-Individually", "individually"),
+        ("X-Track-Notice", "notice"),
+    ],
+)
+def test_every_boolean_word_means_the_same_in_every_header(header: str, field: str, word: str) -> None:
+    for written in (word, word.upper(), f' "{word}" ', f"{word} (a comment)"):
+        found = wanted(f"{header}: {written}")
+        assert getattr(found, field) is (word in YES)
+        assert not found.text_links
+        assert found.notes == ()
+
+
 @pytest.mark.parametrize(
     ("default", "lines", "expected"),
     [
