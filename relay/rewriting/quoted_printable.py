@@ -15,6 +15,7 @@ from relay.rewriting.possessive_groups import compiled
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
 _EQUALS, _DOT = b"=."
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
@@ -30,7 +31,7 @@ class QuotedPrintable:
         self._newline = _newline_of(encoded)
         self._at = (0, 0)  # an encoded offset, and the decoded one that it stands for
         self.decoded = a2b_qp(encoded)
-        self._is_odd = encoded.count(b"\r") != encoded.count(b"\r\n") or _has_odd_escapes(encoded, self.decoded)
+        self._is_odd = _BARE_CR.search(encoded) is not None or _has_odd_escapes(encoded, self.decoded)
         if self._is_odd:
             self.decoded = _ESCAPE.sub(_octet, encoded)
 

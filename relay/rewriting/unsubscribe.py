@@ -73,7 +73,7 @@ def says_nothing_itself(text: str) -> bool:
         return False
     folded = text.casefold()
     words = _TEXT_WORDS.findall(folded)
-    return GENERIC_WORDS.issuperset(words) or "".join(words) in GENERIC_TEXTS
+    return GENERIC_WORDS.issuperset(words) or (not folded.isascii() and "".join(words) in GENERIC_TEXTS)
 
 
 def sentence_says_so(before: str, behind: str) -> bool:
