@@ -25,7 +25,7 @@ LONGEST_TEXT = 200
 _OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
 # A link as nearly everybody writes it, without any attribute that could mean something to us.
 _OTHERS = rb"(?:[\t\n\f\r ]++(?!href|data-|clicktr|disable-)[a-z-]++=\"[^\"]*+\")*+"
-_USUAL_LINK = re.compile(rb"<a" + _OTHERS + rb"[\t\n\f\r ]++href=\"([^\"]*+)\"" + _OTHERS + rb"[\t\n\f\r ]*+/?+>")
+_USUAL_LINK = compiled(rb"<a" + _OTHERS + rb"[\t\n\f\r ]++href=\"([^\"]*+)\"" + _OTHERS + rb"[\t\n\f\r ]*+/?+>")
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
