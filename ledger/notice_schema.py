@@ -44,9 +44,8 @@ notice = Table(
     _one_of("way", WAYS),
     _one_of("state", STATES),
 )
-Index("ix_notice_waiting", notice.c.next_at, sqlite_where=text("state = 'waiting'"),
-      postgresql_where=text("state = 'waiting'"))  # fmt: skip
+Index("ix_notice_waiting", notice.c.next_at, sqlite_where=text("state = 'waiting'"))
 Index("ix_notice_message_seq", notice.c.message_seq)
 # Few messages ask for a reminder; they are looked through every minute.
 REMINDED = "notify LIKE 'unopened=%' AND first_opened_at IS NULL"
-Index("ix_message_reminder", message.c.submitted_at, sqlite_where=text(REMINDED), postgresql_where=text(REMINDED))
+Index("ix_message_reminder", message.c.submitted_at, sqlite_where=text(REMINDED))

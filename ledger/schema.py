@@ -131,10 +131,10 @@ Index("ix_message_sender_seq", message.c.sender, message.c.seq)
 Index("ix_message_tracked_seq", message.c.tracked, message.c.seq)
 Index("ix_message_state_seq", message.c.state, message.c.seq)
 Index("ix_message_submitted_at", message.c.submitted_at)
-Index("ix_message_opened", message.c.seq, postgresql_where=message.c.first_opened_at.is_not(None),
-      sqlite_where=message.c.first_opened_at.is_not(None))  # fmt: skip
-Index("ix_message_clicked", message.c.seq, postgresql_where=message.c.first_clicked_at.is_not(None),
-      sqlite_where=message.c.first_clicked_at.is_not(None))  # fmt: skip
+# Partial on PostgreSQL too: upgrade.py says so where it makes them. Said here, it would load that dialect, 2 MB
+# and a twentieth of a second, into every process.
+Index("ix_message_opened", message.c.seq, sqlite_where=message.c.first_opened_at.is_not(None))
+Index("ix_message_clicked", message.c.seq, sqlite_where=message.c.first_clicked_at.is_not(None))
 
 copy = Table(
     "copy",

@@ -43,6 +43,8 @@ def upgrade(connection: Connection) -> bool:
 
 def create(connection: Connection) -> None:
     """All tables of the schema, the index of words, and the version, in a database that has none."""
+    if connection.dialect.name == "postgresql":
+        _make_indexes_partial_there_too()
     metadata.create_all(connection)
     if connection.dialect.name == "sqlite":
         # Contentless: the words stand in message already. prefix: people type the beginning of a word.
@@ -61,6 +63,14 @@ def create(connection: Connection) -> None:
         )
     )
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
+
+
+def _make_indexes_partial_there_too() -> None:
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            if where is not None:
+                index.dialect_kwargs["postgresql_where"] = where
 
 
 def migrate(connection: Connection, to: str = "head") -> None:

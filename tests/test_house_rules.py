@@ -104,5 +104,6 @@ def test_an_import_inside_a_function_has_its_reason_beside_it() -> None:
         "ledger/upgrade.py",  # Alembic: when the schema is old
         "pixel_server/dashboard/metrics.py",  # Prometheus: when somebody asks for /metrics
         "pixel_server/notify/services.py",  # Apprise: when a notification goes that way
-        "relay/rewriting/worker.py",  # BeautifulSoup: when a message needs a second opinion
+        "relay/rewriting/dkim_signing.py",  # dkimpy and its DNS library: when a message is signed again
+        "relay/rewriting/worker.py",  # multiprocessing and BeautifulSoup: when a message needs a second opinion
     }

@@ -8,14 +8,16 @@ in rewriting is ``Unchanged(internal)``, and the mail goes out as it came.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 from ledger.records import Reason
 from ledger.urls import TrackingUrls
 from relay.rewriting.plan import Plan, Tracked, Unchanged
 from relay.rewriting.rewrite import prepare, render
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 SECONDS = 2.0  # the contract: what cannot be rewritten in two seconds goes out unchanged
 # At the scanner's slowest some 5 MB a second: a tenth of a second at most in the caller's process.
@@ -86,8 +88,11 @@ class RewritingWorker:
         return answer if isinstance(answer, Tracked | Unchanged) else Unchanged(Reason.INTERNAL)
 
     def _start(self) -> Connection:
+        # Most installations never need the process, and 1.4 MB go with the module.
+        from multiprocessing import get_context  # noqa: PLC0415
+
         # A fresh interpreter: a fork would take the caller's sockets and threads along.
-        context = multiprocessing.get_context("spawn")
+        context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs,), daemon=True, name="mailglass rewriting")
         process.start()

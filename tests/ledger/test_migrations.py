@@ -50,6 +50,22 @@ async def test_a_new_database_has_the_declared_shape(settings: Settings, way: Ca
     assert await on_an_empty_database(settings, differences) == []
 
 
+@pytest.mark.parametrize("way", [create, migrate], ids=["made anew", "migrated from nothing"])
+async def test_indexes_of_the_few_hold_only_the_few(settings: Settings, way: Callable[[Connection], None]) -> None:
+    def partial(connection: Connection) -> list[str]:
+        with connection.begin():
+            way(connection)
+        listed = {
+            "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'",
+            "postgresql": "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'",
+        }
+        return sorted(connection.scalars(text(listed[connection.dialect.name])))
+
+    assert await on_an_empty_database(settings, partial) == [
+        "ix_message_clicked", "ix_message_opened", "ix_message_reminder", "ix_notice_waiting",
+    ]  # fmt: skip
+
+
 async def test_both_ways_to_a_new_database_write_the_same_tables(tmp_path: Path) -> None:
     shapes = []
     for way in (create, migrate):
