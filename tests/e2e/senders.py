@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NODEMAILER = ROOT / ".cache" / "node" / "node_modules"
 SENDER, RECIPIENT = "ann@example.com", "bob@example.net"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,9 @@ class Proxy:
 
     def get(self, port: int, path: str, source: str = "127.0.0.1", host: str = "t.example.com") -> tuple[int, bytes]:
         """One request as if from that address, once the proxy listens."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=(source, 0))
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(source, 0))
             try:
                 connection.request("GET", path, headers={"Host": host, "User-Agent": "Mozilla/5.0 Firefox/140.0"})
                 answer = connection.getresponse()

@@ -46,7 +46,7 @@ class Visitors:
         self._visits = [self._pool.submit(self._visit, first, count) for first in range(count)]
 
     def _visit(self, number: int, step: int) -> None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=10) as connection:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=60) as connection:
             while True:
                 token = mint(self._ring, Purpose.PIXEL, Target(MESSAGE, copy=number))
                 request = f"GET /o/{token}.gif HTTP/1.1\r\nHost: t.example.com\r\n".encode() + BROWSER + b"\r\n"
@@ -64,7 +64,7 @@ class Visitors:
 
     def wait(self) -> None:
         for visit in self._visits:
-            visit.result(timeout=30)
+            visit.result(timeout=90)
         self._pool.shutdown()
 
 
@@ -86,7 +86,7 @@ def test_no_answered_hit_is_lost_when_the_process_is_killed_under_load(mailglass
 def send_until_killed(port: int, name: str, accepted: set[str], asked: list[threading.Event]) -> None:
     """One client after another message, until the relay is gone; what it was told 250 for."""
     number = 0
-    client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.com", timeout=10)
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.com", timeout=60)
     with suppress(OSError, smtplib.SMTPException), client:
         while True:
             mark = f"{name}-{number}"
@@ -113,7 +113,7 @@ def test_nobody_has_a_250_for_a_message_the_upstream_lacks(mailglass: Installati
         assert events[random.Random(seed).randrange(8)].wait(30)
         mailglass.kill()
         for client in clients:
-            client.result(timeout=30)
+            client.result(timeout=90)
     filed = {
         line.removeprefix(b"Subject: ").decode()
         for delivery in mailglass.deliveries()

@@ -29,7 +29,7 @@ def mailglass(tmp_path: Path) -> Iterator[Installation]:
 
 def status_of(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code
@@ -177,8 +177,8 @@ def test_hits_are_followed_as_they_come_until_interrupted(mailglass: Installatio
         Thread(target=lambda: lines.put(following.stdout.readline()), daemon=True).start()
         while lines.empty() and following.poll() is None:
             assert mailglass.command("doctor", "--to", "ann@example.com").returncode == 0
-        assert json.loads(lines.get(timeout=10))["kind"] == "open"
+        assert json.loads(lines.get(timeout=60))["kind"] == "open"
     finally:
         following.send_signal(signal.SIGINT)
-        following.communicate(timeout=30)
+        following.communicate(timeout=60)
     assert following.returncode == 0

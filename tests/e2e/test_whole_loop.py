@@ -24,6 +24,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 # The headless browser names itself, and whoever reads it knows no person looks: people's browsers say this.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+BROWSER_SECONDS = 60
+expect.set_options(timeout=BROWSER_SECONDS * 1000)
 PASSWORD = "correct horse battery staple"
 
 pytestmark = [
@@ -77,7 +79,7 @@ def dashboard(browser: Browser, mailglass: Installation) -> Iterator[Page]:
 @contextmanager
 def a_page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(user_agent=USER_AGENT, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(BROWSER_SECONDS * 1000)
     yield context.new_page()
     context.close()
 
@@ -174,6 +176,6 @@ def test_a_newcomer_goes_the_whole_way_with_what_run_prints(browser: Browser, tm
             outbox.get_by_role("link", name="A test of mailglass").click()
             expect(outbox.frame_locator("iframe").get_by_text("it was opened")).to_be_visible()
             # The list is not loaded again: what happened comes to it by itself, within seconds.
-            expect(row.get_by_role("button", name=re.compile("^Opened once"))).to_be_visible(timeout=10_000)
+            expect(row.get_by_role("button", name=re.compile("^Opened once"))).to_be_visible()
     finally:
         assert installation.stop() == 0, installation.log

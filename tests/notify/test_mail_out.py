@@ -58,7 +58,7 @@ def upstreams(port: int) -> dict[str, Any]:
 
 
 def until(true: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, f"{what} did not come about"
         time.sleep(0.02)
