@@ -61,6 +61,13 @@ async def check(place: Place) -> list[str]:
         await engine.dispose()
 
 
+async def exists(place: Place) -> bool:
+    """Whether there is a ledger at all, of whatever version. Raises LedgerUnavailable."""
+    if place.path is not None:
+        return place.path.exists()
+    return await _version(place) is not None
+
+
 async def upgrade_ledger(place: Place) -> tuple[str | None, str]:
     """The schema before and after. Raises SchemaTooNew and LedgerUnavailable."""
     if place.path is not None and not place.path.exists():
@@ -125,6 +132,8 @@ async def _version(place: Place) -> str | None:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(version_of)
+    except Exception as fault:
+        raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
     finally:
         await engine.dispose()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Listener, Settings
@@ -15,7 +17,7 @@ def url(address: tuple[str, int]) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
 
 
-def greeting(settings: Settings, started: Started, command: str) -> str:
+def greeting(settings: Settings, started: Started, command: Command) -> str:
     listeners, dashboard = started.listeners, started.dashboard
     lines = ["mailglass is ready.", ""]
     for listener, (host, port) in zip(settings.listener, listeners, strict=False):
@@ -27,7 +29,7 @@ def greeting(settings: Settings, started: Started, command: str) -> str:
         if started.first_account_path:
             lines.append(f"  first account   {url(dashboard)}{started.first_account_path}  (works once)")
     if listeners:
-        lines += ["", "Send a first tracked message:", f"  {command} send-test --to you@example.com"]
+        lines += ["", "Send a first tracked message:", f"  {command.line('send-test --to you@example.com')}"]
         if settings.sandboxed:
             lines.append(f"It is not sent but filed in {settings.outbox_dir}; open it on the page under Outbox.")
     return "\n".join([*lines, "", "Ctrl-C stops."])
@@ -41,11 +43,24 @@ def _kind(settings: Settings, listener: Listener) -> str:
     return f"{security}, {where}{default}"
 
 
-def command_for(typed: str, config: Path, folder: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How mailglass is called here, and with which configuration."""
+
+    name: str
+    config: Path
+
+    def line(self, words: str) -> str:
+        """What to type for these words."""
+        option = "" if self.config == Path("relay.toml") else f" --config {shlex.quote(str(self.config))}"
+        return f"{self.name} {words}{option}"
+
+
+def command_for(typed: str, config: Path, folder: Path) -> Command:
     """How to call mailglass again: as it was called, shorter when it lies below the current folder."""
     path = Path(typed)
     if path.name == "__main__.py":
         typed = "python -m mailglass"
     elif path.is_absolute() and path.is_relative_to(folder):
         typed = str(path.relative_to(folder))
-    return typed if config == Path("relay.toml") else f"{typed} --config {config}"
+    return Command(typed, config)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from config.settings import Settings
 from config.units import parse_duration
+from ledger import maintenance
 from ledger.access import Ledger
 from ledger.engine import place_of
 from ledger.faults import LedgerFault
@@ -24,8 +25,7 @@ T = TypeVar("T")
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[LedgerReader]:
     """The ledger for questions only; an empty one is made when there is none, so that nothing is an empty answer."""
-    place = place_of(settings)
-    if place.path is not None and not place.path.exists():
+    if not await maintenance.exists(place_of(settings)):
         async with changing(settings):
             pass
     reader = LedgerReader(settings)

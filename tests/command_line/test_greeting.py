@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from config.load import settings_from
-from mailglass.greeting import command_for, greeting, url
+from mailglass.greeting import Command, command_for, greeting, url
 from mailglass.installation import Started
+
+MAILGLASS = Command("mailglass", Path("relay.toml"))
 
 
 @pytest.mark.parametrize(
@@ -28,20 +30,24 @@ def test_an_address_is_written_as_a_browser_here_reaches_it(address: tuple[str, 
 @pytest.mark.parametrize(
     ("typed", "config", "expected"),
     [
-        pytest.param("/srv/m/.venv/bin/mailglass", "relay.toml", ".venv/bin/mailglass", id="below the current folder"),
-        pytest.param("/usr/bin/mailglass", "relay.toml", "/usr/bin/mailglass", id="elsewhere"),
-        pytest.param("mailglass", "relay.toml", "mailglass", id="found by PATH"),
-        pytest.param("mailglass", "/etc/r.toml", "mailglass --config /etc/r.toml", id="with the file that was named"),
-        pytest.param("/x/mailglass/__main__.py", "relay.toml", "python -m mailglass", id="run as a module"),
+        pytest.param(
+            "/srv/m/.venv/bin/mailglass", "relay.toml", ".venv/bin/mailglass messages", id="below the current folder"
+        ),
+        pytest.param("/usr/bin/mailglass", "relay.toml", "/usr/bin/mailglass messages", id="elsewhere"),
+        pytest.param("mailglass", "relay.toml", "mailglass messages", id="found by PATH"),
+        pytest.param(
+            "mailglass", "/etc/r.toml", "mailglass messages --config /etc/r.toml", id="with the file that was named"
+        ),
+        pytest.param("/x/mailglass/__main__.py", "relay.toml", "python -m mailglass messages", id="run as a module"),
     ],
 )
 def test_the_command_to_type_next_is_the_one_that_was_typed(typed: str, config: str, expected: str) -> None:
-    assert command_for(typed, Path(config), Path("/srv/m")) == expected
+    assert command_for(typed, Path(config), Path("/srv/m")).line("messages") == expected
 
 
 def test_a_real_upstream_is_named_and_no_sandbox_is_spoken_of() -> None:
     settings = settings_from({"upstream": {"default": {"host": "smtp.example.com"}}}, {}, Path("/srv/m"))
-    printed = greeting(settings, Started([("127.0.0.1", 2525)], ("127.0.0.1", 8025), ("127.0.0.1", 8026)), "mailglass")
+    printed = greeting(settings, Started([("127.0.0.1", 2525)], ("127.0.0.1", 8025), ("127.0.0.1", 8026)), MAILGLASS)
     assert "to smtp.example.com:587" in printed
     assert "sandbox" not in printed
     assert "first account" not in printed
@@ -49,7 +55,7 @@ def test_a_real_upstream_is_named_and_no_sandbox_is_spoken_of() -> None:
 
 def test_a_part_run_alone_speaks_of_itself_alone() -> None:
     settings = settings_from({}, {}, Path("/srv/m"))
-    printed = greeting(settings, Started(pixel_server=("127.0.0.1", 8025)), "mailglass")
+    printed = greeting(settings, Started(pixel_server=("127.0.0.1", 8025)), MAILGLASS)
     assert "http://127.0.0.1:8025" in printed
     assert "mail clients" not in printed
     assert "send-test" not in printed

@@ -1,0 +1,94 @@
+"""The whole program on PostgreSQL: nothing but ``[ledger] url`` differs, and what was kept in SQLite can move there."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.installation import Installation
+from tests.ledger.postgres import PostgresServer
+
+pytestmark = pytest.mark.clients
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    programs = PostgresServer.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (make test does it, as root on Debian)")
+    # Not under pytest's folder, which is shut to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="mailglass-postgres-", ignore_cleanup_errors=True) as place:
+        server = PostgresServer(programs, Path(place))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def mailglass(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "installation")
+    yield installation
+    installation.stop()
+
+
+def subjects(mailglass: Installation) -> list[str]:
+    listed = mailglass.command("messages", "--json")
+    assert listed.returncode == 0, listed.stderr
+    return [message["subject"] for message in json.loads(listed.stdout)]
+
+
+def test_mail_is_tracked_and_read_about(mailglass: Installation, postgres: PostgresServer) -> None:
+    mailglass.settings["MAILGLASS_LEDGER__URL"] = postgres.new_database()
+    mailglass.start()
+    probed = mailglass.command("doctor", "--to", "ann@example.com", "--json")
+    assert probed.returncode == 0, probed.stdout + probed.stderr + mailglass.log
+    assert subjects(mailglass) == ["A probe of mailglass doctor"]
+    (hit,) = json.loads(mailglass.command("hits", "--json").stdout)
+    assert hit["kind"] == "open"
+    assert mailglass.command("ledger", "check").stdout == "The ledger is sound.\n"
+    assert not (mailglass.folder / "var" / "mailglass.db").exists()
+    assert mailglass.stop() == 0
+    assert subjects(mailglass) == ["A probe of mailglass doctor"]
+
+
+@pytest.mark.parametrize(
+    "command", [("messages",), ("hits",), ("user", "list"), ("token", "list"), ("consent", "list")]
+)
+def test_an_empty_database_gives_empty_lists(
+    mailglass: Installation, postgres: PostgresServer, command: tuple[str, ...]
+) -> None:
+    mailglass.settings["MAILGLASS_LEDGER__URL"] = postgres.new_database()
+    shown = mailglass.command(*command, "--json")
+    assert (shown.returncode, shown.stdout) == (0, "[]\n"), shown.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(mailglass: Installation) -> None:
+    mailglass.settings["MAILGLASS_LEDGER__URL"] = "postgresql://ann:hunter2@127.0.0.1:1/ledger"
+    for command in (("messages",), ("ledger", "check"), ("user", "list"), ("check", "--online")):
+        shown = mailglass.command(*command)
+        assert shown.returncode == 1, command
+        assert "hunter2" not in shown.stdout + shown.stderr
+        assert "Traceback" not in shown.stderr, shown.stderr
+
+
+def test_everything_moves_from_sqlite_under_load_and_goes_on_there(
+    mailglass: Installation, postgres: PostgresServer
+) -> None:
+    mailglass.start()
+    assert mailglass.command("send-test", "--to", "ann@example.com").returncode == 0
+    known = subjects(mailglass)
+    url = postgres.new_database()
+    copied = mailglass.command("ledger", "copy", url)
+    assert "rows copied" in copied.stdout, copied.stderr
+    assert mailglass.command("ledger", "copy", url).returncode == 1
+    mailglass.stop()
+    mailglass.settings["MAILGLASS_LEDGER__URL"] = url
+    mailglass.start()
+    assert subjects(mailglass) == known
+    probed = mailglass.command("doctor", "--to", "ann@example.com", "--json")
+    assert probed.returncode == 0, probed.stdout + probed.stderr + mailglass.log
+    assert subjects(mailglass) == ["A probe of mailglass doctor", *known]
