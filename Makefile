@@ -50,11 +50,11 @@ soak:
 lock:
 	@requirements/install test
 	$(UV_COMPILE) --upgrade pyproject.toml requirements/build.in -o requirements/run.lock
-	$(UV_COMPILE) --extra test --extra check --extra postgres -c requirements/run.lock \
+	$(UV_COMPILE) --extra test --extra check -c requirements/run.lock \
 		pyproject.toml requirements/build.in -o requirements/test.lock
-	$(UV_COMPILE) --extra test --extra check --extra postgres --extra bench -c requirements/test.lock \
+	$(UV_COMPILE) --extra test --extra check --extra bench -c requirements/test.lock \
 		pyproject.toml requirements/build.in -o requirements/bench.lock
-	$(UV_COMPILE) --extra test --extra check --extra postgres --extra soak -c requirements/test.lock \
+	$(UV_COMPILE) --extra test --extra check --extra soak -c requirements/test.lock \
 		pyproject.toml requirements/build.in -o requirements/soak.lock
 
 # Never var/: there is mail in it.

@@ -201,10 +201,7 @@ def _schemas() -> dict[str, Any]:
     slot = {"sent": number, "tracked": number, "opens": _ref("Counts"), "clicks": _ref("Counts")}
     detail = {
         **message,
-        "copies": {
-            "type": "array",
-            "items": _object(copy) | {"properties": {**copy, "opens": truth, "links": truth}},
-        },
+        "copies": {"type": "array", "items": _object(copy) | {"properties": {**copy, "opens": truth, "links": truth}}},
         "link_list": {"type": "array", "items": _object(link)},
         "hits": {"type": "array", "items": _ref("Hit")},
     }
