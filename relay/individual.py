@@ -246,7 +246,7 @@ class IndividualDelivery:
         now, key = self.clock(), (self.upstream, login, Credentials.CLIENT)
         return [
             message
-            for message in self.delivery.spool.messages.values()
+            for message in self.delivery.spool.present()
             if login  # a name that could not be read tells nobody from anybody
             and (message.header.upstream, message.header.login, message.header.credentials) == key
             and message.header.notification

@@ -164,9 +164,13 @@ class Spool:
             self.messages.pop(str(message.header.id), None)
         failpoint("finish.after-removal")
 
+    def present(self) -> list[SpooledMessage]:
+        """All messages as they are now; other threads add and remove some meanwhile."""
+        return list(self.messages.values())  # in one step of the interpreter
+
     def find_unanswered(self, digest: str) -> SpooledMessage | None:
         """The message with this digest that is ours while its client may not have heard so."""
-        for message in self.messages.values():
+        for message in self.present():
             if message.header.digest == digest and message.standing.ours and not message.standing.answered:
                 return message
         return None

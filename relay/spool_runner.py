@@ -68,9 +68,7 @@ class SpoolRunner:
         try:
             while not self._is_stopping:
                 self._woken.clear()
-                await self._prepare()
-                await self._conclude()
-                self._begin_deliveries()
+                await _survived(self._round())
                 try:
                     async with asyncio.timeout(self.look_seconds):
                         await self._woken.wait()
@@ -83,6 +81,11 @@ class SpoolRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _round(self) -> None:
+        await self._prepare()
+        await self._conclude()
+        self._begin_deliveries()
 
     def stop(self) -> None:
         """End after the copies that are under way, so that they do not come to be in doubt."""
@@ -139,7 +142,7 @@ class SpoolRunner:
 
     def _unclaimed(self) -> list[SpooledMessage]:
         """What is ours to deliver and nobody is delivering: until its first copy is accepted, it is the client's."""
-        return [one for one in self.delivery.spool.messages.values() if one.standing.ours and not one.claimed]
+        return [one for one in self.delivery.spool.present() if one.standing.ours and not one.claimed]
 
     def _due(self) -> list[SpooledMessage]:
         now = self.delivery.clock()

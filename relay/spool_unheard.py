@@ -51,7 +51,7 @@ class UnheardAnswers:
             self._headers[headers[0].digest] = headers[0]
 
     def _forget_old(self, now: datetime) -> None:
-        for header in [one for one in self._headers.values() if now > one.spooled_at + REMEMBERED]:
+        for header in [one for one in list(self._headers.values()) if now > one.spooled_at + REMEMBERED]:
             self.take(header.digest, now)
 
     def take(self, digest: str, now: datetime) -> SpoolHeader | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from relay.spool_lock import SpoolInUse
 from relay.spool_start import load_spool
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import read_message
-from tests.spool.messages import AT, ID, PLAIN, content_of, copies, header, put, rendered
+from tests.spool.messages import AT, ID, PLAIN, content_of, copies, header, other_id, put, rendered
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +166,34 @@ def test_an_event_that_could_not_be_written_is_written_with_the_next_one(tmp_pat
     assert on_disk.standing == message.standing
     assert on_disk.standing.ours
     assert on_disk.standing.copies[1].state is CopyState.DELIVERED
+
+
+def test_looking_at_the_spool_while_others_write_never_fails(tmp_path: Path) -> None:
+    """Submissions write in threads of their own; the spool's task and a resent message look meanwhile."""
+    spool = Spool(tmp_path / "spool")
+    ends = threading.Event()
+    faults: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            while not ends.is_set():
+                spool.find_unanswered("no such digest")
+        except RuntimeError as fault:
+            faults.append(fault)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for looker in lookers:
+            looker.start()
+        for number in range(300):
+            message = spool.write(header(other_id(number)), PLAIN, copies(1), rendered)
+            if number % 3:
+                spool.remove(message)
+    finally:
+        ends.set()
+        for looker in lookers:
+            looker.join()
+        sys.setswitchinterval(interval)
+    assert faults == []

@@ -14,6 +14,7 @@ from ledger.records import State
 from relay import failpoints
 from relay.spool_requests import Request, Wish, ask
 from relay.spool_states import CopyState
+from relay.spooled_message import SpooledMessage
 from tests.spool.messages import ID, rendered
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_mail, at_rcpt, scripted_upstream
 from tests.spool.workbench import RECIPIENTS, Workbench, workbench
@@ -155,6 +156,25 @@ async def test_the_task_survives_a_failing_disk(bench: Workbench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(bench.upstream.to(R2)) == 1
+
+
+async def test_the_task_survives_a_bug(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks in one round, the next one delivers."""
+    await submitted(bench, r2=[at_dot("451 4.3.0 later"), accepts()])
+    bench.clock.pass_by(timedelta(minutes=10))
+    present, broken = bench.spool.present, asyncio.Event()
+
+    def breaks() -> list[SpooledMessage]:
+        broken.set()
+        monkeypatch.setattr(bench.spool, "present", present)
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr(bench.spool, "present", breaks)
+    task = asyncio.create_task(bench.runner.run())
+    await broken.wait()
+    await bench.upstream.wait_for(3)
+    bench.runner.stop()
+    await task
 
 
 async def test_stopping_lets_the_copy_under_way_end_and_begins_no_other(bench: Workbench) -> None:
