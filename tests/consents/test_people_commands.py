@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,41 @@ def test_a_bad_table_imports_nothing(config: str, tmp_path: Path, content: str, 
 def test_a_consent_needs_evidence_and_an_address(config: str) -> None:
     assert "needs evidence" in run(config, "consent", "add", "ann@example.com", "--evidence", " ")[1]
     assert "is no address" in run(config, "consent", "add", "ann", "--evidence", "x")[1]
+
+
+def test_a_withdrawal_by_phone_or_letter_says_how_it_came(config: str) -> None:
+    assert run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")[0] == 0
+    said = run(config, "consent", "withdraw", "ann@example.com", "--purpose", "links", "--how", "phone")
+    assert said[0] == 0
+    people = json.loads(run(config, "consent", "list", "--json")[1])
+    assert [(one["opens"], one["links"]) for one in people] == [("confirmed", "withdrawn")]
+    exported = json.loads(run(config, "subject-export", "ann@example.com")[1])
+    assert [(one["action"], one["method"]) for one in exported["consents"]][-1] == ("withdraw", "phone")
+
+
+def test_every_deed_on_people_leaves_a_line_that_names_nobody(config: str, tmp_path: Path) -> None:
+    deeds: list[tuple[list[str], str]] = [
+        (["consent", "add", "ann@example.com", "--evidence", "form 7"], "consent-add"),
+        (["consent", "withdraw", "ann@example.com"], "withdraw"),
+        (["subject-export", "ann@example.com"], "subject-export"),
+        (["restrict", "ann@example.com"], "restrict"),
+        (["restrict", "ann@example.com", "--lift"], "unrestrict"),
+        (["erase", "ann@example.com", "--yes"], "erase"),
+    ]
+    for words, _ in deeds:
+        assert run(config, *words)[0] == 0, words
+    with closing(sqlite3.connect(tmp_path / "var" / "mailglass.db")) as connection:
+        lines = connection.execute("SELECT action, actor, subject, at FROM audit ORDER BY seq").fetchall()
+    assert [line[0] for line in lines] == [deed for _, deed in deeds]
+    assert all(actor.startswith("command:") and "@" not in subject and at for _, actor, subject, at in lines)
+
+
+def test_what_verify_prints_is_what_it_is_later_held_against(config: str, tmp_path: Path) -> None:
+    assert run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")[0] == 0
+    kept = tmp_path / "kept.json"
+    kept.write_text(run(config, "consent", "verify", "--json")[1])
+    assert run(config, "consent", "add", "bob@example.net", "--evidence", "form 8")[0] == 0
+    assert run(config, "consent", "verify", "--against", str(kept))[0] == 0
+    with closing(sqlite3.connect(tmp_path / "var" / "mailglass.db")) as connection, connection:
+        connection.execute("DELETE FROM consent_event WHERE seq > 1")
+    assert run(config, "consent", "verify", "--against", str(kept))[0] != 0

@@ -37,6 +37,7 @@ class Installation:
 
     def __init__(self, folder: Path, upstream: str = "sandbox = true\n", workers: int = 1) -> None:
         self.folder = folder
+        self.wrapper: tuple[str, ...] = ()  # a program that runs it, such as strace
         self.settings: dict[str, str] = {}  # MAILGLASS_…, over what relay.toml says
         self.smtp, self.public, self.private = free_ports(3)
         self.public_url = f"http://127.0.0.1:{self.public}"
@@ -80,7 +81,7 @@ class Installation:
         """Starts it and waits until it says that it is ready; what it printed."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mailglass", part],
+                [*self.wrapper, sys.executable, "-m", "mailglass", part],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.folder,
                 env=self._environment(),
             )  # fmt: skip

@@ -1,0 +1,79 @@
+"""What can happen to a consent, and what follows from it: expiry, asking again, restriction, one sender or all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.settings import Settings
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, may_ask, may_track, standing
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+OPENS, LINKS = ConsentPurpose.OPENS, ConsentPurpose.LINKS
+PRIVACY = Settings().privacy
+
+
+def said(days_ago: int, action: Action, purpose: ConsentPurpose | None = OPENS, sender: str = "") -> ConsentEvent:
+    return ConsentEvent(NOW - days_ago * DAY, action, purpose, sender)
+
+
+def stands(*events: ConsentEvent, sender: str = "me@example.org") -> Standing:
+    return standing(events, OPENS, (sender,), NOW, PRIVACY.consent_valid)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected", "why"),
+    [
+        ([], Standing.UNKNOWN, "nobody said anything"),
+        ([said(1, Action.ASK, None)], Standing.ASKED, "silence is no consent"),
+        ([said(1, Action.GRANT)], Standing.GRANTED, "a tick alone is not confirmed"),
+        ([said(729, Action.CONFIRM)], Standing.CONFIRMED, "a day before 24 months"),
+        ([said(730, Action.CONFIRM)], Standing.EXPIRED, "24 months"),
+        ([said(800, Action.CONFIRM), said(1, Action.CONFIRM)], Standing.CONFIRMED, "given again"),
+        ([said(9, Action.CONFIRM), said(1, Action.ASK)], Standing.CONFIRMED, "a question takes no consent away"),
+        ([said(9, Action.WITHDRAW, None), said(1, Action.ASK)], Standing.WITHDRAWN, "nor does it undo a no"),
+        ([said(9, Action.REFUSE), said(1, Action.ASK, None)], Standing.REFUSED, "of whichever kind"),
+        ([said(9, Action.CONFIRM), said(1, Action.WITHDRAW, LINKS)], Standing.CONFIRMED, "the other purpose"),
+        (
+            [said(9, Action.CONFIRM), said(1, Action.WITHDRAW, None, "x@example.org")],
+            Standing.CONFIRMED,
+            "other sender",
+        ),
+        ([said(9, Action.CONFIRM), said(1, Action.RESTRICT, None)], Standing.RESTRICTED, "while it lasts"),
+        (
+            [said(9, Action.CONFIRM), said(2, Action.RESTRICT, None), said(1, Action.UNRESTRICT, None)],
+            Standing.CONFIRMED,
+            "and then as before",
+        ),
+        ([said(9, Action.CONFIRM), said(1, Action.ERASE, None)], Standing.WITHDRAWN, "erased is a no"),
+    ],
+)
+def test_where_somebody_stands_is_what_their_events_come_to(
+    events: list[ConsentEvent], expected: Standing, why: str
+) -> None:
+    assert stands(*events) is expected, why
+
+
+@pytest.mark.parametrize("state", Standing)
+def test_where_consent_is_required_only_a_confirmed_one_opens_the_gate(state: Standing) -> None:
+    assert may_track(state, required=True) is (state is Standing.CONFIRMED)
+    refused = state in (Standing.WITHDRAWN, Standing.REFUSED, Standing.RESTRICTED)
+    assert may_track(state, required=False) is not refused
+
+
+@pytest.mark.parametrize(
+    ("events", "may", "why"),
+    [
+        ([], True, "never asked"),
+        ([said(181, Action.ASK, None)], False, "six months are not over"),
+        ([said(182, Action.ASK, None)], True, "now they are"),
+        ([said(181, Action.REFUSE)], False, "after a no"),
+        ([said(181, Action.WITHDRAW, None)], False, "after a withdrawal"),
+        ([said(9999, Action.ERASE, None)], False, "never after an erasure"),
+        ([said(1, Action.CONFIRM)], True, "who agreed may be asked for more"),
+    ],
+)
+def test_nobody_is_asked_again_before_six_months(events: list[ConsentEvent], may: bool, why: str) -> None:
+    assert may_ask(events, NOW, PRIVACY.ask_again) is may, why
