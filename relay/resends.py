@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
-
-from cryptography.hazmat.primitives.poly1305 import Poly1305
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from relay.replies import Reply
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 KEPT_SECONDS = 24 * 3600.0
 KEPT_NAMELESS_SECONDS = 300.0
@@ -55,6 +56,9 @@ class Digest:
         return self._value
 
     def _take_in(self) -> Poly1305:
+        # 7 MB of a whole library of ciphers, which an idle relay can do without.
+        from cryptography.hazmat.primitives.poly1305 import Poly1305  # noqa: PLC0415
+
         hash_ = self._hash = self._hash or Poly1305(_KEY)
         for piece in self._pieces:
             hash_.update(piece)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("config", "ledger", "relay", "pixel_server", "mailglass")
+RUN_LOCK = ROOT / "requirements" / "run.lock"
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 # Clock, randomness, keys and the outside world are arguments of what only decides.
 IMPURE = {
@@ -104,6 +109,29 @@ def test_an_import_inside_a_function_has_its_reason_beside_it() -> None:
         "ledger/upgrade.py",  # Alembic: when the schema is old
         "pixel_server/dashboard/metrics.py",  # Prometheus: when somebody asks for /metrics
         "pixel_server/notify/services.py",  # Apprise: when a notification goes that way
+        "relay/resends.py",  # cryptography: when a large message is relayed, or the same comes again
         "relay/rewriting/dkim_signing.py",  # dkimpy and its DNS library: when a message is signed again
         "relay/rewriting/worker.py",  # multiprocessing and BeautifulSoup: when a message needs a second opinion
     }
+
+
+def test_everything_imported_is_installed_by_make_run() -> None:
+    """What only the tests bring along is missing on a machine where nobody tests."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    needed = {normal(re.split(r"[^A-Za-z0-9._-]", entry)[0]) for entry in declared}
+    locked = {normal(found) for found in re.findall(r"^(\S+?)==", RUN_LOCK.read_text(), re.MULTILINE)}
+    assert needed <= locked
+    distributions = packages_distributions()
+    missing = {
+        f"{name(path)}: {module}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for module in imports(tree_of(path))
+        if module not in PACKAGES and module not in sys.stdlib_module_names
+        if not needed & {normal(one) for one in distributions.get(module, ())}
+    }
+    assert missing == set()
+
+
+def normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
