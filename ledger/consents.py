@@ -107,7 +107,7 @@ class Consents:
         events = [ConsentEvent(now, Action.ASK, purpose, method="import", actor=actor) for purpose in purposes]
         await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-import")
 
-    async def ask(self, address: str, sender: str, language: str, days: int, request: MessageId, actor: str) -> None:
+    async def ask(self, address: str, sender: str, language: str, kept: str, request: MessageId, actor: str) -> None:
         """Notes that a request is being sent under that id. Raises TooSoon when the person was asked, or said no, not
         long ago, or was erased."""
         key, now = self.key_of(address), self._ledger.clock()
@@ -118,7 +118,7 @@ class Consents:
         words = CONSENT_WORDS[language]
         await self._ledger.write(
             add_asking, key, normalise(address), request, now, sender.lower(), language,
-            text_shown(words, sender, days), actor,
+            text_shown(words, sender, kept), actor,
         )  # fmt: skip
 
     async def answer(self, request: MessageId, granted: Collection[ConsentPurpose], shown: str, key: bytes,

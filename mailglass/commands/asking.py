@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import textwrap
 import time
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -21,6 +22,7 @@ from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_fil
 from mailglass.commands.reading import run_to_end
 from mailglass.commands.sending import submit
 from mailglass.failures import Failed
+from pixel_server.public.privacy_page import told_when_asked
 
 
 def ask(
@@ -34,11 +36,11 @@ def ask(
         raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
     settings = settings_from_file(config)
     request = mint_message_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-    days = settings.privacy.keep_hits.days
+    kept = told_when_asked(settings, language)
 
     async def work() -> None:
         async with consents_of(settings) as consents:
-            await consents.ask(address, sender, language, days, request, operator())
+            await consents.ask(address, sender, language, kept, request, operator())
 
     try:
         run_to_end(work())
@@ -60,5 +62,6 @@ def request_mail(settings: Settings, request: MessageId, address: str, sender: s
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
     mail["X-Track"] = "none"
-    mail.set_content(words.body.format(sender=sender, days=settings.privacy.keep_hits.days, url=urls.page()))
+    kept = textwrap.fill(told_when_asked(settings, language), 78, break_long_words=False)
+    mail.set_content(words.body.format(sender=sender, kept=kept, url=urls.page()))
     return mail

@@ -17,13 +17,14 @@ from pixel_server.public.answers import Answer
 from pixel_server.public.consent_page import chosen, consent_page, words_for
 from pixel_server.public.forms import read_form
 from pixel_server.public.page_look import PAGE_HEADERS
+from pixel_server.public.privacy_page import told_when_asked
 
 log = logging.getLogger("mailglass.public")
 
 
 class ConsentDesk:
     def __init__(self, settings: Settings, consents: Consents) -> None:
-        self._days = settings.privacy.keep_hits.days
+        self._settings = settings
         self._consents = consents
 
     async def answer(self, request: web.BaseRequest, target: Target) -> Answer | None:
@@ -36,7 +37,8 @@ class ConsentDesk:
         if asked is None:
             return None
         words, outcome = words_for(asked.language), ""
-        shown = text_shown(words, asked.sender, self._days)
+        kept = told_when_asked(self._settings, words.code)
+        shown = text_shown(words, asked.sender, kept)
         if request.method == "POST":
             form = await read_form(request)
             if isinstance(form, Answer):
@@ -44,7 +46,7 @@ class ConsentDesk:
             # Who was shown another text (the configuration changed meanwhile) has not answered this one.
             outcome = "again" if form.get("text", "") not in ("", text_version(words.code, shown)) else ""
             outcome = outcome or await self._keep(target, form, bytes(asked.person_key), words.code, shown)
-        page = consent_page(words, asked.sender, self._days, text_version(words.code, shown), outcome)
+        page = consent_page(words, asked.sender, kept, text_version(words.code, shown), outcome)
         return Answer(200, (*PAGE_HEADERS, ("Content-Language", words.code)), page.encode("utf-8"))
 
     async def _keep(self, target: Target, form: Mapping[str, object], key: bytes, language: str, shown: str) -> str:

@@ -19,8 +19,9 @@ def chosen(form: Collection[str]) -> tuple[ConsentPurpose, ...]:
     return () if "refuse" in form else tuple(purpose for purpose in ConsentPurpose if purpose.value in form)
 
 
-def consent_page(words: ConsentWords, sender: str, days: int, version: str, outcome: str = "") -> str:
-    """``version`` is the text's that is shown, and comes back with the answer: an answer is to that text alone.
+def consent_page(words: ConsentWords, sender: str, kept: str, version: str, outcome: str = "") -> str:
+    """A yes and a no look alike. ``version`` is the text's that is shown, and comes back with the answer: an answer is
+    to that text alone.
     ``outcome``: "saved", "failed", "again" (the text changed in between) or empty."""
     said = {"": "", "saved": words.thanks, "failed": words.failed, "again": words.failed}[outcome]
     status = f'<p role="status">{escape(said)}</p>\n' if said else ""
@@ -34,9 +35,9 @@ def consent_page(words: ConsentWords, sender: str, days: int, version: str, outc
         words.title,
         f'{status}<form method="post"><input type="hidden" name="text" value="{version}">\n'
         f"<fieldset><legend>{question}</legend>\n{boxes}</fieldset>\n"
-        f"<p>{escape(words.what_is_kept.format(days=days))}</p>\n"
+        f"<p>{escape(kept)}</p>\n"
         f'<p><button name="save">{escape(words.save)}</button> '
-        f'<button class="plain" name="refuse">{escape(words.refuse)}</button></p></form>\n',
+        f'<button name="refuse">{escape(words.refuse)}</button></p></form>\n',
         {},
         f'<a href="../privacy?lang={words.code}">{escape(WORDS[words.code].privacy)}</a>',
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from html import escape
 
@@ -57,6 +58,8 @@ def page(language: str, title: str, body: str, languages: Mapping[str, str], foo
         for code, name in languages.items()
         if code != language
     )
+    if language == "fr":  # its double punctuation must not begin a line
+        body = re.sub(r" (?=[?!:;])", "\u00a0", body)
     nav = f"<nav>{others}</nav>\n" if others else ""
     foot = f"<footer>{footer}</footer>\n" if footer else ""
     return (

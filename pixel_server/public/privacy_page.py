@@ -48,6 +48,14 @@ def privacy_page(settings: Settings, language: str = "en") -> str:
     return page(words.code, words.title, rows, {other.code: other.own_name for other in WORDS.values()})
 
 
+def told_when_asked(settings: Settings, language: str) -> str:
+    """What is kept, for how long, and who else gets it: what somebody has to know who is asked for consent."""
+    words = PRIVACY_WORDS[language]
+    return words.join.join(
+        (_kept(settings, words), _periods(settings, words), f"{words.topics[7]}{words.colon}{words.others}")
+    )
+
+
 def record_of_processing(settings: Settings) -> str:
     """The record of processing activities as plain text, to be completed by the controller."""
     privacy, words = settings.privacy, PRIVACY_WORDS["en"]
@@ -74,13 +82,13 @@ def record_of_processing(settings: Settings) -> str:
 
 def _how(settings: Settings, words: PrivacyWords) -> str:
     how = words.identity[settings.tracking.identity].format(minimum=settings.tracking.aggregate_minimum)
-    return f"{how} {words.notice}" if settings.privacy.notice else how
+    return words.join.join((how, words.notice)) if settings.privacy.notice else how
 
 
 def _basis(settings: Settings, words: PrivacyWords) -> str:
     privacy = settings.privacy
     periods = words.consent_periods.format(valid=privacy.consent_valid.days, pause=privacy.ask_again.days)
-    return f"{words.basis[privacy.consent]} {periods}"
+    return words.join.join((words.basis[privacy.consent], periods))
 
 
 def _kept(settings: Settings, words: PrivacyWords) -> str:
@@ -88,13 +96,13 @@ def _kept(settings: Settings, words: PrivacyWords) -> str:
     sentences = []
     if settings.tracking.identity == "individual":
         told = (words.time[privacy.whole_minutes], words.agent[privacy.user_agent], words.address[privacy.ip_address])
-        sentences.append(f"{words.each_hit}: {', '.join((*told, words.verdict))}")
+        sentences.append(f"{words.each_hit}{words.colon}{words.comma.join((*told, words.verdict))}")
     sentences.append(words.message[privacy.keep_subject])
     if settings.tracking.record_untracked:
         sentences.append(words.untracked)
     if privacy.honour_gpc:
         sentences.append(words.gpc)
-    return " ".join(sentences)
+    return words.join.join(sentences)
 
 
 def _periods(settings: Settings, words: PrivacyWords) -> str:

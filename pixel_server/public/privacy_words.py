@@ -37,6 +37,9 @@ class PrivacyWords:
     others: str
     links: str
     rights: str
+    colon: str = ": "
+    comma: str = ", "
+    join: str = " "
 
 
 _ENGLISH = PrivacyWords(
@@ -141,6 +144,9 @@ _JAPANESE = PrivacyWords(
     "ありません。クッキーは使わず、外部から何も読み込みません。",
     "届いたメールのリンクはいつまでも使えます。行き先はリンク自体に書かれています。",
     "記録の閲覧、訂正、消去、利用の制限、同意の撤回、監督機関への申し立てができます。多くはメールからリンクされたページですぐに行えます。",
+    colon="：",
+    comma="、",
+    join="",
 )
 _GERMAN = PrivacyWords(
     "de",
@@ -250,6 +256,7 @@ _FRENCH = PrivacyWords(
     "Les liens des messages reçus fonctionnent pour toujours ; leur destination est dans le lien.",
     "Voir ce qui est enregistré sur vous, le faire rectifier, effacer ou limiter, retirer un consentement et introduire une "
     "réclamation auprès d'une autorité de contrôle. La page liée dans un message permet de faire l'essentiel aussitôt.",
+    colon=" : ",
 )
 _ITALIAN = PrivacyWords(
     "it",

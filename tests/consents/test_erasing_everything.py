@@ -64,7 +64,7 @@ async def put_everywhere(store: Store, address: str) -> None:
     """As recipient, as sender, and in all that people and servers write."""
     people, shouted = register_of(store), address.upper()
     await people.add(address, list(ConsentPurpose), f"mail from {shouted} of 3 May", actor="test")
-    await people.ask(BOB, address, "de", 400, an_id(90), "test")
+    await people.ask(BOB, address, "de", "What is kept.", an_id(90), "test")
     await people.withdraw(BOB, sender=address, actor="test")
     named = MessageRecord(
         an_id(1), NOW, ME, (shouted, JOANN), subject=f"For {address}, as agreed", opens=True, links=True,

@@ -139,7 +139,7 @@ async def test_three_years_after_its_end_a_consent_is_a_key_and_a_status(
     store: Store, calendar: Calendar, tmp_path: Path
 ) -> None:
     people = register_of(store)
-    await people.ask(ANN, ME, "en", 400, MessageId(b"r" * 16), "test")
+    await people.ask(ANN, ME, "en", "What is kept.", MessageId(b"r" * 16), "test")
     await people.add(ANN, [CONSENT], "form 7, kept by Jane Roe", "test")
     await people.withdraw(ANN, sender=ME)
     calendar.now = NOW + (730 + 1095) * DAY
@@ -168,7 +168,7 @@ async def test_three_years_after_its_end_a_consent_is_a_key_and_a_status(
 
 async def test_the_text_that_was_shown_goes_with_the_last_who_saw_it(store: Store, calendar: Calendar) -> None:
     people = register_of(store)
-    await people.ask(ANN, ME, "en", 400, MessageId(b"r" * 16), "test")
+    await people.ask(ANN, ME, "en", "What is kept.", MessageId(b"r" * 16), "test")
     await people.erase(ANN, actor="test")
     calendar.now = NOW + 1097 * DAY
     await tidy(store)

@@ -25,7 +25,7 @@ from ledger.shared import SharedLedger, open_ledger
 from ledger.tokens import Purpose, Target, mint
 from ledger.urls import TrackingUrls, UrlGrammar
 from pixel_server.public.app import PublicServer
-from pixel_server.public.privacy_page import record_of_processing
+from pixel_server.public.privacy_page import record_of_processing, told_when_asked
 
 ANN, ME = "ann@example.com", "me@example.org"
 REQUEST = MessageId(b"r" * 16)
@@ -69,7 +69,7 @@ async def standings(site: Site) -> dict[ConsentPurpose, Standing]:
 
 
 async def test_a_request_shows_two_boxes_and_neither_is_ticked(site: Site) -> None:
-    await site.consents.ask(ANN, ME, "de", 400, REQUEST, "test")
+    await site.consents.ask(ANN, ME, "de", "What is kept.", REQUEST, "test")
     async with site.browser.get(site.page(REQUEST)) as answer:
         page = await answer.text()
         assert answer.status == 200
@@ -82,7 +82,7 @@ async def test_a_request_shows_two_boxes_and_neither_is_ticked(site: Site) -> No
 
 
 async def test_what_is_ticked_counts_and_the_rest_is_a_no(site: Site) -> None:
-    await site.consents.ask(ANN, ME, "en", 400, REQUEST, "test")
+    await site.consents.ask(ANN, ME, "en", "What is kept.", REQUEST, "test")
     async with site.browser.post(site.page(REQUEST), data={"opens": "on", "save": ""}) as answer:
         assert "Your answer is stored" in await answer.text()
     assert (await site.consents.gates([ANN], ME))[ANN] == Gate(True, False)
@@ -101,12 +101,12 @@ async def test_what_is_ticked_counts_and_the_rest_is_a_no(site: Site) -> None:
 
 
 async def test_a_no_is_a_no_whatever_is_ticked_and_nobody_is_asked_again_soon(site: Site) -> None:
-    await site.consents.ask(ANN, ME, "en", 400, REQUEST, "test")
+    await site.consents.ask(ANN, ME, "en", "What is kept.", REQUEST, "test")
     async with site.browser.post(site.page(REQUEST), data={"opens": "on", "refuse": ""}) as answer:
         assert answer.status == 200
     assert set((await standings(site)).values()) == {Standing.REFUSED}
     with pytest.raises(TooSoon):
-        await site.consents.ask(ANN, ME, "en", 400, MessageId(b"s" * 16), "test")
+        await site.consents.ask(ANN, ME, "en", "What is kept.", MessageId(b"s" * 16), "test")
 
 
 async def test_stopping_on_a_messages_page_closes_the_gate_for_that_senders_mail(site: Site) -> None:
@@ -206,7 +206,7 @@ async def test_a_withdrawal_leaves_its_time_and_the_link_that_was_used(site: Sit
 
 async def test_looking_at_a_page_changes_no_byte(site: Site) -> None:
     message = await deliver(site, b"m")
-    await site.consents.ask(ANN, ME, "en", 400, REQUEST, "test")
+    await site.consents.ask(ANN, ME, "en", "What is kept.", REQUEST, "test")
     before = bytes_of(site)
     for path in (site.page(message), site.page(REQUEST), "/privacy"):
         for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
@@ -234,7 +234,7 @@ async def test_a_hundred_hits_after_a_withdrawal_change_no_byte(site: Site, capl
 
 
 async def test_an_answer_to_a_text_that_was_not_shown_is_none(site: Site) -> None:
-    await site.consents.ask(ANN, ME, "en", 400, REQUEST, "test")
+    await site.consents.ask(ANN, ME, "en", "What is kept.", REQUEST, "test")
     async with site.browser.post(site.page(REQUEST), data={"opens": "on", "text": "0" * 64}) as answer:
         assert "did not work" in await answer.text()
     assert (await site.consents.gates([ANN], ME))[ANN] == Gate(False, False)
@@ -248,3 +248,18 @@ def bytes_of(site: Site) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith("-shm")  # SQLite's index of its log: marks of readers
     }
+
+
+async def test_the_page_of_a_request_says_what_is_kept_here_and_a_yes_and_a_no_look_alike(site: Site) -> None:
+    await site.consents.ask(ANN, ME, "en", "What is kept.", REQUEST, "test")
+    async with site.browser.get(site.page(REQUEST)) as answer:
+        page = await answer.text()
+    assert told_when_asked(site.settings, "en") in page
+    assert re.findall(r"<button (.*?)>", page) == ['name="save"', 'name="refuse"']
+    (version,) = re.findall(r'name="text" value="(\w{64})"', page)
+    async with site.browser.post(site.page(REQUEST), data={"opens": "on", "text": version, "save": ""}) as answer:
+        assert "Your answer is stored" in await answer.text()
+    async with site.ledger.read() as connection:
+        shown = await text_shown(connection, version)
+    assert shown is not None
+    assert told_when_asked(site.settings, "en") in shown, "kept word for word"

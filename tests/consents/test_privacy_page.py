@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.settings import Privacy, Settings, Tracking
-from pixel_server.public.privacy_page import privacy_page, record_of_processing
+from pixel_server.public.privacy_page import privacy_page, record_of_processing, told_when_asked
 from pixel_server.public.privacy_words import PRIVACY_WORDS
 
 # What a setting becomes, and whether the record of processing has to change with it.
@@ -87,3 +87,15 @@ def test_the_page_has_all_its_lines_in_every_language(language: str) -> None:
     assert f'<html lang="{language}">' in shown
     assert shown.count("<h2>") == 10
     assert "{" not in shown.partition("</style>")[2]
+
+
+@pytest.mark.parametrize("language", PRIVACY_WORDS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ip_address", "none"), ("user_agent", "full"), ("keep_hits", "33d"), ("keep_evidence", "33d"),
+     ("keep_recipients", "33d"), ("whole_minutes", True), ("keep_subject", False), ("honour_gpc", True)],
+)  # fmt: skip
+def test_who_is_asked_is_told_what_this_installation_keeps(name: str, value: Any, language: str) -> None:
+    asked = told_when_asked(settings_with("privacy", name, value), language)
+    assert asked != told_when_asked(Settings(), language)
+    assert "{" not in asked
