@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -34,6 +35,7 @@ from pixel_server.public.signs.tables import Signs
 from pixel_server.public.sources import client_address, trusted_networks
 
 log = logging.getLogger("mailglass.hits")
+_ANY_PIXEL = re.compile(r"/o/[^/?#]+\.gif(?:\?[^#]*)?", re.DOTALL)
 _RANDOM_AHEAD = 64 * RANDOM_BYTES  # asking the kernel costs more than what it gives
 
 
@@ -73,7 +75,8 @@ class HitDesk:
         """What a raw path names, with or without the path of ``public_url``, which a proxy may take off."""
         if self._prefix and path.startswith(self._prefix + "/"):
             path = path[len(self._prefix) :]
-        return parse_path(path)
+        # A pixel is a picture whatever its name: a reader must never see a broken one.
+        return parse_path(path) or (OwnUrl(Purpose.PIXEL, "") if _ANY_PIXEL.fullmatch(path) else None)
 
     def place_of(self, asked: Asked) -> Place:
         """Where who really asks is: behind proxies that the operator trusts, what these say of it."""

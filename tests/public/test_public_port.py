@@ -152,7 +152,9 @@ async def test_other_methods_are_refused_and_kept_as_machines(port: PublicPort, 
         "/metrics",
         "/static/x.css",
         "/o/",
-        "/o/x.gif",
+        "/o/x",
+        "/o/.gif",
+        "/o/x/y.gif",
         "/c/../o/x",
         "/?x=<b>",
     ],
@@ -160,6 +162,17 @@ async def test_other_methods_are_refused_and_kept_as_machines(port: PublicPort, 
 async def test_nothing_else_is_here(port: PublicPort, path: str) -> None:
     answer = await port.get(path)
     assert (answer.status, answer.body) == (404, b"There is nothing here.\n")
+
+
+@pytest.mark.parametrize("name", ["x", "A" * 51, "A" * 500, "%00", "a.b", "\u00e9".encode().hex()])
+@pytest.mark.parametrize("length", [None, "0"], ids=["the short way", "through aiohttp"])
+async def test_a_pixel_is_a_picture_whatever_its_token(port: PublicPort, name: str, length: str | None) -> None:
+    expected = await port.get((await port.message()).pixel())
+    beside = {} if length is None else {"Content_Length": length}
+    for query in ("", "?t=1"):
+        answer = await port.get(f"/o/{name}.gif{query}", **beside)
+        assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, expected.body, "image/gif")
+    assert len(await rows(port.ledger, "SELECT seq FROM hit")) == 1
 
 
 async def test_no_answer_says_who_answers_or_keeps_anything(port: PublicPort) -> None:
