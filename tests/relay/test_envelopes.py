@@ -94,6 +94,36 @@ async def test_eight_bit_content_passes_without_body_8bitmime(start_relay: Start
     assert upstream.delivered[0].content == b"Subject: \xc3\xbc\r\n\r\n\xff\xfe\r\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "refusal"),
+    [
+        (b"MAIL FROM:<\xc3\xbc@example.com> SMTPUTF8", b"555 5.6.7 No SMTPUTF8 here\r\n"),
+        (b"MAIL FROM:<a@example.com> RET=HDRS ENVID=QqAbC1", b"555 5.5.4 Unsupported option: RET\r\n"),
+        (b"MAIL FROM:<a@example.com> BODY=BINARYMIME", b"501 5.5.4 No BINARYMIME\r\n"),
+        (b"MAIL FROM:<a@example.com> AUTH=<> X-OWN=1", b"555 5.5.4 What is that\r\n"),
+        (b"MAIL FROM:<a@example.com> REQUIRETLS", b"555 5.7.30 REQUIRETLS needed\r\n"),
+    ],
+)
+async def test_an_extension_that_the_upstream_lacks_is_not_offered_and_its_refusal_is_passed_on(
+    start_relay: StartRelay, line: bytes, refusal: bytes
+) -> None:
+    """T34, T36: nothing is converted, and nothing dropped in silence."""
+
+    class LacksIt(Behaves):
+        extensions = (b"8BITMIME",)
+
+        async def on_mail(self, talk: Talk, line: bytes) -> bytes:
+            return refusal
+
+    upstream = LacksIt()
+    relay = await start_relay(upstream)
+    client = await relay.connect()
+    offered = await client.ask(b"EHLO client.example.com")
+    assert not any(word in offered for word in (b"SMTPUTF8", b"DSN", b"BINARYMIME", b"REQUIRETLS", b"AUTH"))
+    assert await client.ask(line) == refusal
+    assert upstream.commands[-1] == line
+
+
 async def test_helo_is_passed_on_as_helo(relay: RunningRelay, upstream: Behaves) -> None:
     client = await relay.connect()
     assert (await client.ask(b"HELO client.example.com")) == b"250 upstream.example.com\r\n"

@@ -53,6 +53,8 @@ async def test_login_asks_the_upstreams_own_questions(relay: RunningRelay) -> No
         ([b"AUTH LOGIN", b"*"], [b"334", b"501"]),
         ([b"AUTH PLAIN " + b64encode(b"no nul")], [b"501"]),
         ([b"AUTH PLAIN " + b64encode(b"\0a\0b\0c")], [b"501"]),
+        ([b"AUTH PLAIN " + b64encode(b"a\0b")], [b"501"]),
+        ([b"AUTH PLAIN " + b64encode(b"\0a\0b\0c\0")], [b"501"]),
         ([b"AUTH HOCUS-POCUS"], [b"504"]),
         ([b"AUTH SCRAM-SHA-256-PLUS bjws"], [b"504"]),
         ([b"AUTH"], [b"501"]),
@@ -174,6 +176,28 @@ async def test_when_the_upstream_refuses_our_own_account_the_client_hears_a_451(
     relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
     client = await relay.connect()
     assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.7.8 ")
+
+
+@pytest.mark.parametrize("mechanism", [b"PLAIN", b"LOGIN", b"CRAM-MD5"])
+async def test_the_relays_own_password_is_logged_nowhere(
+    start_relay: StartRelay, caplog: pytest.LogCaptureFixture, mechanism: bytes
+) -> None:
+    """D01: neither by us nor by the library that logs in, whatever the upstream says to it."""
+    caplog.set_level(logging.DEBUG)
+    marker = "marker-S3cret"
+
+    class Refuses(Behaves):
+        extensions = (b"AUTH " + mechanism,)
+
+    upstream = Refuses()
+    table = {"login": "account", "username": "relay-marker@example.com", "password": marker}
+    relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.7.8 ")
+    assert any(command.startswith(b"AUTH") for command in upstream.commands)
+    logged = caplog.text
+    for secret in (marker, b64encode(marker.encode()).decode().rstrip("="), "relay-marker", "cmVsYXktbWFya2Vy"):
+        assert secret not in logged
 
 
 async def test_two_sessions_never_share_an_upstream_login(relay: RunningRelay, upstream: Behaves) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import resource
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.relay.conftest import StartRelay
-from tests.relay.running_relay import RunningRelay
+from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.upstream_servers import Behaves, Hangup, Talk
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
@@ -98,6 +100,129 @@ async def test_a_message_of_two_hundred_megabytes_streams_in_flat_memory(
     assert _resident_megabytes() - before < 50
 
 
-def _resident_megabytes() -> float:
-    with open(f"/proc/{os.getpid()}/status", encoding="ascii") as status:
+class RelayProcess:
+    """A relay of its own, so that its memory is its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.process, self.port = process, port
+
+    @classmethod
+    async def start(cls, upstream: Behaves, data: Path) -> RelayProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.relay.relay_process", str(upstream.port), str(data),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        return cls(process, int(await process.stdout.readline()))
+
+    @property
+    def megabytes(self) -> float:
+        return _resident_megabytes(self.process.pid)
+
+    async def stop(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+
+class KeepsOnlyCounts(Behaves):
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        reply = await super().on_dot(talk, b"")
+        self.commands.clear()
+        return reply
+
+
+async def test_a_thousand_clients_at_once_are_all_served(tmp_path: Path) -> None:
+    """F03: a thousand that wait, and then a thousand that send 100 kB each, all at once."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    upstream = KeepsOnlyCounts()
+    await upstream.start()
+    relay = await RelayProcess.start(upstream, tmp_path / "data")
+
+    async def connected() -> Client:
+        client = await Client.connect(relay.port)
+        assert (await client.reply(300)).startswith(b"220")
+        await client.send(b"EHLO client.example.com\r\n")
+        assert (await client.reply(300)).startswith(b"250")
+        return client
+
+    clients = list(await asyncio.gather(*(connected() for _ in range(1000))))
+    content = b"Subject: x\r\n\r\n" + (b"y" * 98 + b"\r\n") * 1000
+
+    async def send(client: Client) -> bytes:
+        await client.send(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n")
+        for expected in (b"250", b"250", b"354"):
+            assert (await client.reply(300)).startswith(expected)
+        await client.send(content + b".\r\n")
+        return await client.reply(300)
+
+    verdicts = await asyncio.gather(*map(send, clients))
+    assert all(verdict.startswith(b"250 2.0.0 Ok: queued") for verdict in verdicts)
+    assert len(upstream.delivered) == 1000
+    assert relay.megabytes < 500
+    for client in clients:
+        client.close()
+    await relay.stop()
+    await upstream.stop()
+
+
+async def test_fifty_thousand_messages_leave_no_memory_behind(tmp_path: Path) -> None:
+    """F08: less than 1 kB for a hundred messages, after a beginning in which everything finds its size."""
+    upstream = KeepsOnlyCounts()
+    await upstream.start()
+    relay = await RelayProcess.start(upstream, tmp_path / "data")
+
+    async def submit(count: int) -> None:
+        client = await Client.connect(relay.port)
+        await client.reply()
+        await client.ask(b"EHLO client.example.com")
+        for number in range(count):
+            asks = b"X-Track: all\r\n" if number % 5 == 0 else b""
+            assert (await client.submit(asks + b"Subject: x\r\n\r\n" + b"y" * 900 + b"\r\n")).startswith(b"250")
+        client.close()
+
+    await asyncio.gather(*(submit(2500) for _ in range(4)))
+    before = relay.megabytes
+    await asyncio.gather(*(submit(12_500) for _ in range(4)))
+    assert (relay.megabytes - before) * 1024 < 500
+    await relay.stop()
+    await upstream.stop()
+
+
+async def test_hostile_mail_never_stalls_the_others(start_relay: StartRelay, upstream: Behaves) -> None:
+    """F09: while the worst is sent, the loop turns within a quarter of a second, but for one turn in a hundred."""
+    relay = await start_relay(upstream, {"rewriter": None, "decide": None}, limits={"message_size": "60MB"})
+    html = b"Content-Type: text/html\r\nX-Track: all\r\n\r\n"
+    worst = [
+        html + b"<a " * 30_000 + b"\r\n",
+        html + b'<a href="' * 20_000 + b"\r\n",
+        html + b"<!--" * 30_000 + b"\r\n",
+        html + b"<p>x</p>\r\n" * 3_000_000,
+        b"X-Track: all\r\n" + b"X: y\r\n" * 140_000 + html,
+        b"X: y\r\n" * 1_000_000 + b"\r\n",
+        b"X-Track: all\r\nSubject: " + b"=?utf-8?q?x?=\r\n " * 20_000 + b"\r\n\r\n",
+    ]
+    waits: list[float] = []
+    over = asyncio.Event()
+
+    async def watch() -> None:
+        loop = asyncio.get_running_loop()
+        while not over.is_set():
+            asked = loop.time()
+            await asyncio.sleep(0.01)
+            waits.append(loop.time() - asked - 0.01)
+
+    watching = asyncio.create_task(watch())
+    for content in worst:
+        client = await relay.session()
+        await client.begin()
+        assert (await client.ask(b"DATA")).startswith(b"354")
+        await client.send(content + b".\r\n")
+        assert (await client.reply(60)).startswith((b"250", b"554"))
+    over.set()
+    await watching
+    assert sum(wait > 0.25 for wait in waits) <= len(waits) // 100
+
+
+def _resident_megabytes(process: int | str = "self") -> float:
+    with open(f"/proc/{process}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))

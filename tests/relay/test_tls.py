@@ -126,6 +126,22 @@ async def test_a_login_made_in_clear_is_forgotten_after_starttls(
     assert upstream.delivered[0].login == b""
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+async def test_a_client_with_tls_1_1_gets_no_connection(tls_relay: RunningRelay, certificates: Certificates) -> None:
+    """D06: and one with 1.2 does."""
+    for version, is_welcome in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True)):
+        context = certificates.client_context()
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+        client = await tls_relay.session()
+        assert (await client.ask(b"STARTTLS")).startswith(b"220")
+        try:
+            await client.writer.start_tls(context, server_hostname="127.0.0.1")
+            assert is_welcome
+        except (ssl.SSLError, ConnectionError):
+            assert not is_welcome
+
+
 RELAY_TRICKS = [
     [b"MAIL FROM:<a@example.com>"],
     [b"MAIL FROM:<>"],
