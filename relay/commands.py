@@ -142,6 +142,7 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
     rest = session.lines.take_rest()
     if rest:
         session.phase.received(rest)
+    session.content_may_end_early()
 
 
 def _passed_on(session: Session, line: bytes) -> None:

@@ -89,6 +89,12 @@ class Session:
             self._no_more_lines()
         return not self.is_over and self._is_owing
 
+    def content_may_end_early(self) -> None:
+        """A message begins whose client has said already that it will say no more: what was not sent never comes."""
+        if self._is_at_eof and self.phase is not None and self.phase.is_reading:
+            self.phase.give_up()
+            self.finish(while_sending=True)
+
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
         if self._is_at_eof and error is None and self._unheard is not None:
@@ -326,6 +332,8 @@ class Session:
         self._line_wanted = asyncio.get_running_loop().create_future()
         wanted = self._line_wanted
         self.advance()
+        if self._is_at_eof:
+            self._no_more_lines()
         return await wanted
 
     def message_concluded(self, unheard: Unheard) -> None:

@@ -104,13 +104,17 @@ async def test_a_client_is_not_called_silent_while_it_waits_for_the_upstream(sta
     assert (await client.everything()).startswith(b"421 4.4.2 ")
 
 
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked for more", "not asked yet"])
 async def test_a_client_that_ends_in_the_middle_of_a_login_ends_the_session(
-    relay: RunningRelay, upstream: Behaves
+    relay: RunningRelay, upstream: Behaves, is_asked: bool
 ) -> None:
     client = await relay.session()
-    assert (await client.ask(b"AUTH LOGIN")).startswith(b"334")
+    if is_asked:
+        assert (await client.ask(b"AUTH LOGIN")).startswith(b"334")
+    else:
+        await client.send(b"AUTH LOGIN\r\n")
     client.writer.write_eof()
-    assert await client.everything() == b""
+    assert await client.everything() == (b"" if is_asked else b"334 VXNlcm5hbWU6\r\n")
     await relay.server.ports[0].around.sessions.until_empty()
     await upstream.until(lambda: upstream.open_connections == 0)
 

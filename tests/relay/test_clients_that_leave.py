@@ -215,6 +215,20 @@ async def test_a_client_that_sends_everything_and_half_closes_gets_all_its_repli
     assert len(upstream.delivered) == 1
 
 
+@pytest.mark.parametrize("content", [b"", BODY], ids=["nothing", "no dot"])
+async def test_a_client_that_half_closes_before_its_message_is_whole_has_sent_nothing(
+    relay: RunningRelay, upstream: Behaves, content: bytes
+) -> None:
+    client = await relay.connect()
+    await client.send(b"EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + content)
+    client.writer.write_eof()
+    heard = [line[:3] for line in (await client.everything()).splitlines() if line[3:4] == b" "]
+    assert heard == [b"250", b"250", b"250", b"354"]
+    await relay.server.ports[0].around.sessions.until_empty()
+    await upstream.until(lambda: upstream.open_connections == 0)
+    assert not upstream.delivered
+
+
 async def test_body_octets_reach_the_upstream_before_the_client_has_sent_the_last(
     relay: RunningRelay, upstream: Behaves
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,6 +66,8 @@ class Rig:
     def stop(self) -> None:
         self.loop.run_until_complete(self.relay.server.stop(0.2))
         self.loop.run_until_complete(self.upstream.stop())
+        for _ in range(10):  # what was closed last tells so in the next turns of the loop
+            self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
         connection.LINGER_SECONDS = 2.0
 
@@ -83,9 +86,15 @@ class Rig:
         except OSError:
             pass
         said = await heard
-        client.close()
+        await closed(client)
         await self.relay.server.ports[0].around.sessions.until_empty()
         return said
+
+
+async def closed(client: Client) -> None:
+    client.close()
+    with suppress(OSError):
+        await client.writer.wait_closed()
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +251,7 @@ async def _in_steps(rig: Rig, steps: list[bytes], content: bytes) -> list[bytes]
         if said[-1].startswith(b"354"):
             await client.send(content + b".\r\n")
             said.append(await client.reply(50))
-    client.close()
+    await closed(client)
     await rig.relay.server.ports[0].around.sessions.until_empty()
     return said
 

@@ -6,6 +6,7 @@ What a server accepted is in ``delivered``: the envelope's lines and the content
 from __future__ import annotations
 
 import asyncio
+import binascii
 import ssl
 from base64 import b64decode
 from dataclasses import dataclass, field
@@ -142,6 +143,12 @@ class Behaves:
         return b""
 
     async def on_auth(self, talk: Talk, line: bytes) -> bytes:
+        try:
+            return await self.log_in(talk, line)
+        except binascii.Error:
+            return b"501 5.5.2 No base64\r\n"
+
+    async def log_in(self, talk: Talk, line: bytes) -> bytes:
         words = line.split(b" ")
         if words[1].upper() == b"PLAIN":
             if len(words) < 3:
