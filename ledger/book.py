@@ -26,6 +26,7 @@ class KnownMessage:
     recording_ends: int
     silent: frozenset[tuple[int, str]] = frozenset()  # copies and kinds whose recipients withdrew
     probe: bool = False  # one of our own, which no chart counts
+    counts_only: bool = False  # no hit of it may be kept
 
 
 # message seq, kind, copy, link, column, source: whose views are the same person's looking again

@@ -16,23 +16,16 @@ from sqlalchemy import Connection, bindparam, text
 from ledger.book import Book
 from ledger.consent import recording_ends
 from ledger.counting import OPENS, Tally
+from ledger.day_rows import DAY, add_days, day_row
 from ledger.hits_writing import write_tally
 from ledger.records import DayCounts
 from ledger.records_writing import milliseconds
 
-DAY = 24 * 3_600_000
 MESSAGES = text("SELECT id, seq, login, sender, stopped_at, record_until FROM message WHERE id IN :ids").bindparams(
     bindparam("ids", expanding=True)
 )
 SILENT = text("SELECT message_seq, kind FROM silence WHERE copy = 0 AND message_seq IN :messages").bindparams(
     bindparam("messages", expanding=True)
-)
-ADD = text(
-    """
-    INSERT INTO daily (message_seq, day, kind, link, class, number)
-    VALUES (:message_seq, :day, :kind, :link, :class, :number)
-    ON CONFLICT (message_seq, day, kind, link, class) DO UPDATE SET number = daily.number + excluded.number
-    """
 )
 # A purged hit was one view, or looked again (counted is false), or stands for more than sixty a minute.
 ADD_PURGED = text(
@@ -70,14 +63,11 @@ def add_counts(connection: Connection, book: Book, group: DayCounts) -> list[byt
         if message is None or message.ends <= day or (message.seq, kind) in silent:
             continue
         tally.add(message.seq, message.login, message.sender, kind, 0, one.link, hit_class, day, one.number)
-        rows.append(
-            {"message_seq": message.seq, "day": day, "kind": kind, "link": one.link, "class": hit_class,
-             "number": one.number}
-        )  # fmt: skip
+        rows.append(day_row(message.seq, day, kind, one.link, hit_class, one.number))
         if one.number < 0:
             taken_back.add((message.seq, kind, one.link))
     if rows:
-        connection.execute(ADD, rows)
+        add_days(connection, rows)
         write_tally(connection, tally)
         _look_at_days_again(connection, taken_back)
     changed = {row["message_seq"] for row in rows}

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consent_schema import consent_request, person, silence
+from ledger.notice_schema import notice
 from ledger.people import ERASED, normalise, written_forms
 from ledger.records import HitKind
 from ledger.records_writing import forget_words
@@ -102,6 +103,9 @@ def erase_copy_hits(
     Hourly counts stay: they name nobody. So do numbers a day, where there were others to have made them."""
     kinds = sorted(KIND_OF[purpose].value for purpose in purposes)
     theirs = (hit.c.message_seq == row.seq) & (hit.c.copy == number) & hit.c.kind.in_(kinds)
+    # What the sender was told of them goes as well.
+    told = notice.c.cause.in_(select(hit.c.id).where(theirs))
+    connection.execute(delete(notice).where(notice.c.message_seq == row.seq, told))
     found = connection.execute(delete(hit).where(theirs)).rowcount
     mine = (copy.c.message_seq == row.seq) & (copy.c.number == number)
     copy_row = connection.execute(select(copy).where(mine)).first()

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, text
 from ledger.book import Book, KnownMessage, ViewKey
 from ledger.consent import recording_ends
 from ledger.counting import CLICKS, COLUMN_OF, OPENS, Tally
+from ledger.day_rows import DAY, add_days, day_row
 from ledger.records import PROBE_TAG, Hit
 from ledger.row_source import Kind, Rows, execute_rows
 from ledger.schema import COLUMNS
@@ -27,7 +28,7 @@ HIT_COLUMNS = {
 
 KNOWN_MESSAGES = text(
     """
-    SELECT id, seq, login, sender, recipient_count, stopped_at, record_until,
+    SELECT id, seq, login, sender, recipient_count, stopped_at, record_until, counts_only,
            EXISTS (SELECT 1 FROM tag WHERE tag.word = :probe AND tag.message_seq = message.seq) AS probe
     FROM message WHERE id IN :ids
     """
@@ -141,18 +142,22 @@ def add_hits(
     seq = book.last_hit_seq
     if seq is None:
         seq = connection.execute(text("SELECT coalesce(max(seq), 0) FROM hit")).scalar_one()
-    tally, rows, stored = Tally(), [], []
+    tally, rows, stored, days = Tally(), [], [], []
     for hit in hits:
         message = book.messages.get(hit.message.raw)
         at = _milliseconds(hit)
         if message is not None and (at >= message.recording_ends or (hit.copy, hit.kind.value) in message.silent):
             continue
+        if message is not None and message.counts_only:
+            days.append(_as_number(tally, message, hit, at - at % DAY))
+            continue
         seq += 1
         counted = message is not None and _count(book, tally, message, hit, at, repeat_window)
         rows.append(_row(hit, seq, at, message.seq if message else None, counted))
         stored.append(StoredHit(seq, hit, message is not None))
-    if rows:
+    if rows or days:
         execute_rows(connection, [(HITS, rows), *_rows_of(tally)])
+        add_days(connection, days)
     book.last_hit_seq = seq
     return stored
 
@@ -191,6 +196,13 @@ def _count(book: Book, tally: Tally, message: KnownMessage, hit: Hit, at: int, w
     return counted
 
 
+def _as_number(tally: Tally, message: KnownMessage, hit: Hit, day: int) -> dict[str, Any]:
+    """A hit on a message that is counted only, by one who could not read that it is: it becomes a number of its day."""
+    kind, hit_class = hit.kind.value, hit.verdict.hit_class.value
+    tally.add(message.seq, message.login, message.sender, kind, 0, hit.link, hit_class, day, 1)
+    return day_row(message.seq, day, kind, hit.link, hit_class, 1)
+
+
 def _row(hit: Hit, seq: int, at: int, message_seq: int | None, counted: bool) -> tuple[Any, ...]:
     """In the order of HIT_COLUMNS."""
     verdict = hit.verdict
@@ -222,7 +234,9 @@ def _learn_messages(connection: Connection, book: Book, ids: Iterable[bytes]) ->
         ends = recording_ends(row.stopped_at, row.record_until)
         shared = row.recipient_count > 1
         quiet = silent.get(row.seq, frozenset())
-        known = KnownMessage(row.seq, row.login, row.sender, shared, ends, quiet, bool(row.probe))
+        known = KnownMessage(
+            row.seq, row.login, row.sender, shared, ends, quiet, bool(row.probe), bool(row.counts_only)
+        )
         book.remember(bytes(row.id), known)
 
 

@@ -67,7 +67,9 @@ def register(connection: Connection, book: Book, record: MessageRecord) -> int:
     ends = recording_ends(None, milliseconds(until) if until else None)
     shared = len(record.recipients) > 1
     login, sender = storable(record.login), storable(record.sender.lower())
-    book.remember(record.id.raw, KnownMessage(seq, login, sender, shared, ends, probe=probe))
+    book.remember(
+        record.id.raw, KnownMessage(seq, login, sender, shared, ends, probe=probe, counts_only=record.counts_only)
+    )
     return int(seq)
 
 

@@ -13,16 +13,19 @@ from ledger.consent_events import ConsentEvent
 from ledger.message_id import MessageId
 from ledger.people import normalise, written_forms
 from ledger.queries.consents import events_of, text_shown
-from ledger.schema import copy, hit, link, message
+from ledger.schema import copy, daily, hit, link, message
 from ledger.words import fts5_query, tsquery
 
+_DAYS = ("day", "kind", "class", "number")
+_KEPT = ("login", "tags", "meta", "own_note", "header_id", "accepted_at", "record_until", "stopped_at", "counts_only")
 _HITS = ("id", "at", "kind", "class", "confidence", "rule", "user_agent", "ip", "repeats")
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectMessage:
     """A message that went to the person. ``hits`` are theirs when ``assignable``; hits on a copy that several people
-    share cannot be assigned to anybody."""
+    share cannot be assigned to anybody. ``days`` are numbers that single hits left, where nobody else can have made
+    them. ``kept``: what else the record says."""
 
     id: str
     submitted_at: Any
@@ -31,6 +34,8 @@ class SubjectMessage:
     tracked: bool
     assignable: bool
     hits: tuple[dict[str, Any], ...]
+    days: tuple[dict[str, Any], ...]
+    kept: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,18 @@ async def _message(connection: AsyncConnection, row: Any, wanted: str) -> Subjec
         select(hit).where(hit.c.message_seq == row.seq, hit.c.copy.in_(theirs)).order_by(hit.c.seq)
     )
     listed = tuple({name: one._mapping[name] for name in _HITS} | {"link": urls.get(one.link)} for one in hits)
+    numbers = select(daily).where(daily.c.message_seq == row.seq).order_by(daily.c.day, daily.c.kind)
+    days = [
+        {name: one._mapping[name] for name in _DAYS} | {"link": urls.get(one.link)}
+        for one in (await connection.execute(numbers) if row.recipient_count == 1 else ())
+    ]
+    mine = next((one for one in copies if one.number in theirs), None)
+    kept = {name: row._mapping[name] for name in _KEPT} | {
+        "state": mine.state if mine else row.state,
+        "reply": mine.reply if mine else row.reply,
+        "links": list(urls.values()),
+    }
     return SubjectMessage(
-        str(MessageId(bytes(row.id))), row.submitted_at, row.sender, row.subject, row.tracked, bool(theirs), listed
-    )
+        str(MessageId(bytes(row.id))), row.submitted_at, row.sender, row.subject, row.tracked, bool(theirs), listed,
+        tuple(days), kept,
+    )  # fmt: skip

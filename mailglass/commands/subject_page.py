@@ -24,6 +24,10 @@ def subject_page(exported: Mapping[str, Any]) -> str:
             f"<p>From {escape(message['sender'])}, {escape(str(message['submitted_at']))}.</p>"
         )
         parts.append(_table(message["hits"], ("at", "kind", "link", "class", "user_agent", "ip")))
+        if message["days"]:
+            parts.append("<p>Of earlier records only numbers a day are left.</p>")
+            parts.append(_table(message["days"], ("day", "kind", "link", "class", "number")))
+        parts.append(_table([{"what": name, "is": value} for name, value in message["kept"].items()], ("what", "is")))
         if not message["assignable"]:
             parts.append("<p>It went to several people in one copy: what was recorded cannot be assigned to you.</p>")
     parts.append("<h2>Consents</h2>")

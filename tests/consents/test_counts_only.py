@@ -16,7 +16,7 @@ from config.settings import Ledger, PixelServer, Settings, Tracking
 from ledger.access import Ledger as AnyLedger
 from ledger.keys import load_keys
 from ledger.message_id import MessageId, mint_message_id
-from ledger.records import DayCount, DayCounts, HitClass, HitKind, LinkRecord, MessageRecord
+from ledger.records import Confidence, DayCount, DayCounts, Hit, HitClass, HitKind, LinkRecord, MessageRecord, Verdict
 from ledger.schema import daily, hit, hourly, link, message, metadata
 from ledger.shared import SharedLedger, open_ledger
 from ledger.urls import TrackingUrls, UrlGrammar
@@ -226,3 +226,15 @@ async def test_after_a_stop_and_for_an_unknown_message_nothing_is_counted(ledger
     await ledger.add_counts(DayCounts("a", (counts(1, days=1), other)))
     async with ledger.read() as connection:
         assert (await connection.execute(select(daily))).all() == []
+
+
+async def test_a_hit_of_one_who_could_not_read_the_promise_becomes_a_number_too(ledger: SharedLedger) -> None:
+    verdict = Verdict(HitClass.HUMAN, Confidence.PROBABLE, "R22")
+    one = Hit("1" * 26, NOW, HitKind.CLICK, CAMPAIGN, 0, 1, "GET", verdict, "Firefox on Linux", "203.0.113.0/24")
+    assert await ledger.add_hits([one]) == 0
+    async with ledger.read() as connection:
+        assert (await connection.execute(select(hit))).all() == []
+        row = (await connection.execute(select(message))).one()
+        assert (row.clicks_confirmed, row.first_clicked_at, row.last_hit_at) == (1, TODAY, TODAY)
+        kept = (await connection.execute(select(daily))).one()
+        assert (kept.day, kept.kind, kept.link, kept.number) == (TODAY, "click", 1, 1)

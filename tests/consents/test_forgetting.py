@@ -18,6 +18,7 @@ from ledger.people import spellings
 from ledger.queries.consents import find_person, verify
 from ledger.queries.messages import MessageFilter, list_messages
 from ledger.queries.rows import ADMINISTRATOR
+from ledger.queries.subjects import subject
 from ledger.records import CopyRecord, HitClass
 from ledger.retention import Forgotten, forget, purge, tidy
 from ledger.schema import copy, daily, hit, hourly, message
@@ -193,3 +194,23 @@ async def test_an_open_extends_no_period(store: Store, calendar: Calendar) -> No
     await tidy(store)
     async with store.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(hit))).scalar() == 0
+
+
+async def test_the_export_holds_the_numbers_that_purged_hits_left_and_what_the_sender_noted(
+    store: Store, calendar: Calendar
+) -> None:
+    record = a_record(recipients=(ANN,), tags=("spring",), meta={"customer": "4711"})
+    shared = a_record(recipients=(ANN, BOB))
+    for one in (record, shared):
+        await store.register(one)
+        await store.add_hits([a_hit(one.id, link=1)])
+    calendar.now = NOW + 40 * DAY
+    await purge(store, 30 * DAY)
+    async with store.read() as connection:
+        found = await subject(connection, b"", ANN)
+    mine, ours = found.messages
+    assert [(one["kind"], one["class"], one["number"], one["link"]) for one in mine.days] == [
+        ("click", "human", 1, "https://example.org/one")
+    ]
+    assert (mine.kept["tags"], mine.kept["meta"]) == (["spring"], {"customer": "4711"})
+    assert ours.days == (), "of several people's copy nobody can tell whose the number is"

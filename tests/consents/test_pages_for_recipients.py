@@ -14,10 +14,13 @@ import pytest
 from sqlalchemy import select
 
 from config.settings import PixelServer, Privacy, Settings
+from ledger.accounts import add_account
 from ledger.consent_events import Action, ConsentPurpose, Standing
 from ledger.consents import Consents, Gate, TooSoon, consents_for
 from ledger.keys import load_keys
 from ledger.message_id import MessageId
+from ledger.notice_schema import notice
+from ledger.notices import add_notices
 from ledger.queries.consents import find_person, text_shown
 from ledger.records import CopyRecord, HitKind, MessageRecord
 from ledger.schema import hit
@@ -149,6 +152,17 @@ async def read_it(site: Site, message: MessageId, copy: int = 0) -> None:
             assert answer.status in (200, 302)
 
 
+async def tell_of(site: Site) -> None:
+    """Notices of the first opening, and one of another cause."""
+    owner = await site.ledger.write(add_account, "me", "hash", False, [ME], datetime.now(UTC))
+    async with site.ledger.read() as connection:
+        first = (await connection.execute(select(hit.c.id, hit.c.message_seq).where(hit.c.kind == "open"))).first()
+    assert first is not None
+    made = {"account_id": owner, "message_seq": first.message_seq, "way": "email", "made_at": datetime.now(UTC)}
+    made |= {"next_at": datetime.now(UTC), "said": {"recipient": ANN}}
+    await site.ledger.write(add_notices, [made | {"cause": first.id}, made | {"cause": "unopened"}], None)
+
+
 async def recorded(site: Site) -> list[tuple[str, int]]:
     async with site.ledger.read() as connection:
         rows = await connection.execute(select(hit.c.kind, hit.c.copy).order_by(hit.c.seq))
@@ -176,9 +190,13 @@ async def test_one_purpose_can_be_stopped_and_its_records_go_with_it(site: Site)
     earlier = await deliver(site, b"e")
     for one in (message, earlier):
         await read_it(site, one)
+    await tell_of(site)
     async with site.browser.post(site.page(message), data={"do": "stop", "opens": "on", "erase": "on"}) as answer:
         assert "erased" in await answer.text()
     assert await recorded(site) == [("click", 0), ("click", 0)], "of both messages of that sender"
+    async with site.ledger.read() as connection:
+        told = (await connection.execute(select(notice.c.cause))).scalars().all()
+    assert told == ["unopened"], "what the sender was told of an erased opening goes with it"
     for one in (message, earlier):
         await read_it(site, one)
     assert [kind for kind, _ in await recorded(site)] == ["click"] * 4
