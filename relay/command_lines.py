@@ -55,10 +55,6 @@ class CommandLines:
         return line
 
 
-def verb_of(line: bytes) -> bytes:
-    return line.partition(b" ")[0].upper()
-
-
 def is_too_long(verb: bytes, line: bytes) -> bool:
     return len(line) + 2 > COMMAND_OCTETS and len(line) + 2 > _LONGER.get(verb, COMMAND_OCTETS)
 

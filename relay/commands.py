@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from relay import authentication, hello
-from relay.command_lines import COMMAND_OCTETS, declared_size, is_too_long, path_of, verb_of
+from relay.command_lines import COMMAND_OCTETS, declared_size, is_too_long, path_of
 from relay.dialing import is_own_connection
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, Reply, compose
@@ -26,7 +26,7 @@ _NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATR
 
 
 def execute(session: Session, line: bytes) -> None:
-    verb = verb_of(line)
+    verb = line.partition(b" ")[0].upper()
     if len(line) + 2 > COMMAND_OCTETS and is_too_long(verb, line):
         session.refuse(Refusal.COMMAND_TOO_LONG)
         return
@@ -93,7 +93,7 @@ def _mail(session: Session, line: bytes) -> None:
         session.transaction.mail_answered(line, reply)
         session.answer(reply)
 
-    session.pass_on(line, answered)
+    link.send(line + b"\r\n", answered)
 
 
 def _rcpt(session: Session, line: bytes) -> None:
@@ -116,7 +116,7 @@ def _data(session: Session, line: bytes) -> None:
     if not _may_speak(session) or link is None:
         return
     session.is_busy = True
-    if session.transaction.may_be_several and link.is_open:
+    if session.transaction.recipients > 1 and link.is_open:
         link.in_turn(lambda: _begin_data(session, line, link))
     else:
         _begin_data(session, line, link)
@@ -139,7 +139,7 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
     session.client.write(reply.raw)
     session.is_busy = True
     session.phase = MessagePhase(session, session.link, is_open)
-    rest = session.lines.take_rest()
+    rest = session.take_rest()
     if rest:
         session.phase.received(rest)
     session.content_may_end_early()

@@ -83,9 +83,6 @@ class DataReader:
             self.refusal = Refusal.BARE_LINE_END  # outranks every other: the end itself is in doubt
         elif self.refusal is None and 0 in content:
             self.refusal = Refusal.NUL
-        self._measure(content)
-
-    def _measure(self, content: bytes) -> None:
         if self._line_octets + len(content) > self.line_limit:
             self._measure_lines(content)
         last = content.rfind(b"\n")

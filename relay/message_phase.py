@@ -247,9 +247,9 @@ class MessagePhase:
 
     def conclude(self, reply: Reply) -> None:
         """Gives the verdict to the client; with the client gone, keeps it for when the message comes again."""
-        session = self.session
-        self._discard()
-        session.message_concluded(Unheard(self.digest, reply, self._is_named))
+        if self._held is not None or self._patience is not None:
+            self._discard()
+        self.session.message_concluded(Unheard(self.digest, reply, self._is_named))
 
     def fail(self, reply: Reply) -> None:
         """Our own work failed. Before the dot nothing was delivered; after it nobody knows."""

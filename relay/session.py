@@ -194,11 +194,20 @@ class Session:
                 self.client.uncork()
                 if link is not None:
                     link.uncork()
-        if self._is_full and len(lines.unread) <= MOST_WAITING:
-            self._is_full = False
-            self.client.hold_back("waiting", False)
+        self._make_room()
         if self._is_at_eof and not self.is_over and not self._is_owing:
             self.finish(while_sending=True)
+
+    def _make_room(self) -> None:
+        if self._is_full and len(self.lines.unread) <= MOST_WAITING:
+            self._is_full = False
+            self.client.hold_back("waiting", False)
+
+    def take_rest(self) -> bytes:
+        """All that the client has sent and nobody has read, for whoever reads on otherwise (DATA)."""
+        rest = self.lines.take_rest()
+        self._make_room()
+        return rest
 
     def _must_wait(self) -> bool:
         if self._line_wanted is not None:

@@ -22,10 +22,6 @@ class Transaction:
         """Accepted ones and those whose verdict is not in yet."""
         return len(self.accepted) + self._pending
 
-    @property
-    def may_be_several(self) -> bool:
-        return self.recipients > 1
-
     def reset(self) -> None:
         self.mail = b""
         self.accepted = []

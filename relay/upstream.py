@@ -185,22 +185,26 @@ class UpstreamLink(asyncio.Protocol):
         except Nonsense:
             self._lose(Fault.UPSTREAM_NONSENSE)
             return
-        several = len(replies) > 1
+        several, awaiting = len(replies) > 1, self._awaiting
         try:
             if several:
                 self._owner.upstream_answers()
             for reply in replies:
-                if not self._awaiting:
+                if not awaiting:
                     self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
                     break
-                self._hand_out(reply)
+                awaiting.popleft()[0](reply)  # type: ignore[call-arg]
+                if awaiting:
+                    self._turn_to_next()
+                else:
+                    self._deadline.clear()
             self._owner.upstream_answered(several)
         except Exception as error:
             self._owner.broke(error)
 
-    def _hand_out(self, reply: Reply) -> None:
+    def _turn_to_next(self) -> None:
+        """Says what has its turn now; then the time for the next reply begins."""
         awaiting = self._awaiting
-        awaiting.popleft()[0](reply)  # type: ignore[call-arg]
         while awaiting and awaiting[0][1] is None:
             awaiting.popleft()[0]()  # type: ignore[call-arg]
         if awaiting:

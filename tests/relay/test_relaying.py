@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.relay.conftest import StartRelay
@@ -38,6 +40,37 @@ async def test_control_headers_that_ask_for_nothing_are_cut_and_the_rest_streams
     assert await client.submit(b"X-Track: none\r\nSubject: x\r\n\r\nHello\r\n") == b"250 2.0.0 Ok: queued as 4F1\r\n"
     assert upstream.delivered[0].content == b"Subject: x\r\n\r\nHello\r\n"
     assert not relay.records.kept
+
+
+async def test_a_client_that_sends_all_without_waiting_is_listened_to_until_the_end(
+    start_relay: StartRelay,
+) -> None:
+    """It may not, but does: more than may wait before 354 is there already when it comes."""
+
+    class SlowToOpen(Behaves):
+        def __init__(self) -> None:
+            super().__init__()
+            self.may_open = asyncio.Event()
+
+        async def on_data(self, talk: Talk, line: bytes) -> bytes:
+            await self.may_open.wait()
+            return await super().on_data(talk, line)
+
+    upstream = SlowToOpen()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    content = PLAIN + b"y" * 70 + b"\r\n" + (b"z" * 70 + b"\r\n") * 10_000
+    envelope = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
+    sending = asyncio.create_task(client.send(envelope + content + b".\r\n"))
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while not session._is_full:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    upstream.may_open.set()
+    for code in (b"250", b"250", b"354", b"250"):
+        assert (await client.reply()).startswith(code)
+    await sending
+    assert upstream.delivered[0].content == content
 
 
 @pytest.mark.parametrize("content", [PLAIN, ASKING], ids=["streamed", "held"])
