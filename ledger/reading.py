@@ -32,6 +32,7 @@ REMEMBERED_COPIES = 1000  # of one message
 ASKED_AT_ONCE = 200
 STATE_SECONDS = 30.0  # then it is read again: networks of the sender may have come
 UNKNOWN_SECONDS = 2.0
+SESSIONS_SECONDS = 2.0
 # A hit must be answered within 300 ms with a ledger that does not answer.
 PATIENCE_SECONDS = 0.1
 
@@ -54,6 +55,7 @@ class LedgerReader:
         self._inode = self._file_now()
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._sessions: tuple[float, frozenset[bytes]] = (0.0, frozenset())  # until when they hold
         self._states: OrderedDict[bytes, dict[int, tuple[float, RecordingState]]] = OrderedDict()
 
     @asynccontextmanager
@@ -116,6 +118,17 @@ class LedgerReader:
         """The same without asking the database; None when it would have to be asked."""
         found = self._states.get(message_id.raw, {}).get(copy)
         return found[1] if found is not None and found[0] > time.monotonic() else None
+
+    async def live_sessions(self) -> frozenset[bytes]:
+        """The hashes of the page's sessions, as of some seconds ago; nobody's when the ledger does not answer."""
+        if self._sessions[0] <= time.monotonic():
+            try:
+                async with asyncio.timeout(self.patience_seconds), self.read() as connection:
+                    found = await asking.live_sessions(connection, self.clock())
+            except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
+                found = self._sessions[1]
+            self._sessions = (time.monotonic() + SESSIONS_SECONDS, found)
+        return self._sessions[1]
 
     async def destination(self, message_id: MessageId, link: int) -> str | None:
         """Where a tracked link leads; None when the ledger does not know or does not answer."""

@@ -92,6 +92,12 @@ async def _own_networks(
     return {owner: frozenset(networks | everybodys) for owner, networks in found.items()}
 
 
+async def live_sessions(connection: AsyncConnection, now: datetime) -> frozenset[bytes]:
+    """The hashes of all sessions that have not expired."""
+    rows = await connection.execute(select(session.c.id_hash).where(session.c.expires_at > now))
+    return frozenset(bytes(found) for found in rows.scalars())
+
+
 async def destination(connection: AsyncConnection, message_id: MessageId, number: int) -> str | None:
     """Where a tracked link leads, for a link whose ``u`` was lost on the way; the token still has to verify."""
     row = await connection.execute(

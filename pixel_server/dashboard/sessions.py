@@ -22,10 +22,9 @@ from ledger.queries.accounts import account_of_session
 from pixel_server.dashboard.keys import DESK, Desk, Reader
 from pixel_server.dashboard.visitors import client_of
 from pixel_server.public.sources import source_of
+from pixel_server.session_cookie import COOKIE, LONGEST_COOKIE
 
-COOKIE = "mailglass_session"
 LASTS = timedelta(days=14)
-LONGEST_COOKIE = 100
 
 
 async def reader_of(request: web.Request, now: datetime) -> Reader | None:

@@ -25,6 +25,7 @@ _PHRASES = {
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
+    429: "Too Many Requests",
 }
 
 
@@ -53,6 +54,7 @@ PIXEL = Answer(200, (("Content-Type", "image/gif"), *_ALWAYS), GIF)
 NOT_FOUND = text_answer(404, "There is nothing here.\n")
 NOT_ALLOWED = text_answer(405, "This cannot be done here.\n", ("Allow", "GET, HEAD"))
 TOO_LARGE = text_answer(413, "That was too much.\n")
+TOO_MANY = text_answer(429, "There are too many of you.\n", ("Connection", "close"))
 BAD_REQUEST = text_answer(400, "This was not understood.\n")
 ROBOTS = text_answer(200, "User-agent: *\nDisallow: /\n")
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import time
 from asyncio import Protocol
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from ledger.access import Ledger
 from ledger.consents import consents_for
 from ledger.tokens import KeyRing
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
+from pixel_server.public.doors import Doors
 from pixel_server.public.hits import HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
@@ -31,12 +33,13 @@ from pixel_server.public.page_look import PAGE_HEADERS, language_for
 from pixel_server.public.plain_http import PlainServer
 from pixel_server.public.privacy_page import privacy_page
 from pixel_server.public.recipient_page import RecipientPage
-from pixel_server.public.requests import Asked, Head, RequestReader
+from pixel_server.public.requests import Asked, RequestReader, head_of
 from pixel_server.public.signs.loading import load_signs
 
 log = logging.getLogger("mailglass.public")
 LARGEST_BODY = 16 * 1024
 SWEEP_SECONDS = 2.5
+REMEMBER_SECONDS = 120.0  # addresses and user agents, as docs/privacy.md promises
 BACKLOG = 1024
 PATIENCE_AT_END_SECONDS = 5.0
 
@@ -67,9 +70,10 @@ class PublicServer:
         self.ingest = Ingest(ledger, settings.data_dir / "journal")
         self._desk = HitDesk(settings, ledger, ring, load_signs(settings.hits.networks_file), self.ingest)
         self._reader = RequestReader()
+        self._doors = Doors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._page = RecipientPage(settings, ledger, ring, consents_for(settings, ledger))
         self._lean: set[LeanProtocol] = set()
-        self._web: web.Server | None = None
+        self._web: PlainServer | None = None
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -113,15 +117,20 @@ class PublicServer:
         return {"status": "ok"} if alarm is None else {"status": "alarm", "alarm": alarm}
 
     def _make_lean(self) -> Protocol:
-        return LeanProtocol(self._desk, self._reader, self._make_other, self._lean)
+        return LeanProtocol(self._desk, self._doors, self._reader, self._make_other, self._lean)
 
-    def _make_other(self) -> Protocol:
+    def _make_other(self, on_end: Callable[[], None]) -> Protocol:
         assert self._web is not None
-        return self._web()
+        return self._web(on_end)
 
     async def _sweep(self) -> None:
+        forget_at = time.monotonic() + REMEMBER_SECONDS
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            if time.monotonic() > forget_at:
+                forget_at = time.monotonic() + REMEMBER_SECONDS
+                self._reader.forget()
+                self._desk.forget_visitors()
             self._desk.look_again()
             now = time.monotonic()
             for connection in list(self._lean):
@@ -138,7 +147,7 @@ class PublicServer:
     async def _answer(self, request: web.BaseRequest) -> Answer:
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             return TOO_LARGE
-        asked = Asked(request.method, _path_of(request), Head(_lines_of(request)), request.remote or "")
+        asked = Asked(request.method, _path_of(request), head_of(_lines_of(request)), request.remote or "")
         plain = asked.path.partition("?")[0]
         own = self._desk.parse(asked.path)
         if own is None and plain in ("/healthz", "/robots.txt", "/privacy"):

@@ -31,8 +31,9 @@ from pixel_server.public.places import Place, Places
 from pixel_server.public.programs import read_program
 from pixel_server.public.rates import RateCap
 from pixel_server.public.requests import Asked, Asker, Head
-from pixel_server.public.signs.tables import Signs
+from pixel_server.public.signs.tables import Signs, forget_agents
 from pixel_server.public.sources import client_address, trusted_networks
+from pixel_server.public.user_agents import family_of, system_of
 
 log = logging.getLogger("mailglass.hits")
 _ANY_PIXEL = re.compile(r"/o/[^/?#]+\.gif(?:\?[^#]*)?", re.DOTALL)
@@ -91,6 +92,9 @@ class HitDesk:
             lines = (*lines, ("X-Forwarded-For", asked.forwarded))
         return self._places.at(client_address(asked.peer, lines, self._trusted))
 
+    def place_at(self, peer: str) -> Place:
+        return self._places.at(peer)
+
     async def close(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -130,7 +134,7 @@ class HitDesk:
     ) -> None:  # fmt: skip
         at = self._ledger.clock()
         state = self._ledger.recording_at_hand(target.message, target.copy)
-        if state is None:
+        if state is None or asked.head.session is not None:
             self._later(self._record_after_asking(asked, kind, token, target, at, asker, answer), asker, answer)
         else:
             self._record_knowing(asked, kind, token, target, at, state, asker, answer)
@@ -139,11 +143,13 @@ class HitDesk:
         self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, asker: Asker, answer: Answer
     ) -> None:
         state = await self._ledger.recording(target.message, target.copy)
-        self._record_knowing(asked, kind, token, target, at, state, asker, answer)
+        session = asked.head.session
+        own = session is not None and session in await self._ledger.live_sessions()
+        self._record_knowing(asked, kind, token, target, at, state, asker, answer, own)
 
     def _record_knowing(
         self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, state: RecordingState,
-        asker: Asker, answer: Answer,
+        asker: Asker, answer: Answer, own_session: bool = False,
     ) -> None:  # fmt: skip
         # The setting is a ceiling for mail already delivered, too.
         if self._identity == "off" or not state.may_record(at, kind):
@@ -164,7 +170,7 @@ class HitDesk:
             if head.program is None:
                 head.program = read_program(head.lines, self._signs, self._privacy)
             hit = self._judge.judge(
-                head.program, place, asked.method, kind, target, state, at, self._random_bytes()
+                head.program, place, asked.method, kind, target, state, at, self._random_bytes(), own_session
             )  # fmt: skip
             visitor.row = hit.id
             counts = self._counts_of(hit, head, place, at) if counts_only else []
@@ -177,6 +183,13 @@ class HitDesk:
                 self._ingest.count(counts, asker, answer)
             else:
                 self._ingest.record(hit, asker, answer)
+
+    def forget_visitors(self) -> None:
+        """To be called every two minutes: no address and no user agent stays in memory for longer."""
+        self._places.forget()
+        forget_agents()
+        family_of.cache_clear()
+        system_of.cache_clear()
 
     def look_again(self) -> None:
         """To be called now and then: corrects counts of hits that time has shown to be something else."""

@@ -14,7 +14,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import cast
 
-from pixel_server.public.answers import Answer
+from pixel_server.public.answers import TOO_MANY, Answer
+from pixel_server.public.doors import Doors
 from pixel_server.public.hits import HitDesk
 from pixel_server.public.requests import RequestReader
 
@@ -25,9 +26,13 @@ IDLE_SECONDS = 15.0
 
 class LeanProtocol(Protocol):
     def __init__(
-        self, desk: HitDesk, reader: RequestReader, make_other: Callable[[], Protocol], open_ones: set[LeanProtocol]
-    ) -> None:
+        self, desk: HitDesk, doors: Doors, reader: RequestReader, make_other: Callable[[Callable[[], None]], Protocol],
+        open_ones: set[LeanProtocol],
+    ) -> None:  # fmt: skip
+        """``make_other`` makes the protocol that takes over, which is to call what it is given when it ends."""
         self._desk = desk
+        self._doors = doors
+        self._entry: str | None = None
         self._reader = reader
         self._make_other = make_other
         self._open_ones = open_ones
@@ -45,11 +50,24 @@ class LeanProtocol(Protocol):
         self._transport = cast(Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
-        self._open_ones.add(self)
+        place = self._desk.place_at(self._peer)
+        self._entry = self._doors.let_in(place.source, place.is_proxy)
+        if self._entry is None:
+            self._transport.write(TOO_MANY.head + b"\r\n" + TOO_MANY.body)
+            self._transport.close()
+            self._transport = None
+        else:
+            self._open_ones.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._open_ones.discard(self)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._entry is not None:
+            self._doors.let_out(self._entry)
+            self._entry = None
 
     def eof_received(self) -> bool:
         # A client that half-closes after its request still gets its answer.
@@ -57,6 +75,8 @@ class LeanProtocol(Protocol):
         return self._is_busy
 
     def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
         self._waiting = self._waiting + data if self._waiting else data
         if not self._is_busy and not self._is_paused:
             self._take_all()
@@ -144,7 +164,7 @@ class LeanProtocol(Protocol):
         transport, waiting = self._transport, self._waiting
         self._open_ones.discard(self)
         self._transport, self._waiting = None, b""
-        other = self._make_other()
+        other = self._make_other(self._leave)
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(waiting)

@@ -13,7 +13,7 @@ from config.settings import Privacy
 from pixel_server.public.minimise import kept_ip
 from pixel_server.public.signs.networks import NetworkTable, parse_address, read_ipv4
 from pixel_server.public.signs.tables import NetworkSign, Signs, lists_with
-from pixel_server.public.sources import source_of
+from pixel_server.public.sources import source_of, truncated
 
 REMEMBERED = 8192
 _Sort = tuple[frozenset[NetworkSign], int | None, bool]
@@ -38,6 +38,12 @@ class Places:
         self._trusted = trusted
         self._sorts: dict[_Sort, int] = {}
         self.at = lru_cache(maxsize=REMEMBERED)(self._find)  # by the text of an address
+
+    def forget(self) -> None:
+        """Addresses are not kept for long, here nor where they are taken apart."""
+        self.at.cache_clear()
+        for remembering in (parse_address, source_of, truncated):
+            remembering.cache_clear()
 
     def _find(self, ip: str) -> Place:
         octets = read_ipv4(ip)

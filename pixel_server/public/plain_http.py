@@ -7,6 +7,7 @@ it, and a traceback to the log, token included.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -18,9 +19,15 @@ log = logging.getLogger("mailglass.public")
 
 
 class PlainHandler(RequestHandler):
-    """One connection."""
+    """One connection. ``on_end`` is called when it is over."""
 
-    __slots__ = ()
+    __slots__ = ("on_end",)
+
+    on_end: Callable[[], None]
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.on_end()
 
     def handle_error(
         self,
@@ -45,5 +52,7 @@ class PlainHandler(RequestHandler):
 class PlainServer(web.Server):
     """``web.Server`` with these connections."""
 
-    def __call__(self) -> RequestHandler:
-        return PlainHandler(self, loop=self._loop, **self._kwargs)
+    def __call__(self, on_end: Callable[[], None] = lambda: None) -> RequestHandler:
+        handler = PlainHandler(self, loop=self._loop, **self._kwargs)
+        handler.on_end = on_end
+        return handler

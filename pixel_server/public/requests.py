@@ -8,11 +8,13 @@ read once and remembered, in bounded memory. The line in which a proxy names the
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pixel_server.public.answers import Answer
 from pixel_server.public.programs import Program
+from pixel_server.session_cookie import session_named
 
 MOST_LINES = 64
 # Programs of one kind send the same block, and there are some thousand kinds; 2 MB at most.
@@ -30,6 +32,7 @@ class Head:
     lines: tuple[tuple[str, str], ...]
     closes: bool = False
     forwards: bool = False  # another line than the one that was taken out names who really asks
+    session: bytes | None = None  # of the page, by its hash (session_cookie.py)
     program: Program | None = None
 
 
@@ -72,13 +75,28 @@ class RequestReader:
             return None
         return Asked(method.decode("ascii"), path, head, peer, forwarded)
 
+    def forget(self) -> None:
+        """What programs sent is not kept for long."""
+        self._heads.clear()
+
     def _learn(self, block: bytes) -> Head | None:
         head = _read_head(block)
-        if head is not None and len(block) <= LONGEST_REMEMBERED:
+        # A session is not kept in memory for the next one who sends the same.
+        if head is not None and head.session is None and len(block) <= LONGEST_REMEMBERED:
             self._heads[block] = head
             if len(self._heads) > REMEMBERED_BLOCKS:
                 self._heads.popitem(last=False)
         return head
+
+
+def head_of(lines: Iterable[tuple[str, str]]) -> Head:
+    """What stands in header lines that somebody else has read."""
+    lines = tuple(lines)
+    lowered = [(name.lower(), value) for name, value in lines]
+    closes = any(name == "connection" and "close" in value.lower() for name, value in lowered)
+    forwards = any(name in ("x-forwarded-for", "forwarded") for name, _ in lowered)
+    session = next((session_named(value) for name, value in lowered if name == "cookie"), None)
+    return Head(lines, closes, forwards, session)
 
 
 def _without_forwarded(block: bytes) -> tuple[bytes, str | None]:
@@ -97,15 +115,13 @@ def _read_head(block: bytes) -> Head | None:
     lowered = block.lower()
     if any(unusual in lowered for unusual in _UNUSUAL) or lowered.count(b"\nhost:") != 1 or not block.isascii():
         return None
-    lines, closes, forwards = [], False, False
+    lines = []
     for line in block.decode("ascii").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
         if not colon or not name.replace("-", "").replace("_", "").isalnum() or not _is_printable(value):
             return None
         lines.append((name, value.strip(" \t")))
-        closes = closes or (name.lower() == "connection" and "close" in value.lower())
-        forwards = forwards or name.lower() in ("x-forwarded-for", "forwarded")
-    return Head(tuple(lines), closes, forwards) if len(lines) <= MOST_LINES else None
+    return head_of(lines) if len(lines) <= MOST_LINES else None
 
 
 def _is_printable(value: str) -> bool:

@@ -131,6 +131,11 @@ def lists_with(
     return frozenset(found) if found else _NOWHERE, asn
 
 
+def forget_agents() -> None:
+    """User agents are not kept in memory for long."""
+    _read_agent.cache_clear()
+
+
 def read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
     """Which signs a user agent shows, each with the word that matched."""
     return _read_agent(signs, user_agent.strip()[:_TEXT_LIMIT])
