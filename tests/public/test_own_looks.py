@@ -1,4 +1,4 @@
-"""R01: where page and public server share a host name, a browser that is logged in to the page sends its cookie along."""
+"""R01: where page and public server share a host name, a browser that is logged in to the page sends its cookie."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixel_server.session_cookie import COOKIE, session_named
 from tests.ledger.samples import rows
 from tests.public.public_port import PublicPort
 
-SECRET = "s3cret-of-the-session"  # noqa: S105
+SECRET = "s3cret-of-the-session"
 NOW = datetime.now(UTC)
 
 
