@@ -3,7 +3,8 @@
 Mail programs compare link text and link target by registrable domain. The full public suffix list has some ten
 thousand entries and changes weekly; here stand the second-level suffixes and hosting platforms that real mail
 names. A suffix that is missing makes two customers of it look like one site, which costs at worst a warning in the
-reader's mail program, never a wrong link. IP addresses and single labels compare whole. Pure.
+reader's mail program, never a wrong link; and it takes a tracking host below that very suffix. For so little the whole
+list, with its megabytes and its age, is not brought along. IP addresses and single labels compare whole. Pure.
 """
 
 from __future__ import annotations
@@ -14,17 +15,9 @@ from ipaddress import ip_address
 
 import idna
 
-# Under these country codes names are registered at the third level behind one of the generic second levels.
+# Under many country codes names are registered at the third level behind one of these. Where that is not so, two names
+# of one owner are taken for two sites: then a link stays as it is that could have been tracked, which harms nobody.
 _GENERIC_SECOND = frozenset(str.split("ac co com edu gob gov gouv gv ltd mil ne net nom or org plc sch"))
-_COUNTRIES_WITH_SECOND = frozenset(
-    str.split(
-        "ae af ag ai ar at au az ba bb bd bh bi bn bo br bs bw by bz ck cl cn co cr cu cw cy do dz ec eg et fj fk ge"
-        " gg gh gi gn gr gt gu gy hk hn hr ht hu id il im in iq ir is je jm jo jp ke kg kh ki km kn kr kw ky kz la lb"
-        " lc lk lr ls ly ma md me mg mk ml mm mn mo mt mu mv mw mx my mz na nf ng ni np nz om pa pe pf pg ph pk pl pr"
-        " ps pt pw py qa ro rs rw sa sb sc sd sg sl sn so ss sv sy sz th tj tm tn to tr tt tw tz ua ug uk us uy uz vc"
-        " ve vi vn vu ws ye za zm zw"
-    )
-)
 _SUFFIXES = frozenset(
     str.split(
         # national second levels beyond the generic ones
@@ -72,7 +65,7 @@ def site_of(host: str) -> str:
 
 
 def _is_suffix(second: str, top: str) -> bool:
-    return f"{second}.{top}" in _SUFFIXES or (second in _GENERIC_SECOND and top in _COUNTRIES_WITH_SECOND)
+    return f"{second}.{top}" in _SUFFIXES or (second in _GENERIC_SECOND and len(top) == 2)
 
 
 def is_address(host: str) -> bool:
