@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from ledger.queries import ADMINISTRATOR, HitFilter, HitRow, MessageFilter, MessageRow, list_hits, list_messages
+from ledger.records import HitClass, HitKind
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import message_id_from, moment_from, reading, run_to_end
 from mailglass.commands.shapes import hit_shape, message_shape
@@ -61,12 +63,12 @@ def hits(
     limit: Limit = 50,
     follow: Annotated[bool, typer.Option("--follow", help="print hits as they come, until interrupted")] = False,
     message: Annotated[str | None, typer.Option("--message", help="of this message only")] = None,
-    kind: Annotated[str, typer.Option("--kind", help="open or click")] = "",
-    hit_class: Annotated[str, typer.Option("--class", help="human, bot, …")] = "",
+    kind: Annotated[HitKind | None, typer.Option("--kind", help="of this kind only")] = None,
+    hit_class: Annotated[HitClass | None, typer.Option("--class", help="of this class only")] = None,
 ) -> None:
     """List hits, newest first; with --follow those that come, oldest first (with --json one object a line)."""
     settings = settings_from_file(config)
-    wanted = HitFilter(message_id_from(message) if message else None, kind, hit_class)
+    wanted = HitFilter(message_id_from(message) if message else None, kind or "", hit_class or "")
 
     async def ask(asked: HitFilter, most: int) -> tuple[HitRow, ...]:
         async with reading(settings) as ledger, ledger.read() as connection:
@@ -78,7 +80,7 @@ def hits(
                 newest = (await list_hits(connection, ADMINISTRATOR, limit=1)).items
             last = newest[0].id if newest else ""
             while True:
-                asked = HitFilter(wanted.message, kind, hit_class, after=last)
+                asked = replace(wanted, after=last)
                 async with ledger.read() as connection:
                     come = (await list_hits(connection, ADMINISTRATOR, asked, limit=500)).items
                 for row in reversed(come):

@@ -69,6 +69,8 @@ def test_every_command_explains_itself(mailglass: Callable[..., Outcome], name: 
         pytest.param(("messages", "--nonsense"), id="no such option"),
         pytest.param(("stop",), id="an argument is missing"),
         pytest.param(("messages", "--limit", "many"), id="no number"),
+        pytest.param(("hits", "--kind", "opened"), id="no kind of hit"),
+        pytest.param(("hits", "--class", "person"), id="no class of hits"),
         pytest.param((), id="nothing asked"),
     ],
 )
