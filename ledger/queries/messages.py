@@ -229,6 +229,7 @@ def message_row(row: Any) -> MessageRow:
         links=row.links,
         individually=row.individually,
         tracked=row.tracked,
+        counts_only=row.counts_only,
         reason=row.reason,
         notify=row.notify,
         record_until=row.record_until,

@@ -65,6 +65,7 @@ class MessageRow:
     links: bool
     individually: bool
     tracked: bool
+    counts_only: bool  # no single hit is kept
     reason: str | None
     notify: str
     record_until: datetime | None

@@ -10,6 +10,7 @@ import pytest
 
 from config.settings import Tracking
 from ledger.records import CopyRecord, HitClass, HitKind, State
+from ledger.retention import purge
 from pixel_server.dashboard.keys import Rates
 from pixel_server.dashboard.rates import Rate
 from tests.dashboard.house import NOW, House
@@ -246,6 +247,19 @@ async def test_aggregate_mode_gives_counts_and_no_single_hit(tmp_path: Path):
                 assert "Firefox" not in page.text
     finally:
         house.close()
+
+
+async def test_a_message_whose_single_hits_are_gone_or_never_were_says_so(house: House, script: Script):
+    counted, purged = letter(counts_only=True), letter()
+    for record in (counted, purged):
+        house.register(record)
+        house.add_hits(hit(record.id))
+    house.run(purge(house.ledger, timedelta()))
+    await script.visitor.log_in()
+    for record, words in ((counted, "Of this message no single"), (purged, "Single hits are not kept any more")):
+        page = await script.visitor.get(f"/messages/{record.id}")
+        assert words in page.words
+        assert "has asked for it yet" not in page.words
 
 
 async def test_consents_and_subjects(house: House, script: Script):

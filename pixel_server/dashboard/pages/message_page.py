@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from aiohttp import web
 
 from ledger.message_id import MessageId, parse_message_id
@@ -64,6 +66,7 @@ async def show_message(request: web.Request) -> web.Response:
         link_reason_words=link_reason_words,
         link_of={link.number: link for link in detail.links},
         only_counts=only_counts(desk.settings),
+        counted=any(map(sum, (astuple(detail.message.open_counts), astuple(detail.message.click_counts)))),
         saved=request.query.get("saved", ""),
     )
 
