@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.changes import change, change_of_messages
-from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, may_ask, may_track, standing
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, may_ask, may_track, standing
 from ledger.consent_texts import CONSENT_WORDS, text_shown, text_version
 from ledger.consent_writing import add_audit, add_events, add_request, answer_request, remember_text
 from ledger.erasure import Erased, erase_person, silence_copies
@@ -100,6 +100,18 @@ class Consents:
             for purpose in purposes
         ]  # fmt: skip
         await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-add")
+
+    async def has_said_no(self, address: str, purposes: Iterable[ConsentPurpose]) -> bool:
+        """Whether the person refused, withdrew or was erased since they last agreed, to one of these: a list from
+        before does not undo that."""
+        key = self.key_of(address)
+        async with self._ledger.read() as connection:
+            events = (await events_of(connection, [key]))[key]
+        no, now = (Standing.WITHDRAWN, Standing.REFUSED, Standing.RESTRICTED), self._ledger.clock()
+        senders = {event.sender for event in events}  # a no on a message's page is to its sender
+        return any(
+            standing(events, one, (sender,), now, self._valid_for) in no for one in purposes for sender in senders
+        )
 
     async def add_unproven(self, address: str, purposes: Iterable[ConsentPurpose], actor: str) -> None:
         """A row of an import without evidence: kept as asked, which opens nothing."""

@@ -100,22 +100,27 @@ def import_csv(
     file: Annotated[Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing."""
+    """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing; who
+    said no is left out, since a list does not tell when it was written."""
     rows = _rows_of(file)
 
     async def work() -> tuple[int, int]:
-        proven = 0
+        proven = refused = 0
         async with consents_of(settings_from_file(config)) as consents:
             for address, purposes, method, evidence in rows:
-                if method and evidence:
+                if await consents.has_said_no(address, purposes):
+                    refused += 1
+                elif method and evidence:
                     await consents.add(address, purposes, f"{method}: {evidence}", operator(), "import")
                     proven += 1
                 else:
                     await consents.add_unproven(address, purposes, operator())
-        return proven, len(rows) - proven
+        return proven, refused
 
-    proven, unproven = run_to_end(work())
-    typer.echo(f"{proven} consents with proof, {unproven} without: these count as asked.")
+    proven, refused = run_to_end(work())
+    typer.echo(f"{proven} consents with proof, {len(rows) - proven - refused} without: these count as asked.")
+    if refused:
+        typer.echo(f"{refused} said no before and were left out; a consent given since is recorded by consent add.")
 
 
 def erase(

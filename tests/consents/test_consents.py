@@ -103,6 +103,16 @@ async def test_a_withdrawal_from_one_sender_leaves_the_others(store: Store) -> N
     assert (await people.gates([ANN], "else@example.org"))[ANN] == Gate(True, True)
 
 
+async def test_a_no_to_one_sender_is_a_no_too_when_a_list_comes(store: Store) -> None:
+    people = consents(store, required=True)
+    await people.add(ANN, list(ConsentPurpose), "form 7", actor="test")
+    assert not await people.has_said_no(ANN, list(ConsentPurpose))
+    await people.withdraw(ANN, [ConsentPurpose.OPENS], sender="me@example.org")
+    assert await people.has_said_no(ANN, list(ConsentPurpose))
+    assert not await people.has_said_no(ANN, [ConsentPurpose.LINKS])
+    assert not await people.has_said_no(BOB, list(ConsentPurpose))
+
+
 async def test_after_a_withdrawal_delivered_mail_leaves_no_trace(store: Store) -> None:
     people = consents(store, required=False)
     await store.register(record(1, (ANN,)))

@@ -113,3 +113,20 @@ def test_what_verify_prints_is_what_it_is_later_held_against(config: str, tmp_pa
     with closing(sqlite3.connect(tmp_path / "var" / "mailglass.db")) as connection, connection:
         connection.execute("DELETE FROM consent_event WHERE seq > 1")
     assert run(config, "consent", "verify", "--against", str(kept))[0] != 0
+
+
+def test_a_list_does_not_undo_a_no(config: str, tmp_path: Path) -> None:
+    table = tmp_path / "people.csv"
+    table.write_text("address,method,evidence\nann@example.com,form,scan 7\nbob@example.net,form,scan 8\n")
+    assert run(config, "consent", "import", str(table))[0] == 0
+    assert run(config, "consent", "withdraw", "ann@example.com", "--how", "reply")[0] == 0
+    assert "1 said no before" in run(config, "consent", "import", str(table))[1]
+    people = json.loads(run(config, "consent", "list", "--json")[1])
+    assert [(one["address"], one["opens"]) for one in people] == [
+        ("ann@example.com", "withdrawn"),
+        ("bob@example.net", "confirmed"),
+    ]
+    assert run(config, "erase", "bob@example.net", "--yes")[0] == 0
+    assert "2 said no before" in run(config, "consent", "import", str(table))[1]
+    assert run(config, "consent", "add", "ann@example.com", "--evidence", "form 9, given since")[0] == 0
+    assert json.loads(run(config, "consent", "list", "--json")[1])[0]["opens"] == "confirmed"
