@@ -63,7 +63,8 @@ class Judge:
         if not glance.has_facts:
             facts = facts.replace(", ", "", 1)
         return Hit(
-            hit_id, at, kind, target.message, target.copy, target.link, glance.marks.method, verdict,
+            # Whose copy it is says who they are as well as an address does.
+            hit_id, at, kind, target.message, 0 if nameless else target.copy, target.link, glance.marks.method, verdict,
             "" if nameless else program.kept_agent, "" if nameless else place.kept_ip, facts + "}",
         )  # fmt: skip
 

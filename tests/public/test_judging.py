@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.records import LinkRecord
+from ledger.records import CopyRecord, LinkRecord
 from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort
 
@@ -102,6 +102,14 @@ async def test_who_asks_not_to_be_known_is_counted_without_a_name(tmp_path: Path
     urls = await port.message()
     await port.get(urls.link(1, "https://example.org/?a=1"), Sec_GPC="1")
     assert await the_row(port.ledger, "SELECT ip, user_agent, counted FROM hit") == ("", "", 1)
+    copies = (CopyRecord(1, "ann@example.net"), CopyRecord(2, "bob@example.net"))
+    urls = await port.message(recipients=tuple(one.address for one in copies), copies=copies, individually=True)
+    await port.get(urls.link(1, "https://example.org/?a=1", 2), Sec_GPC="1", X_Forwarded_For="198.51.100.77")
+    newest = "SELECT copy, facts FROM hit ORDER BY seq DESC LIMIT 1"
+    number, facts = await the_row(port.ledger, newest)
+    assert number == 0, "nor whose copy it was"
+    assert "source" not in facts
+    assert await the_row(port.ledger, "SELECT clicks_confirmed FROM message ORDER BY seq DESC LIMIT 1") == (1,)
     await port.close()
 
 
