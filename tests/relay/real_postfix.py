@@ -15,6 +15,7 @@ import time
 from base64 import b64decode
 from pathlib import Path
 
+REFUSED = "refused.example.org"  # a domain whose recipients it does not take
 USER, PASSWORD = "user@example.com", "correct-horse"
 _OWN_FIELDS = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:", b"Received:")
 
@@ -53,7 +54,8 @@ class RealPostfix:
         self.port = 0
         self._taken = 0
 
-    def start(self, auth_port: int) -> None:
+    def start(self, auth_port: int, pem: bytes) -> None:
+        """``pem`` is its key and certificates, for STARTTLS."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -61,6 +63,9 @@ class RealPostfix:
             (self.folder / part).mkdir(parents=True)
         for part in ("data", "mail"):
             shutil.chown(self.folder / part, "postfix", "postfix")
+        chain = self.folder / "chain.pem"
+        chain.write_bytes(pem)
+        chain.chmod(0o600)
         main = {
             "queue_directory": self.folder / "queue",
             "data_directory": self.folder / "data",
@@ -81,7 +86,9 @@ class RealPostfix:
             "smtpd_sasl_auth_enable": "yes",
             "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": f"inet:127.0.0.1:{auth_port}",
-            "smtpd_recipient_restrictions": "permit_mynetworks, reject",
+            "smtpd_recipient_restrictions": f"check_recipient_access inline:{{{REFUSED}=REJECT}}, permit_mynetworks",
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_chain_files": chain,
             "smtpd_peername_lookup": "no",
             "smtpd_discard_ehlo_keywords": "chunking",
             "maillog_file": self.folder / "log",
@@ -94,6 +101,7 @@ class RealPostfix:
             "virtual unix - n n - - virtual\nanvil unix - - n - 1 anvil\nproxymap unix - - n - - proxymap\n"
             "pickup unix n - n 60 1 pickup\nbounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\n"
             "error unix - - n - - error\nretry unix - - n - - error\npostlog unix-dgram n - n - 1 postlogd\n"
+            "tlsmgr unix - - n 1000? 1 tlsmgr\n"
         )
         subprocess.run(("postfix", "-c", str(self.folder), "start"), check=True, capture_output=True, timeout=60)
 
@@ -112,6 +120,13 @@ class RealPostfix:
                 return _split(raw)
             await asyncio.sleep(0.05)
         raise TimeoutError((self.folder / "log").read_text("utf-8", "replace")[-2000:])
+
+    def envelopes(self) -> list[tuple[str, str]]:
+        """Sender and recipient of each message delivered so far."""
+        log = (self.folder / "log").read_text("utf-8", "replace")
+        senders = dict(re.findall(r"qmgr\[\d+\]: (\w+): from=<(.*?)>", log))
+        delivered = re.findall(r"virtual\[\d+\]: (\w+): to=<(.*?)>.*status=sent", log)
+        return [(senders[queue_id], recipient) for queue_id, recipient in delivered]
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:
