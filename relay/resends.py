@@ -12,12 +12,9 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from relay.replies import Reply
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 KEPT_SECONDS = 24 * 3600.0
 KEPT_NAMELESS_SECONDS = 300.0
@@ -26,6 +23,11 @@ MOST = 10_000
 # session holds that much at most.
 UNDIGESTED = 64 * 1024
 _KEY: Final = os.urandom(32)
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def finalize(self) -> bytes: ...
 
 
 class Digest:
@@ -41,7 +43,7 @@ class Digest:
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
         self._octets = 0
-        self._hash: Poly1305 | None = None
+        self._hash: _Hash | None = None
         self._value = b""
 
     def update(self, content: bytes) -> None:
@@ -55,16 +57,25 @@ class Digest:
         self._value = self._value or self._take_in().finalize()
         return self._value
 
-    def _take_in(self) -> Poly1305:
-        # 7 MB of a whole library of ciphers, which an idle relay can do without.
-        from cryptography.hazmat.primitives.poly1305 import Poly1305  # noqa: PLC0415
-
-        hash_ = self._hash = self._hash or Poly1305(_KEY)
+    def _take_in(self) -> _Hash:
+        hash_ = self._hash = self._hash or _new_hash()
         for piece in self._pieces:
             hash_.update(piece)
         self._pieces.clear()
         self._octets = 0
         return hash_
+
+
+def _new_hash() -> _Hash:
+    # 7 MB of a whole library of ciphers, which an idle relay can do without.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256, Hash  # noqa: PLC0415
+    from cryptography.hazmat.primitives.poly1305 import Poly1305  # noqa: PLC0415
+
+    try:
+        return Poly1305(_KEY)
+    except UnsupportedAlgorithm:  # by an OpenSSL in FIPS mode
+        return Hash(SHA256())
 
 
 class Unheard(NamedTuple):

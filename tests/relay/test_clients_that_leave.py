@@ -7,6 +7,7 @@ import socket
 from itertools import pairwise
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -182,6 +183,21 @@ def test_a_digest_is_the_same_however_the_content_was_cut(cuts: list[int]) -> No
     assert pieces.digest() == whole.digest() == whole.digest()
     assert other.digest() != whole.digest()
     assert digest_of("bob", (b"MAIL", b"RCPT")).digest() != digest_of("ann", (b"MAIL", b"RCPT")).digest()
+
+
+def test_where_poly1305_is_not_to_be_had_messages_are_told_apart_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OpenSSL in FIPS mode has none."""
+
+    def is_missing(key: bytes) -> None:
+        raise UnsupportedAlgorithm(f"poly1305, {len(key)}")
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.poly1305.Poly1305", is_missing)
+    one, same, other = (digest_of("ann", (b"MAIL", b"RCPT")) for _ in range(3))
+    for digest, last in ((one, b"x"), (same, b"x"), (other, b"y")):
+        digest.update(b"y" * UNDIGESTED)
+        digest.update(last)
+    assert one.digest() == same.digest() != other.digest()
+    assert len(one.digest()) == 32
 
 
 @pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
