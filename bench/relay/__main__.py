@@ -22,9 +22,9 @@ def start(folder: Path, without: str) -> list[Peer]:
     peers: list[Peer] = []
     sink = free_port()
     for kind in PEERS:
-        peer = kind(folder, sink)
-        if without and without in peer.name:
+        if without and without.lower() in kind.__name__.lower():
             continue
+        peer = kind(folder, sink)
         try:
             peer.start()
             peers.append(peer)
@@ -48,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.relay", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer cells, once round")
     parser.add_argument("--only", default="", help="cells whose title holds this; 'memory' and 'smtp-source' are two")
-    parser.add_argument("--without", default="", help="leave out peers whose name holds this")
+    parser.add_argument("--without", default="", help="leave out peers: postfix, nginx, haraka, stock, stockonuvloop")
     parser.add_argument("--repetitions", type=int, default=0)
     parser.add_argument("--out", type=Path, help="write the tables there too")
     given = parser.parse_args()
