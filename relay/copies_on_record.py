@@ -20,7 +20,8 @@ from relay.spooled_message import SpooledMessage
 
 log = logging.getLogger("mailglass.spool")
 
-SECONDS = 2.0  # for one answer of the ledger
+SECONDS = 30.0  # for one answer of the ledger; nothing waits for it, so it may be busy
+WAIT_SECONDS = 2.0  # for somebody who wants to forget a message, and may do so later as well
 REST_SECONDS = 10.0
 BATCH = 100
 
@@ -39,6 +40,7 @@ class CopiesOnRecord:
         self._records = records
         self._rest_seconds = rest_seconds
         self._rests_until = 0.0  # monotonic
+        self._nobody_waits_until = 0.0  # monotonic
         self._tasks: dict[MessageId, asyncio.Task[None]] = {}
 
     def note(self, message: SpooledMessage, *numbers: int) -> None:
@@ -49,15 +51,26 @@ class CopiesOnRecord:
         self._begin(message)
 
     async def told(self, message: SpooledMessage) -> None:
-        """All that was noted about a message is on record, as far as the ledger is to be had; then ``unsettled`` is
-        empty."""
+        """All that was noted about a message is on record, as far as the ledger is to be had soon; then ``unsettled``
+        is empty. Of many messages only the first waits for a ledger that is slow."""
         self._begin(message)
         task = self._tasks.get(message.header.id)
-        if task is not None:
-            await asyncio.wait([task])
+        if task is not None and time.monotonic() >= self._nobody_waits_until:
+            _, late = await asyncio.wait([task], timeout=WAIT_SECONDS)
+            if late:
+                self._nobody_waits_until = time.monotonic() + self._rest_seconds
+
+    async def close(self) -> None:
+        """Tell what can be told soon; the rest is told after the next start."""
+        tasks = [*self._tasks.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=WAIT_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def all_told(self) -> None:
-        """The same for all messages."""
+        """Everything that was noted is on record, or could not be put there."""
         if self._tasks:
             await asyncio.wait([*self._tasks.values()])
 

@@ -73,7 +73,7 @@ class SpoolSide:
             await asyncio.wait([self._task], timeout=STOP_SECONDS)
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self.runner.delivery.on_record.all_told()
+        await self.runner.delivery.on_record.close()
         self.spool.close()
 
     def _open_session(self, key: SessionKey) -> AbstractAsyncContextManager[Conversation]:

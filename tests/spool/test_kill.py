@@ -199,8 +199,9 @@ async def test_fifty_kills_at_every_failpoint(tmp_path: Path, failpoint: str, ne
             repeated += await scene(folder, f"{failpoint}@{number}", start=start)
             shutil.rmtree(folder)
 
-    async with relay_nest(nest_log) as nest:
-        await asyncio.gather(*(lane(from_nest(nest)) for _ in range(LANES)))
+    async with relay_nest(nest_log) as nest, asyncio.TaskGroup() as lanes:  # which ends the others when one fails
+        for _ in range(LANES):
+            lanes.create_task(lane(from_nest(nest)))
     print(f"{failpoint}: {SOAK_RUNS} kills, nobody lost, {repeated} copies came twice")
 
 
