@@ -1,10 +1,11 @@
 """Where the parts of a message lie: raw bytes to offsets, linear in size, nothing decoded, nothing built.
 
 Decides which bytes are header, boundary and body (RFC 2046 section 5.1), and refuses to guess: where programs read
-a structure differently (no boundary at all, one reused inside itself or with words behind it; lines in the message's
-header that are no fields) the answer is a ``Reason``. What every program reads alike is no doubt: an inner multipart
-also ends where the outer one goes on (section 5.1.2) and the last part with the message. A part whose own header is in
-doubt is opaque: nobody edits it, and its neighbours are what they are. Knows nothing of what the parts are good for.
+a structure differently, or may not have all of it (no boundary at all, none that closes, one reused inside itself or
+with words behind it; lines in the message's header that are no fields) the answer is a ``Reason``. What every program
+reads alike is no doubt: an inner multipart also ends where the outer one goes on (section 5.1.2). A part whose own
+header is in doubt is opaque: nobody edits it, and its neighbours are what they are. Knows nothing of what the parts are
+good for.
 """
 
 from __future__ import annotations
@@ -166,6 +167,8 @@ class _Walk:
 
     def _end_without_boundary(self, entry: _Open) -> Reason | None:
         self._stack.pop()
+        if not self._stack:
+            return Reason.MALFORMED  # no closing boundary: the message may have been cut off
         if any(outer.delimiter.startswith(entry.delimiter) for outer in self._stack):
             return Reason.MALFORMED  # who compares only the beginnings of lines still takes the outer ones for its own
         return self._if_childless(entry)
