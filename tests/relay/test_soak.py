@@ -188,41 +188,6 @@ async def test_fifty_thousand_messages_leave_no_memory_behind(tmp_path: Path) ->
     await upstream.stop()
 
 
-async def test_hostile_mail_never_stalls_the_others(start_relay: StartRelay, upstream: Behaves) -> None:
-    """F09: while the worst is sent, the loop turns within a quarter of a second, but for one turn in a hundred."""
-    relay = await start_relay(upstream, {"rewriter": None, "decide": None}, limits={"message_size": "60MB"})
-    html = b"Content-Type: text/html\r\nX-Track: all\r\n\r\n"
-    worst = [
-        html + b"<a " * 30_000 + b"\r\n",
-        html + b'<a href="' * 20_000 + b"\r\n",
-        html + b"<!--" * 30_000 + b"\r\n",
-        html + b"<p>x</p>\r\n" * 3_000_000,
-        b"X-Track: all\r\n" + b"X: y\r\n" * 140_000 + html,
-        b"X: y\r\n" * 1_000_000 + b"\r\n",
-        b"X-Track: all\r\nSubject: " + b"=?utf-8?q?x?=\r\n " * 20_000 + b"\r\n\r\n",
-    ]
-    waits: list[float] = []
-    over = asyncio.Event()
-
-    async def watch() -> None:
-        loop = asyncio.get_running_loop()
-        while not over.is_set():
-            asked = loop.time()
-            await asyncio.sleep(0.01)
-            waits.append(loop.time() - asked - 0.01)
-
-    watching = asyncio.create_task(watch())
-    for content in worst:
-        client = await relay.session()
-        await client.begin()
-        assert (await client.ask(b"DATA")).startswith(b"354")
-        await client.send(content + b".\r\n")
-        assert (await client.reply(60)).startswith((b"250", b"554"))
-    over.set()
-    await watching
-    assert sum(wait > 0.25 for wait in waits) <= len(waits) // 100
-
-
 def _resident_megabytes(process: int | str = "self") -> float:
     with open(f"/proc/{process}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
