@@ -101,7 +101,12 @@ def _has_secret_parameter(parameters: list[tuple[str, str]]) -> bool:
         return True
     if len(names) > 1 and any(n in ("mode", "action") and v.lower() in RESET_ACTIONS for n, v in parameters):
         return True
-    return any(name in ALWAYS and looks_random(value, 10) for name, value in parameters)
+    return any(name in ALWAYS and (looks_random(value, 10) or _is_one_long_word(value)) for name, value in parameters)
+
+
+def _is_one_long_word(value: str) -> bool:
+    # Under a name that says it is a secret; no word that somebody chose is so long and has a digit in it.
+    return len(value) >= 20 and value.isalnum() and any(letter.isdigit() for letter in value)
 
 
 def _is_behind_gate(pieces: _Pieces) -> bool:
