@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.settings import Settings
 from ledger.engine import Place, place_of, reading_engine
 from ledger.faults import LedgerUnavailable
-from ledger.message_id import MessageId, parse_message_id
+from ledger.message_id import ID_BYTES, MessageId, parse_message_id
 from ledger.queries import recording as asking
 from ledger.recording import UNKNOWN, RecordingState
 
@@ -35,6 +35,7 @@ UNKNOWN_SECONDS = 2.0
 SESSIONS_SECONDS = 2.0
 # A hit must be answered within 300 ms with a ledger that does not answer.
 PATIENCE_SECONDS = 0.1
+READY_SECONDS = 1.0
 
 
 def utc_now() -> datetime:
@@ -113,6 +114,15 @@ class LedgerReader:
                 for answer in answers:
                     if not answer.done():
                         answer.set_result(state or UNKNOWN)
+
+    async def get_ready(self) -> None:
+        """Asks once what hits ask, of a message that is not there: the first question of a process opens a connection
+        and makes the statements, which can take longer than a visitor waits. Never raises."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._asked(MessageId(bytes(ID_BYTES)), 0)
+        except TimeoutError:
+            pass  # a ledger that does not answer must not keep the links from working
 
     def recording_at_hand(self, message_id: MessageId, copy: int = 0) -> RecordingState | None:
         """The same without asking the database; None when it would have to be asked."""

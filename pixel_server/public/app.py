@@ -67,6 +67,7 @@ class PublicServer:
 
     def __init__(self, settings: Settings, ledger: Ledger, ring: Callable[[], KeyRing]) -> None:
         self._settings = settings
+        self._ledger = ledger
         self.ingest = Ingest(ledger, settings.data_dir / "journal")
         self._desk = HitDesk(settings, ledger, ring, load_signs(settings.hits.networks_file), self.ingest)
         self._reader = RequestReader()
@@ -84,6 +85,7 @@ class PublicServer:
             lingering_time=1.0,
         )  # fmt: skip
         await self.ingest.start()
+        await self._ledger.get_ready()
         host, port = host_and_port(bind or self._settings.pixel_server.bind)
         server = await asyncio.get_running_loop().create_server(
             self._make_lean, host or None, port, backlog=BACKLOG, reuse_port=reuse_port or None
