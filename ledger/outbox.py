@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,10 @@ class Delivery:
     sender: str
     recipients: tuple[str, ...]
     size: int
+
+    def is_from(self, senders: Collection[str]) -> bool:
+        """Whether the envelope names one of these addresses as its sender; the null sender is nobody's."""
+        return bool(self.sender) and self.sender.lower() in {one.lower() for one in senders}
 
 
 class Outbox:
@@ -54,15 +58,18 @@ class Outbox:
         _fsync_folder(self._folder)
         return delivery
 
-    def list(self, limit: int = 50, before: MessageId | None = None) -> list[Delivery]:
-        """Deliveries, newest first; ``before`` pages on from the last one of the page before."""
+    def list(
+        self, limit: int = 50, before: MessageId | None = None, senders: Collection[str] | None = None
+    ) -> list[Delivery]:
+        """Deliveries, newest first; ``before`` pages on from the last one of the page before. With ``senders`` only
+        theirs, in whatever capitals."""
         found: list[Delivery] = []
         for delivery_id in sorted(self._ids(), reverse=True):
             if len(found) >= limit:
                 break
             if before is None or delivery_id < before:
                 delivery = self.find(delivery_id)
-                found += [delivery] if delivery else []
+                found += [delivery] if delivery and (senders is None or delivery.is_from(senders)) else []
         return found
 
     def find(self, delivery_id: MessageId) -> Delivery | None:

@@ -9,9 +9,11 @@ from argon2 import PasswordHasher
 
 from ledger.accounts import Passwords
 from ledger.first_account import offer_first_account
+from ledger.outbox import Outbox
 from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.pages.letters import PER_PAGE
 from pixel_server.dashboard.rates import Buckets, Rate
-from tests.dashboard.house import PASSWORD, House
+from tests.dashboard.house import NOW, PASSWORD, House
 from tests.dashboard.visits import Visitor
 
 COOKIE = "mailglass_session"
@@ -159,6 +161,32 @@ async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, v
     token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
     sent = {"csrf": token, "name": "x", "password": PASSWORD, "admin": "1"}
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403
+
+
+async def test_a_member_sees_only_their_own_letters_in_the_outbox(house: House, visitor: Visitor):
+    house.add_account("hanna", admin=True)
+    house.add_account("joris", addresses=["joris@example.com"])
+    outbox, raw = Outbox(house.settings.outbox_dir), b"Subject: x\r\n\r\nx"
+    times = [NOW - timedelta(minutes=minute) for minute in range(2 * PER_PAGE + 2)]
+    senders = ("Joris@Example.com", "mia@example.com")
+    sent = [outbox.deliver(raw, senders[place % 2], ["joris@example.com"], at) for place, at in enumerate(times)]
+    silent = outbox.deliver(raw, "", ["joris@example.com"], NOW)
+    own, others = {str(one.id) for one in sent[::2]}, {str(one.id) for one in (*sent[1::2], silent)}
+
+    await visitor.log_in("joris")
+    first = (await visitor.get("/outbox")).page
+    second = (await visitor.get(first.select_one(".paging a")["href"])).page
+    shown = [row["data-key"] for page in (first, second) for row in page.select(".rows [data-key]")]
+    assert (len(shown), set(shown)) == (PER_PAGE + 1, own)
+    assert second.select_one(".paging a") is None
+    views = ("", "/source", "/body", "/download")
+    assert {(await visitor.get(f"/outbox/{sent[0].id}{view}")).status for view in views} == {200}
+    for hidden in (sent[1], silent):
+        assert {(await visitor.get(f"/outbox/{hidden.id}{view}")).status for view in views} == {404}
+
+    visitor.forget_cookies()
+    await visitor.log_in("hanna")
+    assert {(await visitor.get(f"/outbox/{one}")).status for one in sorted(others)[:3]} == {200}
 
 
 async def test_logins_and_exports_stand_in_the_audit_list(house: House, visitor: Visitor):

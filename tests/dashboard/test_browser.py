@@ -249,6 +249,19 @@ def test_stop_note_and_own_work_by_clicking(browser: Browser, home: House):
         assert page.input_value("[name=note]") == "ask again"
 
 
+def test_a_phone_leaves_room_for_when_a_hit_came_and_for_the_filters(browser: Browser, home: House):
+    record = letter()
+    home.register(record)
+    home.add_hits(hit(record.id), hit(record.id, HitKind.CLICK))
+    with opened(browser, home, Look("en-GB", True, "light", 390)) as page:
+        page.click(".filters summary")
+        assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.sheet'))") <= 0
+        page.goto(f"{home.url}/messages/{record.id}")
+        widths = page.evaluate("[...document.querySelectorAll('.every-hit td')].map(e => e.clientWidth)")
+        assert len(widths) == 8
+        assert min(widths) > 300
+
+
 def test_a_letter_in_the_outbox_runs_no_script_and_loads_nothing_foreign(browser: Browser, home: House):
     with recording_server() as (elsewhere, asked):
         raw = (

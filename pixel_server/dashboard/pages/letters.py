@@ -1,4 +1,7 @@
-"""The Outbox of the sandbox: each delivered copy as its recipient sees it, its source, and the file itself."""
+"""The Outbox of the sandbox: each delivered copy as its recipient sees it, its source, and the file itself.
+
+Administrators see every letter; members those whose envelope names one of their addresses as the sender.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from aiohttp import web
 from ledger.message_id import MessageId, parse_message_id
 from ledger.outbox import Delivery
 from pixel_server.dashboard.headers import letter_policy
-from pixel_server.dashboard.keys import DESK
+from pixel_server.dashboard.keys import DESK, READER
 from pixel_server.dashboard.letter_view import view
 from pixel_server.dashboard.rendering import page
 
@@ -23,7 +26,7 @@ async def list_letters(request: web.Request) -> web.Response:
     if not desk.settings.sandboxed:
         raise web.HTTPNotFound
     before = parse_message_id(request.query.get("before", ""))
-    deliveries = await asyncio.to_thread(desk.outbox.list, PER_PAGE + 1, before)
+    deliveries = await asyncio.to_thread(desk.outbox.list, PER_PAGE + 1, before, _senders(request))
     letters = [(delivery, await _subject(request, delivery.id)) for delivery in deliveries[:PER_PAGE]]
     older = f"/outbox?before={deliveries[PER_PAGE - 1].id}" if len(deliveries) > PER_PAGE else None
     return await page(request, "outbox.html", letters=letters, older=older)
@@ -64,10 +67,19 @@ async def _find(request: web.Request) -> tuple[Delivery, bytes]:
     if delivery_id is None or not desk.settings.sandboxed:
         raise web.HTTPNotFound
     delivery = await asyncio.to_thread(desk.outbox.find, delivery_id)
+    senders = _senders(request)
+    if delivery is None or not (senders is None or delivery.is_from(senders)):
+        raise web.HTTPNotFound
     raw = await asyncio.to_thread(desk.outbox.read, delivery_id)
-    if delivery is None or raw is None:
+    if raw is None:
         raise web.HTTPNotFound
     return delivery, raw
+
+
+def _senders(request: web.Request) -> tuple[str, ...] | None:
+    """Whose letters the reader may see; None for everybody's."""
+    viewer = request[READER].viewer
+    return None if viewer.admin else viewer.addresses
 
 
 async def _subject(request: web.Request, delivery_id: MessageId) -> str:
