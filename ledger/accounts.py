@@ -20,6 +20,8 @@ from ledger.changes import change
 from ledger.schema import account, account_address, api_token, session
 
 AT_ONCE = 2
+# What a token may do; one without any scope may do all.
+READ, WRITE = "read", "write"
 
 
 class Passwords:

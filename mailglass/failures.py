@@ -9,6 +9,12 @@ class Failed(Exception):
     status = 1
 
 
+class WrongUse(Failed):
+    """What was typed cannot be meant so, or asks for what is not there."""
+
+    status = 2
+
+
 class ConfigurationAtFault(Failed):
     """relay.toml, the environment or the key folder has to be set right first."""
 

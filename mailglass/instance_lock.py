@@ -37,7 +37,9 @@ def _locked(data_dir: Path, part: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             process = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise Failed(f"another {part} already works in {data_dir} (process {process})") from None
+            raise Failed(
+                f"already running here: another {part} already works in {data_dir} (process {process})"
+            ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield

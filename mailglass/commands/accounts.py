@@ -6,17 +6,18 @@ The accounts also log in at the relay where a listener's upstream has ``login = 
 from __future__ import annotations
 
 import secrets
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from config.settings import Settings
 from ledger import accounts
 from ledger.access import Ledger
-from ledger.accounts import Passwords, secret_hash
-from ledger.queries.accounts import AccountRow, account_named, list_accounts, list_tokens
+from ledger.accounts import READ, WRITE, Passwords, secret_hash
+from ledger.queries.accounts import AccountRow, TokenRow, account_named, list_accounts, list_tokens
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.passwords import password_from
 from mailglass.commands.reading import changing, reading, run_to_end
 from mailglass.commands.tables import print_rows
 from mailglass.failures import Failed
@@ -41,7 +42,10 @@ def add_user(
     settings = settings_from_file(config)
     if not name.strip() or not name.isprintable():
         raise Failed("a name needs at least one letter and no control characters")
-    password = _password(password_stdin)
+    taken = f"there is an account {name} already"
+    if _exists(settings, name):  # before a password is asked for
+        raise Failed(taken)
+    password = _new_password(password_stdin)
 
     async def work() -> int | None:
         password_hash = await Passwords().hash(password)
@@ -50,7 +54,7 @@ def add_user(
             return await ledger.write(accounts.add_account, name, password_hash, admin, list(address or ()), now)
 
     if run_to_end(work()) is None:
-        raise Failed(f"there is an account {name} already")
+        raise Failed(taken)
     typer.echo(f"Added {'administrator' if admin else 'user'} {name}.")
 
 
@@ -72,7 +76,9 @@ def list_users(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 def change_password(name: Name, password_stdin: FromStdin = False, config: Config = DEFAULT_CONFIG) -> None:
     """Set another password; ends the account's sessions."""
     settings = settings_from_file(config)
-    password = _password(password_stdin)
+    if not _exists(settings, name):  # before a password is asked for
+        raise Failed(f"there is no account {name}")
+    password = _new_password(password_stdin)
 
     async def work() -> None:
         async with changing(settings) as ledger:
@@ -105,17 +111,19 @@ def remove_user(
 def create_token(
     user: Annotated[str, typer.Option("--user", help="whose mail the token may read")],
     label: Annotated[str, typer.Option("--label", help="what it is for")] = "",
+    read_only: Annotated[bool, typer.Option("--read-only", help="it may look, and change nothing")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Create a token and print it, once."""
     settings = settings_from_file(config)
     token = "mg_" + secrets.token_urlsafe(_TOKEN_BYTES)
+    scopes = [READ] if read_only else [READ, WRITE]
 
     async def work() -> None:
         async with changing(settings) as ledger:
             account = await _account(ledger, user)
             now = datetime.now(UTC)
-            await ledger.write(accounts.add_token, account.id, secret_hash(token), label, [], now)
+            await ledger.write(accounts.add_token, account.id, secret_hash(token), label, scopes, now)
 
     run_to_end(work())
     typer.echo(token)
@@ -125,11 +133,12 @@ def create_token(
 def show_tokens(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the tokens; what they are cannot be shown again."""
     settings = settings_from_file(config)
-    columns = ("id", "account", "label", "created_at", "last_used_at", "revoked_at")
+    columns = ("id", "account", "label", "scopes", "created_at", "last_used_at", "revoked_at")
 
     async def ask() -> list[dict[str, object]]:
         async with reading(settings) as ledger, ledger.read() as connection:
-            return [{column: getattr(row, column) for column in columns} for row in await list_tokens(connection)]
+            rows = await list_tokens(connection)
+        return [{**{column: getattr(row, column) for column in columns}, "scopes": _scopes(row)} for row in rows]
 
     print_rows(run_to_end(ask()), columns, as_json)
 
@@ -151,6 +160,19 @@ def revoke_token(
     typer.echo(f"Token {token_id} is revoked.")
 
 
+def _scopes(token: TokenRow) -> list[str]:
+    """What it may do; one without any scope may do all."""
+    return list(token.scopes) or [READ, WRITE]
+
+
+def _exists(settings: Settings, name: str) -> bool:
+    async def ask() -> bool:
+        async with reading(settings) as ledger, ledger.read() as connection:
+            return await account_named(connection, name) is not None
+
+    return run_to_end(ask())
+
+
 async def _account(ledger: Ledger, name: str) -> AccountRow:
     async with ledger.read() as connection:
         account = await account_named(connection, name)
@@ -159,11 +181,8 @@ async def _account(ledger: Ledger, name: str) -> AccountRow:
     return account
 
 
-def _password(from_stdin: bool) -> str:
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+def _new_password(from_stdin: bool) -> str:
+    password = password_from(from_stdin, twice=True)
     if not password:
         raise Failed("a password cannot be empty")
-    return str(password)
+    return password

@@ -10,6 +10,7 @@ import typer
 
 from config.faults import ConfigurationError
 from config.load import load
+from config.warnings import warnings_about
 from ledger.keys import KeyFolderFault, load_keys
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, complaint
 from mailglass.commands.probing import look_everywhere
@@ -29,16 +30,19 @@ def check(
             load_keys(settings.keys_dir)
     except ConfigurationError as error:
         if as_json:
-            print_json({"faults": error.faults, "findings": []})
+            print_json({"faults": error.faults, "warnings": [], "findings": []})
             raise typer.Exit(ConfigurationAtFault.status) from None
         raise ConfigurationAtFault(complaint(config, error)) from None
     except KeyFolderFault as fault:
         raise ConfigurationAtFault(str(fault)) from None
+    warnings = warnings_about(settings)
     findings = asyncio.run(look_everywhere(settings)) if online else []
     if as_json:
-        print_json({"faults": [], "findings": findings})
+        print_json({"faults": [], "warnings": warnings, "findings": findings})
     else:
         typer.echo(f"{config} is fine.")
+        for warning in warnings:
+            typer.echo(f"mailglass: warning: {warning}", err=True)
         if findings:
             print_table([[f.what, "fine" if f.fine else "BROKEN", f.seen] for f in findings], ("what", "", "seen"))
     if not all(finding.fine for finding in findings):

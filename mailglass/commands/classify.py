@@ -37,7 +37,13 @@ def classify(
     crawler_list: Crawlers = False,
     why: Why = False,
 ) -> None:
-    """Say who made each hit: class, confidence and rule, one JSON line a hit."""
+    """Say who made each hit: class, confidence and rule, one JSON line a hit.
+
+    A hit looks like this; all but path_kind may be left out:
+
+    \b
+      {"path_kind": "pixel", "headers": {"User-Agent": "curl/8.5"}, "ip": "192.0.2.7", "delay_s": 90}
+    """
     # Rules can be tried without an installation; the file's windows and lists count where there is one.
     hits = settings_from_file(config).hits if config != DEFAULT_CONFIG or config.exists() else Hits()
     windows = windows_from(hits)

@@ -17,6 +17,7 @@ import aiohttp
 import typer
 
 from config.settings import Settings
+from config.warnings import warnings_about
 from ledger.faults import LedgerFault
 from ledger.keys import load_keys
 from ledger.message_id import MessageId, parse_message_id
@@ -28,6 +29,7 @@ from ledger.records import PROBE_TAG
 from ledger.tokens import Purpose, verify
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.passwords import password_from
 from mailglass.commands.probing import (
     Finding,
     look_at_keys,
@@ -35,7 +37,7 @@ from mailglass.commands.probing import (
     look_at_pixel,
     look_at_upstream,
 )
-from mailglass.commands.sending import Login, compose, password_from, submit
+from mailglass.commands.sending import Login, compose, one_address, submit
 from mailglass.commands.tables import print_json
 from mailglass.failures import Failed
 
@@ -45,7 +47,7 @@ _NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
 
 
 def doctor(
-    to: Annotated[str, typer.Option("--to", help="who gets the probe: an address of your own")],
+    to: Annotated[str, typer.Option("--to", help="who gets the probe: an address of your own", callback=one_address)],
     sender: Annotated[str | None, typer.Option("--from", help="the envelope's sender; default: the same")] = None,
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
@@ -76,7 +78,8 @@ def doctor(
 
 
 async def _chain(settings: Settings, sender: str, to: str, login: Login | None, wait: float) -> AsyncIterator[Finding]:
-    yield Finding("configuration", True, "no fault")
+    warned = "; but ".join(map(str, warnings_about(settings)))
+    yield Finding("configuration", True, f"no fault; but {warned}" if warned else "no fault")
     yield look_at_keys(settings)
     yield await look_at_ledger(settings)
     name = settings.listener[0].upstream

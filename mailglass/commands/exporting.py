@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -107,13 +108,18 @@ def _csv_cell(value: object) -> str:
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and text else text
 
 
+def _for_its_owner(path: str, flags: int) -> int:
+    """A new file is nobody else's to read: it is full of addresses. One that is there keeps its mode."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def _opened(out: Path | None) -> Iterator[TextIO]:
     if out is None:
         yield sys.stdout
         return
     try:
-        with out.open("w", encoding="utf-8", newline="") as file:
+        with open(out, "w", encoding="utf-8", newline="", opener=_for_its_owner) as file:
             yield file
     except OSError as fault:
         raise Failed(f"cannot write {out}: {fault.strerror}") from None

@@ -26,7 +26,9 @@ from mailglass.commands.tables import print_json, print_rows
 from mailglass.commands.verifying import verify_lists
 from mailglass.failures import Failed
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who may be tracked, with proof.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who may be tracked, with proof."
+)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
 Purposes = Annotated[
     list[ConsentPurpose] | None, typer.Option("--purpose", help="opens or links; both when it is not given")

@@ -39,6 +39,7 @@ WRONG_USE = 2
 Source = Annotated[str, typer.Argument(metavar="[FILE|DIR|-]", help="a message, a folder of them, or - for stdin")]
 Out = Annotated[Path | None, typer.Option(help="where the message goes instead of stdout; a folder for a folder")]
 Report = Annotated[Path | None, typer.Option(help="where the report goes, as JSON")]
+ReportRead = Annotated[Path | None, typer.Option("--report", help="the report of rewrite, for an exact restore")]
 IdOption = Annotated[str, typer.Option("--message-id", metavar="HEX", help="makes the output the same every time")]
 
 
@@ -79,10 +80,14 @@ def rewrite(
 def restore(
     source: Source = "-",
     out: Out = None,
-    report: Report = None,
+    report: ReportRead = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Take our pixel out and put the original links back: byte for byte with the report of the rewriting."""
+    """Take our pixel out and put the original links back: byte for byte with the report of the rewriting.
+
+    Without the report the links are the original ones up to the spelling of entities (& or &amp;), and the X-Track
+    headers that the relay took out stay out.
+    """
     settings = settings_from_file(config)
     urls = _urls(settings, MessageId(bytes(16)))
     if source != "-" and Path(source).is_dir():

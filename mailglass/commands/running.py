@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from importlib import import_module
@@ -12,12 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
+from config.warnings import warnings_about
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.greeting import command_for, greeting
 from mailglass.installation import Installation, Part, Started
 from mailglass.instance_lock import only_instance
 from mailglass.log_output import send_log_to_stderr
 
+log = logging.getLogger("mailglass.configuration")
 Serve = Callable[[Installation, Callable[[Started], None]], Coroutine[Any, Any, None]]
 
 
@@ -55,6 +58,9 @@ def _serve(config: Path, parts: frozenset[Part], is_worker: bool = False) -> Non
             sys.stdout.flush()
 
     with only_instance(settings.data_dir, () if is_worker else sorted(parts)):
+        if Part.RELAY in parts:
+            for warning in warnings_about(settings):
+                log.warning("%s", warning)
         serve, new_loop = _import_services()
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(serve(Installation(settings, config, parts, is_worker), announce))

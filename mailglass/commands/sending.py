@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-import sys
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,6 +14,7 @@ import typer
 
 from config.settings import Listener, Settings, host_and_port
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.passwords import password_from
 from mailglass.failures import Failed
 
 PATIENCE_SECONDS = 30.0
@@ -39,8 +39,18 @@ class Login:
     password: str
 
 
+def one_address(text: str) -> str:
+    """The address alone, as an envelope has it. Raises typer.BadParameter for none, and for several."""
+    if text.count("@") > 1:
+        raise typer.BadParameter("one address, please: a test goes to one recipient")
+    local, at, domain = text.partition("@")
+    if not (local and at and domain) or any(letter.isspace() or letter in "<>,;" for letter in text):
+        raise typer.BadParameter(f'"{text}" is no address; write it alone, like you@example.com')
+    return text
+
+
 def send_test(
-    to: Annotated[str, typer.Option("--to", help="who gets it")],
+    to: Annotated[str, typer.Option("--to", help="who gets it", callback=one_address)],
     sender: Annotated[
         str | None, typer.Option("--from", help="the envelope's sender; default: the same address")
     ] = None,
@@ -120,10 +130,3 @@ def _refuse_unless(good: bool, code: int, text: bytes) -> None:
 def _said(code: int, text: bytes | str) -> str:
     words = text if isinstance(text, str) else text.decode("utf-8", "replace")
     return f"{code} {' '.join(words.split())}"
-
-
-def password_from(from_stdin: bool) -> str:
-    """From the first line of standard input, or asked for without showing it."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(typer.prompt("Password", hide_input=True))

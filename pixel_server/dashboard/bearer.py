@@ -7,12 +7,13 @@ import time
 
 from aiohttp import web
 
+from ledger.accounts import READ as READ
+from ledger.accounts import WRITE as WRITE
 from ledger.accounts import note_token_use, secret_hash
 from ledger.faults import LedgerUnavailable
 from ledger.queries.accounts import account_with_id, token_with_hash
 from pixel_server.dashboard.keys import DESK, READER, Reader
 
-READ, WRITE = "read", "write"
 NOTED_EVERY_SECONDS = 60.0
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from mailglass.app import COMMANDS, main
+from mailglass.commands import doctor, running
+from mailglass.commands.probing import Finding
+from mailglass.failures import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESENT = [name for name, (target, _) in COMMANDS.items() if find_spec(target.partition(":")[0])]
@@ -60,6 +63,17 @@ def test_every_command_explains_itself(mailglass: Callable[..., Outcome], name: 
     shown = mailglass(name, "--help")
     assert shown.status == 0
     assert "Usage:" in shown.out
+    assert "╭" not in shown.out
+
+
+def test_help_tells_what_restore_reads_and_classify_takes(mailglass: Callable[..., Outcome]) -> None:
+    shown = " ".join(mailglass("restore", "--help").out.split())
+    assert "the report of rewrite" in shown
+    assert "headers that the relay took out stay out" in shown
+    lines = mailglass("classify", "--help").out.splitlines()
+    (example,) = [line.strip() for line in lines if line.strip().startswith("{")]
+    (verdict,) = mailglass("classify", stdin=example).out.splitlines()
+    assert json.loads(verdict)["rule"]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,9 @@ def test_every_command_explains_itself(mailglass: Callable[..., Outcome], name: 
         pytest.param(("messages", "--limit", "many"), id="no number"),
         pytest.param(("hits", "--kind", "opened"), id="no kind of hit"),
         pytest.param(("hits", "--class", "person"), id="no class of hits"),
+        pytest.param(("send-test", "--to", "nonsense"), id="no address"),
+        pytest.param(("send-test", "--to", "ann@example.com, bob@example.net"), id="two addresses"),
+        pytest.param(("doctor", "--to", "Ann <ann@example.com>"), id="not the address alone"),
         pytest.param((), id="nothing asked"),
     ],
 )
@@ -119,6 +136,48 @@ def test_check_online_says_which_part_of_the_world_is_missing(
     found = {finding["what"]: finding["fine"] for finding in json.loads(shown.out)["findings"]}
     assert found == {"keys": True, "ledger": True, "pixel": False, "upstream default": False}
     assert shown.status == 1
+
+
+TO_THE_WORLD = '[upstream.default]\nhost = "smtp.example.com"\n'
+NOWHERE = "tracking.public_url: http://127.0.0.1:8025 leads nowhere for recipients, while upstream.default sends to "
+
+
+def test_check_warns_of_links_that_lead_nowhere_and_finds_no_fault(
+    mailglass: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "relay.toml").write_text(TO_THE_WORLD)
+    shown = mailglass("check")
+    assert (shown.status, shown.out) == (0, "relay.toml is fine.\n")
+    assert shown.err.startswith(f"mailglass: warning: {NOWHERE}smtp.example.com: set ")
+    assert shown.err.count("\n") == 1
+    (warning,) = json.loads(mailglass("check", "--json").out)["warnings"]
+    assert warning["where"] == "tracking.public_url"
+
+
+@pytest.mark.parametrize(("command", "times"), [("run", 1), ("relay", 1), ("dashboard", 0)])
+def test_what_sends_warns_of_it_once_at_its_start(
+    mailglass: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, times: int
+) -> None:
+    def no_further() -> None:
+        raise Failed("far enough")
+
+    monkeypatch.setattr(running, "_import_services", no_further)
+    (tmp_path / "relay.toml").write_text(TO_THE_WORLD)
+    shown = mailglass(command)
+    assert shown.err.count(NOWHERE) == times
+    assert shown.err.endswith("far enough\n")
+
+
+def test_doctor_tells_it_with_the_configuration(
+    mailglass: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(settings: object) -> Finding:
+        return Finding("ledger", False, "far enough")
+
+    monkeypatch.setattr(doctor, "look_at_ledger", broken)
+    (tmp_path / "relay.toml").write_text(TO_THE_WORLD)
+    shown = mailglass("doctor", "--to", "ann@example.com")
+    assert f"no fault; but {NOWHERE}" in shown.out.splitlines()[0]
 
 
 def test_keys_that_others_may_read_are_a_fault_of_configuration(
@@ -187,6 +246,44 @@ def test_a_token_is_printed_once_and_can_be_revoked(mailglass: Callable[..., Out
     assert (row["label"], row["revoked_at"]) == ("backup", None)
     assert mailglass("token", "revoke", str(row["id"])).status == 0
     assert json.loads(mailglass("token", "list", "--json").out)[0]["revoked_at"] is not None
+
+
+def test_a_token_that_may_only_read_is_listed_as_one(mailglass: Callable[..., Outcome]) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    for more in ((), ("--read-only",)):
+        assert mailglass("token", "create", "--user", "ann", *more).status == 0
+    listed = json.loads(mailglass("token", "list", "--json").out)
+    assert [row["scopes"] for row in listed] == [["read", "write"], ["read"]]
+    assert "  read, write  " in mailglass("token", "list").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("user", "add", "bob"), ("user", "passwd", "ann"), ("send-test", "--to", "a@b.example", "--user", "x")],
+)
+def test_without_a_terminal_no_password_is_asked_for(
+    mailglass: Callable[..., Outcome], arguments: tuple[str, ...]
+) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    shown = mailglass(*arguments)
+    assert (shown.status, shown.out) == (2, "")
+    assert "--password-stdin" in shown.err
+    assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("arguments", "told"), [(("add", "ann"), "already"), (("passwd", "bob"), "no account bob")])
+def test_no_password_is_asked_for_in_vain(
+    mailglass: Callable[..., Outcome], arguments: tuple[str, ...], told: str
+) -> None:
+    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
+    shown = mailglass("user", *arguments)
+    assert shown.status == 1
+    assert told in shown.err
+
+
+def test_an_export_is_for_its_owner_alone(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    assert mailglass("export", "--out", "hits.csv").status == 0
+    assert (tmp_path / "hits.csv").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
