@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.people import ERASED
 from ledger.queries.messages import no_probe, visible
 from ledger.queries.rows import Counts, Viewer
 from ledger.schema import COLUMNS, copy, link, message, tag
@@ -79,6 +80,7 @@ async def by_domain(connection: AsyncConnection, viewer: Viewer, since: datetime
         .join(copy, copy.c.message_seq == message.c.seq)
         # In a CASE no planner takes the index of tracked messages, which would walk through all there are.
         .where(case((message.c.tracked, 1), else_=0) == 1, (copy.c.address != "") | (message.c.recipient_count == 1))
+        .where(address != ERASED)
         .group_by(domain)
         .order_by(func.count().desc(), domain)
         .limit(LISTED)

@@ -34,6 +34,7 @@ class Recipe:
     name: str
     steps: tuple[str, ...]
     code: str = ""
+    ways: tuple[tuple[str, str], ...] = ()  # a choice: what each is, and what has to be pasted
 
 
 def servers(settings: Settings, page_host: str) -> list[Server]:
@@ -54,7 +55,16 @@ def _default(listener: Listener) -> str:
 
 def recipes(server: Server, say: Callable[[str], str]) -> list[Recipe]:
     """The same server for every client we know how to set up."""
-    return [Recipe(one.key, one.name, tuple(say(step) for step in one.steps), one.code) for one in _all(server)]
+    return [
+        Recipe(
+            one.key,
+            one.name,
+            tuple(say(step) for step in one.steps),
+            one.code,
+            tuple((say(lead), code) for lead, code in one.ways),
+        )
+        for one in _all(server)
+    ]
 
 
 def _all(server: Server) -> list[Recipe]:
@@ -76,20 +86,18 @@ def _all(server: Server) -> list[Recipe]:
             (
                 N_("Mail › Settings › Accounts › Server Settings › Outgoing Mail Account › Edit SMTP Server List: add "
                    "the server, port and security above."),
-                N_("Apple Mail cannot add headers. Use a second listener that tracks by default, or a word in the "
-                   "subject; both are lines in relay.toml:"),
+                N_("Apple Mail cannot add headers. Two ways in relay.toml do without them."),
             ),
-            _PHONE,
+            ways=_WITHOUT_HEADERS,
         ),
         Recipe(
             "outlook",
             "Outlook",
             (
                 N_("File › Account Settings › Server Settings › Outgoing mail: the server, port and encryption above."),
-                N_("Outlook cannot add headers. Use a second listener that tracks by default, or a word in the "
-                   "subject; both are lines in relay.toml:"),
+                N_("Outlook cannot add headers. Two ways in relay.toml do without them."),
             ),
-            _PHONE,
+            ways=_WITHOUT_HEADERS,
         ),
         Recipe(
             "phone",
@@ -97,9 +105,9 @@ def _all(server: Server) -> list[Recipe]:
             (
                 N_("In the mail account's settings, open the outgoing server (SMTP) and enter the values above."),
                 N_("A phone reaches the relay only if it listens beyond this machine, with TLS. Phones cannot add "
-                   "headers; in relay.toml:"),
+                   "headers. Two ways in relay.toml do without them."),
             ),
-            _PHONE,
+            ways=_WITHOUT_HEADERS,
         ),
         Recipe("mutt", "mutt", (N_("In ~/.muttrc:"),), _mutt(server)),
         Recipe("msmtp", "msmtp", (N_("In ~/.msmtprc; the message itself carries the header line X-Track: all."),),
@@ -110,14 +118,16 @@ def _all(server: Server) -> list[Recipe]:
     ]  # fmt: skip
 
 
-_PHONE = """\
-[[listener]]
-bind = "127.0.0.1:2526"
-default = "all"
-
-[tracking]
-subject_tag = "#track"
-"""
+_WITHOUT_HEADERS = (
+    (
+        N_("Either a second listener that tracks by default, as a section of its own:"),
+        '[[listener]]\nbind = "127.0.0.1:2526"\ndefault = "all"',
+    ),
+    (
+        N_("Or a word in the subject, as a line in the [tracking] section that is there:"),
+        'subject_tag = "#track"',
+    ),
+)
 
 
 def _mutt(server: Server) -> str:

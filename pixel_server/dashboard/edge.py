@@ -111,8 +111,9 @@ async def _say(request: web.Request, status: int, answer: web.HTTPException | No
         told = answer.text if isinstance(answer, web.HTTPUnprocessableEntity | web.HTTPBadRequest) else None
         response = answer_json({"error": heading, "message": told or text, "status": status}, status)
     else:
-        request.pop(READER, None)
-        response = await page(request, "notice.html", status=status, heading=heading, text=text)
+        reader = request.pop(READER, None)  # no menu: the fault may be the ledger's
+        values = {"heading": heading, "text": text, "logged_in": reader is not None}
+        response = await page(request, "notice.html", status=status, **values)
     if answer is not None:
         response.headers.update(
             {name: answer.headers[name] for name in ("Retry-After", "Allow") if name in answer.headers}

@@ -57,7 +57,8 @@ class Language:
 
     @property
     def own_name(self) -> str:
-        return (self.locale.get_display_name(self.locale) or self.code).capitalize()
+        name = self.locale.get_display_name(self.locale) or self.code
+        return name[:1].upper() + name[1:]
 
 
 @cache

@@ -5,6 +5,8 @@ The command line has longer ones (``mailglass explain``); the pages cannot ask i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ledger.consent_events import Standing
 from ledger.records import HitClass, LinkReason, Reason
 from pixel_server.dashboard.marking import N_
@@ -27,6 +29,7 @@ _MESSAGE: dict[Reason, str] = {
     Reason.LEDGER_UNAVAILABLE: N_("The ledger did not answer, so it went out untracked"),
     Reason.INTERNAL: N_("A fault of ours; the original went out"),
 }
+_NOT_UNDERSTOOD = N_("The header that asks for it was not understood")
 _LINK: dict[LinkReason, str] = {
     LinkReason.SCHEME: N_("not a web address"),
     LinkReason.RELATIVE: N_("a place inside the mail"),
@@ -70,8 +73,11 @@ STANDING_WORDS: dict[Standing, str] = {
 CONFIDENCE_WORDS = {"certain": N_("certain"), "probable": N_("probable")}
 
 
-def reason_words(reason: str | None) -> str:
-    """The sentence for a message's reason, still to be translated; empty without one."""
+def reason_words(reason: str | None, notes: Sequence[str] = ()) -> str:
+    """The sentence for a message's reason, still to be translated; empty without one. Its notes tell a message that
+    asked in words nobody knows from one that did not ask."""
+    if reason == Reason.NOT_REQUESTED and any(": unknown value " in note for note in notes):
+        return _NOT_UNDERSTOOD
     return _MESSAGE[Reason(reason)] if reason else ""
 
 

@@ -157,7 +157,8 @@ async def test_a_changed_password_ends_every_other_session(house: House, visitor
 async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, visitor: Visitor):
     house.add_account("joris")
     await visitor.log_in("joris")
-    assert (await visitor.get("/people")).status == 403
+    refused = await visitor.get("/people")
+    assert (refused.status, refused.page.select_one("main a")["href"]) == (403, "/messages")
     token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
     sent = {"csrf": token, "name": "x", "password": PASSWORD, "admin": "1"}
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403

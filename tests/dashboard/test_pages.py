@@ -203,6 +203,22 @@ async def test_an_untracked_link_says_why_and_a_foreign_script_is_shown_in_both_
     assert "not tracked: not a web address" in words
 
 
+async def test_where_nobody_asked_for_links_there_is_neither_a_reason_nor_a_number(house: House, at_home: Visitor):
+    record = letter(links=False, link_list=(LinkRecord(1, "https://example.com/", "here", "", "1", False),))
+    house.register(record)
+    page = (await at_home.get(f"/messages/{record.id}")).page
+    assert page.select_one("[aria-labelledby=links] .muted").text == "not tracked"
+    assert page.select_one(".tile.click .trio") is None
+    assert page.select_one(".tile.open .trio") is not None
+
+
+async def test_a_japanese_sentence_ends_in_its_own_full_stop(house: House, at_home: Visitor):
+    record = letter(opens=False, links=False, reason=Reason.SIGNED, link_list=())
+    house.register(record)
+    hint = (await at_home.get(f"/messages/{record.id}", headers={"Accept-Language": "ja"})).page.select_one(".hint")
+    assert hint.b.next_sibling.strip().endswith("。")
+
+
 async def test_recording_stops_at_the_button(house: House, at_home: Visitor):
     record = letter()
     house.register(record)
@@ -342,7 +358,7 @@ async def test_an_unknown_word_in_the_request_is_shown_with_the_reason(house: Ho
     assert "not tracked" in row.text
     assert 'unknown value "bogus"' in row.select_one(".odd").text
     words = (await at_home.get(f"/messages/{odd.id}")).words
-    assert "Not tracked. Tracking was not asked for" in words
+    assert "Not tracked. The header that asks for it was not understood." in words
     assert 'X-Track: unknown value "bogus"' in words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import Settings
 from ledger.queries.rows import Counts, HitRow
 from ledger.records import HitClass
 from pixel_server.dashboard.charts import bar_chart, days_between, grid_step
+from pixel_server.dashboard.client_recipes import recipes, servers
 from pixel_server.dashboard.comma_separated import comma_separated, harmless
 from pixel_server.dashboard.filters import moment_in, read_filters
 from pixel_server.dashboard.hosts import is_ours, may_change
@@ -146,6 +149,19 @@ def test_the_browsers_wish_decides_among_our_languages():
     assert preferred("xx;q=nonsense,,;;", codes()) == "en"
 
 
+def test_languages_are_named_as_they_name_themselves():
+    assert [language(code).own_name for code in codes()] == ["English (United Kingdom)", "日本語"]
+
+
+def test_what_is_offered_for_relay_toml_fits_into_one_that_is_there():
+    (server, *_) = servers(Settings(), "localhost")
+    offered = [way for recipe in recipes(server, str) for way in recipe.ways]
+    assert len(offered) == 6
+    for _, code in offered:
+        whole = tomllib.loads(f'[tracking]\npublic_url = "https://t.example.com"\n{code}\n')
+        Settings.model_validate(whole)
+
+
 def test_every_catalogue_is_complete():
     for code in codes()[1:]:
         say = language(code).sentences.gettext
@@ -162,6 +178,8 @@ def test_every_catalogue_is_complete():
 def test_every_reason_has_words():
     assert reason_words(None) == link_reason_words(None) == ""
     assert reason_words("no-html")
+    assert reason_words("not-requested") == reason_words("not-requested", ["X-Track: ignored"])
+    assert reason_words("not-requested") != reason_words("not-requested", ['X-Track: unknown value "al"'])
     assert link_reason_words("scheme")
 
 

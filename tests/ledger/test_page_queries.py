@@ -8,6 +8,7 @@ from ledger.accounts import add_account, secret_hash
 from ledger.first_account import is_first_secret, make_first_account, offer_first_account
 from ledger.notices import add_notices, settle_notice
 from ledger.own_words import set_note, set_tags
+from ledger.people import ERASED
 from ledger.queries import notices
 from ledger.queries.activity import count_unread, newest_hit_id
 from ledger.queries.labels import used_senders, used_tags
@@ -45,6 +46,12 @@ async def test_labels_and_lines_of_a_period(store: Store) -> None:
         assert links[0].clicks.confirmed == 1
         assert await count_unread(connection, ADMINISTRATOR, 0) == 2
         assert len(await newest_hit_id(connection)) == 26
+
+
+async def test_an_erased_address_is_of_no_domain(store: Store) -> None:
+    await store.register(a_record(recipients=(ERASED,)))
+    async with store.read() as connection:
+        assert await by_domain(connection, ADMINISTRATOR, *PERIOD) == []
 
 
 async def test_own_words_replace_what_was_there(store: Store) -> None:
