@@ -62,6 +62,7 @@ async def _delivered_apart(phase: MessagePhase, raw: bytes) -> bool:
     prepared = await phase.session.around.pipeline.divide(envelope, raw, phase.wanted)
     if prepared is None:
         return False
+    phase.fall_silent()  # a NOOP would come to stand in a copy that is being sent
     conversation = ClientConversation(phase.session, phase.link, phase.conclude)
     try:
         reply = await copies.submit(envelope, raw, prepared, conversation)

@@ -211,6 +211,11 @@ class MessagePhase:
             raise RelayFault(Fault.INTERNAL, "the header changed while the message was held")
         return rest
 
+    def fall_silent(self) -> None:
+        """Gives the upstream no more signs of life: somebody else talks to it now."""
+        if self._patience is not None:
+            self._patience.stop()
+
     # To the upstream
 
     def _finish_stream(self, content: bytes) -> None:

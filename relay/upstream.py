@@ -196,7 +196,7 @@ class UpstreamLink(asyncio.Protocol):
                 awaiting.popleft()[0](reply)  # type: ignore[call-arg]
                 if awaiting:
                     self._turn_to_next()
-                else:
+                elif self._room is None:  # else what the reply let go still has to be taken in, and has its time
                     self._deadline.clear()
             self._owner.upstream_answered(several)
         except Exception as error:

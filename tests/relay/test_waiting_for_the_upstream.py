@@ -12,6 +12,7 @@ from relay.replies import Fault, Reply, for_fault
 from relay.upstream import PIECE, UpstreamLink
 from tests.relay.conftest import StartRelay
 from tests.relay.upstream_servers import Behaves, Hangup, Talk
+from tests.spool.test_through_the_relay import MESSAGE, R1, R2, CopyKeeping
 
 REPLY_SECONDS, FINAL_SECONDS = 300.0, 600.0
 MUCH = b"y" * 16_000_000  # more than any kernel buffers
@@ -151,3 +152,40 @@ async def test_what_the_upstream_says_in_the_middle_of_a_held_message_is_heard(
     content = b"X-Track: all\r\n\r\n" + (b"y" * 70 + b"\r\n") * 200_000
     assert await client.submit(content, *recipients) == b"552 5.3.4 Enough\r\n"
     assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"250")
+
+
+async def test_an_upstream_that_takes_nothing_after_its_354_has_a_deadline(pair: Pair) -> None:
+    """What had to wait for the 354 is written while that is dealt with, when no further reply is awaited."""
+    pair.link.send(b"DATA\r\n", lambda reply: pair.link.write(MUCH))
+    pair.writer.write(b"354 Go ahead\r\n")
+    await pair.owner.until(True)
+    await asyncio.sleep(0)  # the reply has been dealt with
+    assert pair.seconds_left is not None
+    assert pair.seconds_left == pytest.approx(REPLY_SECONDS, abs=5)
+
+
+HTML = b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+WITH_ATTACHMENT = (
+    MESSAGE.replace(HTML, b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + HTML)
+    + b"--b\r\nContent-Type: application/octet-stream\r\n\r\n"
+    + (b"y" * 70 + b"\r\n") * 150_000  # more than any kernel buffers
+    + b"--b--\r\n"
+)
+
+
+async def test_no_sign_of_life_is_put_into_a_copy_that_is_being_sent(
+    start_relay: StartRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NOOP in the middle of DATA is a line of the message, and has no reply of its own."""
+
+    class ReadsLate(Behaves):
+        async def read_content(self, talk: Talk) -> bytes:
+            await asyncio.sleep(0.3)  # many times the pause between two signs of life
+            return await super().read_content(talk)
+
+    monkeypatch.setattr("relay.patience.SECONDS", 0.02)
+    upstream, records = ReadsLate(), CopyKeeping()
+    relay = await start_relay(upstream, {"records": records, "copies": records})
+    client = await relay.session()
+    assert b"2 of 2 copies sent" in await client.submit(WITH_ATTACHMENT, R1, R2)
+    assert not any(b"NOOP" in one.content for one in upstream.delivered)
