@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 
 LONGEST_VALUE = 2000
@@ -61,5 +62,5 @@ def _decoded(value: str) -> str:
             piece.decode(charset or "ascii", "replace") if isinstance(piece, bytes) else piece
             for piece, charset in pieces
         )
-    except (LookupError, ValueError):  # an unknown charset, broken base64
+    except (LookupError, ValueError, HeaderParseError):  # an unknown charset, broken base64
         return value

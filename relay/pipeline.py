@@ -139,6 +139,13 @@ class Pipeline:
     async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
         """What one copy for each recipient is made of. None when the message is to go out in one piece: nobody may
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
+        try:
+            return await self._divided(envelope, raw, wanted)
+        except Exception as error:  # a bug in what only tracking needs must not hold the mail up
+            logbook.rewriting_failed("-", type(error).__name__)
+            return None
+
+    async def _divided(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
         permitted = await self._permitted_apart(self._rules.plan_for(wanted), envelope)
         if not any(isinstance(one, Plan) for one in permitted) or is_signed(raw):
             return None  # a signature of our own is made for one copy that all share

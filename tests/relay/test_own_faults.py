@@ -23,6 +23,7 @@ from relay.rewriting.plan import Plan, Tracked, Unchanged
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.upstream_servers import Behaves
+from tests.spool.test_through_the_relay import MESSAGE, PLAIN, R1, R2, CopyKeeping
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"
 ASKING = b"X-Track: all\r\n" + BODY
@@ -57,6 +58,17 @@ async def test_a_bug_in_what_only_tracking_needs_costs_the_tracking_alone(
     assert (await client.submit(ASKING)).endswith(b" [mailglass: not tracked, internal]\r\n")
     assert upstream.delivered[0].content == BODY
     assert relay.records.only.reason == "internal"
+
+
+@pytest.mark.parametrize("neighbours", [{"consents": ConsentsWithABug()}, {"ring": bug}], ids=["consents", "keys"])
+async def test_a_bug_in_taking_a_message_apart_costs_the_tracking_alone(
+    start_relay: StartRelay, upstream: Behaves, neighbours: dict[str, object]
+) -> None:
+    records = CopyKeeping()
+    relay = await start_relay(upstream, {"records": records, "copies": records, **neighbours})
+    reply = await (await relay.session()).submit(MESSAGE, R1, R2)
+    assert reply.endswith(b" [mailglass: not tracked, internal]\r\n")
+    assert [one.content for one in upstream.delivered] == [PLAIN]
 
 
 async def test_a_bug_in_deciding_costs_the_tracking_alone(start_relay: StartRelay, upstream: Behaves) -> None:
@@ -224,6 +236,21 @@ def test_a_subject_of_encoded_line_ends_is_kept_on_one_line() -> None:
     facts = header_facts(b"Subject: =?utf-8?q?a=0D=0ABcc:_x@example.com=00=E2=80=A8b?=\r\nMessage-ID: <a\x0bb>\r\n\r\n")
     assert facts.subject == "a  Bcc: x@example.com  b"
     assert facts.message_id == "<a b>"
+
+
+HTML = (
+    b"X-Track: all\r\nSubject: =?utf-8?b?abcde?=\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
+    b'<p><a href="https://example.com/a">one</a></p>\r\n'
+)
+
+
+async def test_a_subject_that_cannot_be_decoded_keeps_no_message_from_going_out(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """Five characters of base64 are octets in no reading; the record keeps them as they are written."""
+    relay = await start_relay(upstream, {"rewriter": None, "decide": None})
+    assert b": opens, 1 of 1 links]" in await (await relay.session()).submit(HTML)
+    assert relay.records.only.subject == "=?utf-8?b?abcde?="
 
 
 NOTE = "mailglass: not tracked, signed"
