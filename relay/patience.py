@@ -29,8 +29,21 @@ class Patience:
         self._timer.cancel()
 
     def rest_of(self, content: bytes) -> bytes | None:
-        """The content less what was sent; None when it does not begin with that, which it must."""
-        return content[len(self.sent) :] if content.startswith(self.sent) else None
+        """The content less what was sent; None when that is not its header's beginning, which it must be.
+
+        Fields that were put in front of all others meanwhile (a signature of our own, the request for a receipt) come
+        behind what was sent.
+        """
+        if content.startswith(self.sent):
+            return content[len(self.sent) :]
+        at = content.find(b"\r\n" + self.sent) + 2
+        front, rest = content[:at], content[at + len(self.sent) :]
+        if at < 2 or b"\r\n\r\n" in front:
+            return None
+        field_end = 0  # of the field of which only the first lines were sent
+        while rest.startswith((b" ", b"\t"), field_end):
+            field_end = rest.index(b"\n", field_end) + 1
+        return rest[:field_end] + front + rest[field_end:]
 
     def _again(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SECONDS, self._give_sign)
