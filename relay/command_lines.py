@@ -23,6 +23,9 @@ LONGEST_LINE = AUTH_OCTETS + 64
 _PATH = re.compile(
     rb"\s*(?:FROM|TO):[ \t]*<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
 )
+# A route before the address, which servers ignore (RFC 5321 appendix C): what is known of a person stands without it.
+_ROUTE = re.compile(rb"@[^:\"]*:")
+_BRACKETED = re.compile(rb"<([^<>]*)>")
 
 
 class CommandLines:
@@ -76,13 +79,23 @@ class Path:
 
 
 def path_of(line: bytes) -> Path:
-    """What a MAIL or RCPT line names. A line of odd shape gives all of its argument: the upstream is to judge it."""
+    """What a MAIL or RCPT line names. Of a line of odd shape the upstream is to judge; here its address is what many
+    servers take for it: what stands between brackets, else the first word."""
     argument = line[4:]
     match = _PATH.fullmatch(argument)
-    if match is None:
-        return Path(argument.partition(b":")[2].strip().decode("utf-8", "surrogateescape"), ())
-    address, parameters = match.groups()
+    address, parameters = match.groups() if match is not None else (_oddly_written(argument), b"")
+    route = _ROUTE.match(address)
+    address = address[route.end() :] if route is not None else address
     return Path(address.decode("utf-8", "surrogateescape"), tuple((parameters or b"").split()))
+
+
+def _oddly_written(argument: bytes) -> bytes:
+    after_colon = argument.partition(b":")[2]
+    bracketed = _BRACKETED.findall(after_colon)
+    if bracketed:
+        return bytes(bracketed[-1])
+    words = after_colon.split()
+    return words[0] if words else b""
 
 
 def declared_size(path: Path) -> int | Refusal | None:

@@ -45,6 +45,19 @@ async def test_without_consent_the_original_bytes_arrive(
     assert upstream.delivered[0].content == PLAIN
 
 
+@pytest.mark.parametrize("path", [b"b@example.net NOTIFY=NEVER", b"<@relay.example.org:b@example.net>"])
+async def test_a_no_is_heard_however_the_client_writes_the_address(
+    start_relay: StartRelay, upstream: Behaves, path: bytes
+) -> None:
+    """Many servers take a path without brackets, and all are to ignore a route."""
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(False, False)})))
+    client = await relay.session()
+    for line in (b"MAIL FROM:<a@example.com>", b"RCPT TO:" + path, b"DATA"):
+        assert (await client.ask(line))[:1] in b"23"
+    assert b"[mailglass: not tracked, no-consent]" in await client.ask(ASKING + b".")
+    assert upstream.delivered[0].content == PLAIN
+
+
 async def test_only_what_is_allowed_is_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
     relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=False, links=True)})))
     reply = await (await relay.session()).submit(ASKING, b"b@example.net")

@@ -70,7 +70,11 @@ def test_reading_a_path_never_fails_and_loses_nothing_it_names(argument: bytes) 
         (b"MAIL FROM:<> size=7 BODY=8BITMIME", "", 7),
         (b"mail from: <a@example.com>", "a@example.com", None),
         (b'MAIL FROM:<"a>b"@example.com> SIZE=1', '"a>b"@example.com', 1),
-        (b"MAIL FROM:a@example.com SIZE=9", "a@example.com SIZE=9", None),
+        (b"MAIL FROM:a@example.com SIZE=9", "a@example.com", None),
+        (b"RCPT TO:Someone <b@example.net>", "b@example.net", None),
+        (b"RCPT TO:<@one.example,@two.example:b@example.net> NOTIFY=NEVER", "b@example.net", None),
+        (b'RCPT TO:<"@x:y"@example.net>', '"@x:y"@example.net', None),
+        (b"RCPT TO:", "", None),
         (b"MAIL FROM:<a@example.com> SIZE=", "a@example.com", Refusal.BAD_ARGUMENT),
     ],
 )
