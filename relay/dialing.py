@@ -114,7 +114,7 @@ async def _connect_plainly(destination: Destination, owner: UpstreamOwner) -> Up
     if 400 <= reply.code <= 599:
         link.abandon()
         raise UpstreamRefusal(reply)
-    if reply.code != 220 or not link.is_open:
+    if reply.code != 220 or not link.is_open or link.is_being_told:  # nobody may speak before we do
         link.abandon()
         raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "greeting")
     return link

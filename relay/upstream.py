@@ -70,6 +70,11 @@ class UpstreamLink(asyncio.Protocol):
         return bool(self._awaiting)
 
     @property
+    def is_being_told(self) -> bool:
+        """Whether the beginning of another reply has come with the last one."""
+        return self._reader.is_inside_reply
+
+    @property
     def owes_many(self) -> bool:
         """Whether so many replies are awaited that whoever asks had better wait."""
         return len(self._awaiting) >= MOST_AWAITED

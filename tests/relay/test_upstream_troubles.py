@@ -245,8 +245,8 @@ async def test_an_upstream_that_speaks_unasked_is_left(start_relay: StartRelay) 
 
 @pytest.mark.parametrize(
     "greeting",
-    [b"250 no greeting\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 up\r\n250 and more\r\n"],
-    ids=["another code", "another protocol", "more than a greeting"],
+    [b"250 no greeting\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 up\r\n250 and more\r\n", b"220 up\r\n250-and"],
+    ids=["another code", "another protocol", "more than a greeting", "the beginning of more"],
 )
 async def test_what_is_no_greeting_makes_no_session(start_relay: StartRelay, greeting: bytes) -> None:
     upstream = Scripted(CONNECT=greeting)
