@@ -84,6 +84,13 @@ class IndividualDelivery:
             message.claimed = False
             self.wake_runner()
 
+    async def heard(self, envelope: Envelope, raw: bytes) -> None:
+        """The client that sends this again is told what became of it; once more, and it is another sending."""
+        try:
+            await asyncio.to_thread(lambda: self._earlier_reply(digest_of(envelope, raw)))
+        except OSError as error:
+            log.warning("an answer stays unheard in the spool: errno=%s", error.errno)
+
     def _credentials(self, conversation: Conversation) -> Credentials:
         if self.has_account:
             return Credentials.ACCOUNT

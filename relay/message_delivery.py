@@ -38,6 +38,9 @@ async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
 async def deliver_held(phase: MessagePhase, held: Held) -> None:
     known = phase.session.around.resends.take(phase.digest)
     if known is not None:
+        copies = phase.session.around.copies
+        if copies is not None and phase.wanted.individually:
+            await copies.heard(phase.envelope(), unstuffed(held.read()))
         phase.answer_resend(known)
         return
     raw = unstuffed(held.read())

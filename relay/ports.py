@@ -101,6 +101,9 @@ class Copies(Protocol):
     ) -> Reply:
         """All copies are durable before the first leaves; the reply is the client's final one."""
 
+    async def heard(self, envelope: Envelope, raw: bytes) -> None:
+        """The client that sends this again is told what became of it. Never raises because of it."""
+
     def waits_for(self, login: str) -> bool:
         """Whether something waits that only a session of this login may deliver."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from ledger.records import State
 from ledger.tokens import Target, read_unverified
 from relay.ports import Allowed
 from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for
+from tests.relay.test_clients_that_leave import WaitsAtTheDot
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
 
 R1, R2, R3 = b"r1@example.net", b"r2@example.net", b"r3@example.net"
@@ -291,3 +293,31 @@ async def test_two_relays_on_one_data_folder_are_one_too_many(start: Start) -> N
     await start()
     with pytest.raises(ValueError, match="another mailglass"):
         await start()
+
+
+async def test_an_answer_nobody_heard_answers_one_message_and_not_two(tmp_path: Path) -> None:
+    """The session and the spool both remember it; whoever sends a third time wants it delivered."""
+    upstream, records = WaitsAtTheDot(), CopyKeeping()
+    await upstream.start()
+    relay = await run_relay(settings_for(upstream.port, tmp_path / "data"), records=records, copies=records)
+    client = await relay.session()
+    await client.begin(R1, R2)
+    await client.ask(b"DATA")
+    await client.send(MESSAGE + b".\r\n")
+    await upstream.at_dot.wait()
+    client.reset()
+    sessions = relay.server.ports[0].around.sessions
+    while any(not session.is_over for session in sessions):  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    upstream.go_on.set()
+    async with asyncio.timeout(20):
+        await sessions.until_empty()
+    assert len(upstream.delivered) == 2
+    assert (await (await relay.session()).submit(MESSAGE, R1, R2)).startswith(b"250")
+    assert len(upstream.delivered) == 2
+    assert b"2 of 2 copies sent" in await (await relay.session()).submit(MESSAGE, R1, R2)
+    assert len(upstream.delivered) == 4
+    for one in relay.clients:
+        one.close()
+    await relay.server.stop(grace_seconds=0.2)
+    await upstream.stop()
