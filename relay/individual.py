@@ -277,6 +277,7 @@ class IndividualDelivery:
         waiting = spool.find_unanswered(digest)
         if waiting is not None:
             self._note_answered(waiting)
+            spool.unheard.take(digest, self.clock())  # in case it was just put there
             header, words = waiting.header, counted(waiting)
         else:
             done = spool.unheard.take(digest, self.clock())

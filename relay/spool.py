@@ -149,9 +149,10 @@ class Spool:
     def remove(self, message: SpooledMessage) -> None:
         """Forget a message: every copy is settled, or it is the client's again. Raises SpoolFault."""
         failpoint("finish.before-removal")
-        standing = message.standing
-        if standing.ours and not standing.answered and message.header.digest:
-            self.unheard.remember(message.header, datetime.now(UTC))
+        with message.recording:  # whoever is answered at this moment is answered before it is decided, or after
+            standing = message.standing
+            if standing.ours and not standing.answered and message.header.digest:
+                self.unheard.remember(message.header, datetime.now(UTC))
         try:
             # In this order, also on the disk: a journal alone is rubbish, a message without one would look damaged.
             message.path.unlink(missing_ok=True)
