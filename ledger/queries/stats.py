@@ -6,6 +6,7 @@ half hours a day begins up to half an hour off.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -18,6 +19,7 @@ from ledger.schema import COLUMNS, hourly
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local time
 _NAMES = ("sent", "tracked", *(f"{kind}_{column}" for kind in ("opens", "clicks") for column in COLUMNS))
 
 
@@ -56,8 +58,14 @@ async def per_weekday_hour(
 
 async def totals(connection: AsyncConnection, viewer: Viewer, since: datetime, until: datetime) -> Slot:
     """Everything in that time as one slot."""
-    slots = await _slots(connection, viewer, since, until, literal(0, BigInteger))
-    return slots[0] if slots else Slot(datetime(1970, 1, 1), 0, 0, Counts(), Counts())  # noqa: DTZ001 - local time
+    return whole_of(await _slots(connection, viewer, since, until, literal(0, BigInteger)))
+
+
+def whole_of(slots: Sequence[Slot]) -> Slot:
+    """All of them as one, which begins where the first does."""
+    begins = slots[0].begins if slots else datetime(1970, 1, 1)  # noqa: DTZ001 - local time
+    sums = [sum(column) for column in zip(*(_numbers(slot) for slot in slots), strict=True)] or [0] * len(_NAMES)
+    return _slot(begins, sums)
 
 
 async def _slots(
@@ -71,7 +79,8 @@ async def _slots(
         .group_by(begins)
         .order_by(begins)
     )
-    return [_slot(row) for row in await connection.execute(statement)]
+    return [_slot(_EPOCH + timedelta(milliseconds=int(row[0])), [*map(int, row[1:])])
+            for row in await connection.execute(statement)]  # fmt: skip
 
 
 def _rows_of(viewer: Viewer) -> ColumnElement[bool]:
@@ -120,7 +129,14 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _slot(row: Any) -> Slot:
-    numbers = [int(getattr(row, name)) for name in _NAMES]
-    begins = datetime.fromtimestamp(int(row.begins) / 1000, UTC).replace(tzinfo=None)
+def _slot(begins: datetime, numbers: Sequence[int]) -> Slot:
+    """``numbers`` in the order of _NAMES."""
     return Slot(begins, numbers[0], numbers[1], Counts(*numbers[2:6]), Counts(*numbers[6:10]))
+
+
+def _numbers(slot: Slot) -> tuple[int, ...]:
+    return (
+        slot.sent,
+        slot.tracked,
+        *(getattr(counts, column) for counts in (slot.opens, slot.clicks) for column in COLUMNS),
+    )
