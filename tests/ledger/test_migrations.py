@@ -16,16 +16,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from config.settings import Settings
 from ledger import consent_schema
+from ledger import upgrade as upgrading
 from ledger.chain import START, chained
 from ledger.engine import place_of, prepare_folder, sqlite_writing_engine
 from ledger.faults import SchemaTooNew
 from ledger.migrations import HEAD
 from ledger.queries.consents import verify
+from ledger.records import CopyRecord
 from ledger.schema import metadata
 from ledger.store import Store
 from ledger.transactions import Transactions, transactions_for
 from ledger.upgrade import create, migrate, upgrade, version_of
-from tests.ledger.samples import settings_for
+from tests.ledger.samples import a_record, settings_for
 
 
 @pytest.fixture
@@ -100,6 +102,36 @@ async def on_an_empty_database(settings: Settings, work: Callable[[Connection], 
 def is_declared(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
     # The index of words is each database's own (see its migration).
     return not (name or "").startswith(("message_words", "ix_message_words"))
+
+
+def test_the_version_that_is_written_is_that_of_the_newest_migration() -> None:
+    """Or a ledger that was migrated is taken for a later one's at the next start, and an old one for a new one."""
+    revisions = [path.name[1:5] for path in (Path(upgrading.__file__).parent / "migrations/versions").glob("v0*.py")]
+    assert max(revisions) == HEAD
+
+
+@pytest.mark.parametrize("has_columns", [False, True], ids=["of the fourth version", "that had them before it said so"])
+async def test_a_ledger_gets_the_columns_of_the_fifth_version(tmp_path: Path, has_columns: bool) -> None:
+    settings = settings_for(tmp_path)
+
+    def fourth(connection: Connection) -> None:
+        with connection.begin():
+            if has_columns:
+                create(connection)
+                connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+            else:
+                migrate(connection, "0004")
+
+    await on_an_empty_database(settings, fourth)
+    for _ in range(2):  # a second start finds nothing to do
+        store = await Store.open(settings)
+        assert store.fault is None
+        record = a_record(copies=(CopyRecord(1, "ann@example.net", tracks_opens=False),), individually=True)
+        await store.register(record)
+        await store.close()
+    transactions = transactions_for(place_of(settings))
+    assert await transactions.run(version_of) == HEAD
+    await transactions.close()
 
 
 async def test_upgrading_twice_changes_nothing(transactions: Transactions) -> None:
