@@ -37,6 +37,10 @@ _OWN_PATH = re.compile(
     re.ASCII | re.DOTALL,
 )
 
+# Programs may escape letters that need it not, and must be understood all the same (RFC 3986 section 6.2.2.2).
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[\w.~-]", re.ASCII)
+
 
 class OwnUrl(NamedTuple):
     """One of our URLs taken apart. ``destination`` is None when the URL carries no ``u``; nothing is verified."""
@@ -84,12 +88,20 @@ def _quoted(destination: str) -> str:
 def parse_path(path_and_query: str) -> OwnUrl | None:
     """What a request's path and raw query name, beginning at the slash after ``public_url``."""
     match = _OWN_PATH.fullmatch(path_and_query)
+    if match is None and "%" in path_and_query:
+        path, mark, query = path_and_query.partition("?")
+        match = _OWN_PATH.fullmatch(_ESCAPED.sub(_unreserved, path) + mark + query)
     if match is None:
         return None
     if match["pixel"]:
         return OwnUrl(Purpose.PIXEL, match["pixel_token"])
     purpose = Purpose(match["other"])
     return OwnUrl(purpose, match["other_token"], _destination_in(match["query"] or ""))
+
+
+def _unreserved(escaped: re.Match[str]) -> str:
+    letter = chr(int(escaped[1], 16))
+    return letter if _UNRESERVED.fullmatch(letter) else escaped[0]
 
 
 def _destination_in(query: str) -> str | None:

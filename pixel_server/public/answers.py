@@ -53,6 +53,7 @@ def text_answer(status: int, body: str, *more: tuple[str, str]) -> Answer:
 PIXEL = Answer(200, (("Content-Type", "image/gif"), *_ALWAYS), GIF)
 NOT_FOUND = text_answer(404, "There is nothing here.\n")
 NOT_ALLOWED = text_answer(405, "This cannot be done here.\n", ("Allow", "GET, HEAD"))
+NOT_ALLOWED_ON_A_PAGE = text_answer(405, "This cannot be done here.\n", ("Allow", "GET, HEAD, POST"))
 TOO_LARGE = text_answer(413, "That was too much.\n")
 TOO_MANY = text_answer(429, "There are too many of you.\n", ("Connection", "close"))
 BAD_REQUEST = text_answer(400, "This was not understood.\n")

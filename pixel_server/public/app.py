@@ -150,7 +150,7 @@ class PublicServer:
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             return TOO_LARGE
         asked = Asked(request.method, _path_of(request), head_of(_lines_of(request)), request.remote or "")
-        plain = asked.path.partition("?")[0]
+        plain = self._desk.inside(asked.path).partition("?")[0]
         own = self._desk.parse(asked.path)
         if own is None and plain in ("/healthz", "/robots.txt", "/privacy"):
             return self._about(plain, request) if asked.method in ("GET", "HEAD") else NOT_ALLOWED

@@ -62,22 +62,33 @@ class HitDesk:
         self._random = b""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, asked: Asked, asker: Asker) -> None:
-        """Answers once, when the hit is safe."""
+    def take(self, asked: Asked, asker: Asker) -> bool:
+        """Answers once, when the hit is safe. False, and nothing done, for what is no hit and may be something else."""
         own = self.parse(asked.path)
         if own is None or own.purpose is Purpose.PAGE:
+            if own is not None or self._prefix:
+                return False
             asker.answer(NOT_FOUND)
         elif own.purpose is Purpose.PIXEL:
             self._take_pixel(asked, own, asker)
         else:
             self._take_link(asked, own, asker)
+        return True
 
     def parse(self, path: str) -> OwnUrl | None:
         """What a raw path names, with or without the path of ``public_url``, which a proxy may take off."""
-        if self._prefix and path.startswith(self._prefix + "/"):
-            path = path[len(self._prefix) :]
+        # As it is first: "/o/…" is whole where the path of public_url is "/o" and a proxy takes that off.
+        own = parse_path(path)
+        if own is None and self._prefix:
+            path = self.inside(path)
+            own = parse_path(path)
         # A pixel is a picture whatever its name: a reader must never see a broken one.
-        return parse_path(path) or (OwnUrl(Purpose.PIXEL, "") if _ANY_PIXEL.fullmatch(path) else None)
+        return own or (OwnUrl(Purpose.PIXEL, "") if _ANY_PIXEL.fullmatch(path) else None)
+
+    def inside(self, path: str) -> str:
+        """The path below the one of ``public_url``; as it is where that does not stand before it."""
+        has_prefix = self._prefix and path.startswith(self._prefix + "/")
+        return path[len(self._prefix) :] if has_prefix else path
 
     def place_of(self, asked: Asked) -> Place:
         """Where who really asks is: behind proxies that the operator trusts, what these say of it."""

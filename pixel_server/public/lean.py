@@ -156,8 +156,11 @@ class LeanProtocol(Protocol):
         if asked.head.closes:
             self._closes = True
         self._is_head = asked.method == "HEAD"
-        self._desk.take(asked, self)
-        return True
+        if self._desk.take(asked, self):
+            return True
+        self._waiting, self._is_busy = waiting, False
+        self._hand_over()
+        return False
 
     def _hand_over(self) -> None:
         assert self._transport is not None

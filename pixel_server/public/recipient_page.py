@@ -28,7 +28,7 @@ from ledger.recipients import (
 )
 from ledger.tokens import KeyRing, Purpose, Target, verify
 from ledger.traces import shed_traces
-from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, Answer
+from pixel_server.public.answers import NOT_ALLOWED_ON_A_PAGE, NOT_FOUND, Answer
 from pixel_server.public.consent_desk import ConsentDesk
 from pixel_server.public.forms import read_form
 from pixel_server.public.page_look import PAGE_HEADERS, language_for, page
@@ -76,7 +76,7 @@ class RecipientPage:
         if target is None:
             return NOT_FOUND
         if request.method not in ("GET", "HEAD", "POST"):
-            return NOT_ALLOWED
+            return NOT_ALLOWED_ON_A_PAGE
         answered = await self._requests.answer(request, target)
         if answered is not None:
             return answered

@@ -62,10 +62,12 @@ class RequestReader:
         first, block = (raw[:end], raw[end:]) if end >= 0 else (raw, b"")
         method, _, rest = first.partition(b" ")
         target, _, version = rest.partition(b" ")
-        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or not target.isascii():
+        # A target in absolute form (RFC 9112 section 3.2.2) is right, and rare: aiohttp's.
+        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or target[:1] != b"/" or not target.isascii():
             return None
         path = target.decode("ascii")
-        if ("/o/" not in path and "/c/" not in path) or not path.isprintable():
+        place = path.partition("?")[0]
+        if ("/o/" not in place and "/c/" not in place) or not path.isprintable():
             return None
         block, forwarded = _without_forwarded(block)
         head = self._heads.get(block)
