@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from ledger.message_id import MessageId
 from ledger.reading import LedgerReader
 from ledger.recording import LedgerEvent
-from ledger.records import DayCounts, Hit, MessageRecord, State, Verdict
+from ledger.records import DayCount, DayCounts, Hit, MessageRecord, State, Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 # Is given hits and whether they are stored again (a replay), and gives what is to be stored in their place.
 Watch = Callable[[Sequence[Hit], bool], Sequence[Hit]]
+# A hit that leaves no row, and what it counted as: None when its visitor just looked again.
+Counted = tuple[Hit, DayCount | None]
 
 
 class Ledger(LedgerReader, ABC):
@@ -34,9 +36,9 @@ class Ledger(LedgerReader, ABC):
         """Why the ledger takes no changes at the moment; None when all is well."""
 
     @abstractmethod
-    def watch_hits(self, watch: Watch) -> None:
+    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
         """From now on ``watch`` sees all hits, of all processes, on their way into the ledger, if this is the process
-        that writes it or becomes it."""
+        that writes it or becomes it; and ``counted`` those that leave no row."""
 
     @abstractmethod
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -70,6 +72,10 @@ class Ledger(LedgerReader, ABC):
     @abstractmethod
     async def add_counts(self, counts: DayCounts) -> None:
         """Counts hits of messages that are counted only."""
+
+    @abstractmethod
+    async def show_counted(self, counted: Sequence[Counted]) -> None:
+        """Shows hits that leave no row to whoever watches in the process that writes. They are written nowhere."""
 
     @abstractmethod
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:

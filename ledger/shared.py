@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from ledger.access import Ledger, Watch
+from ledger.access import Counted, Ledger, Watch
 from ledger.changes import name_of
 from ledger.events import Events
 from ledger.faults import LedgerInUse, LedgerUnavailable
@@ -69,7 +69,7 @@ class SharedLedger(Ledger):
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._numbers = count(EVENT + 1)
         self._tasks: list[asyncio.Task[None]] = []
-        self._watch: Watch | None = None
+        self._watches: tuple[Watch, Callable[[Sequence[Counted]], None]] | None = None
 
     @property
     def writes_itself(self) -> bool:
@@ -92,10 +92,10 @@ class SharedLedger(Ledger):
         self._lock.give_back()
         await self.close_reading()
 
-    def watch_hits(self, watch: Watch) -> None:
-        self._watch = watch
+    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
+        self._watches = watch, counted
         if self._own is not None:
-            self._own.watch_hits(watch)
+            self._own.watch_hits(watch, counted)
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         if self._own is not None:
@@ -132,6 +132,9 @@ class SharedLedger(Ledger):
     async def add_counts(self, counts: DayCounts) -> None:
         await self._ask("add_counts", counts)
 
+    async def show_counted(self, counted: Sequence[Counted]) -> None:
+        await self._ask("show_counted", list(counted), patience=PATIENCE_SECONDS)
+
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
         await self._ask("set_repeats", list(repeats))
 
@@ -161,8 +164,8 @@ class SharedLedger(Ledger):
         try:
             self._own = await Store.open(self.settings, self.clock, self._events)
             self._own.run_secret = self.run_secret
-            if self._watch is not None:
-                self._own.watch_hits(self._watch)
+            if self._watches is not None:
+                self._own.watch_hits(*self._watches)
             self._server = SocketServer(self._own, self._path)
             await self._server.start()
         except BaseException:

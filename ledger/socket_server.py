@@ -15,8 +15,11 @@ from ledger.store import Store
 
 log = logging.getLogger("mailglass.ledger")
 METHODS = frozenset(
-    {"register", "withdraw", "settle", "stop", "add_hits", "add_counts", "set_repeats", "change_verdicts"}
-)
+    {
+        "register", "withdraw", "settle", "stop", "add_hits", "add_counts", "show_counted", "set_repeats",
+        "change_verdicts",
+    }
+)  # fmt: skip
 # An answer is (number, True, value) or (number, False, text); an event (0, True, event).
 EVENT = 0
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from ledger import daily_writing, hits_writing, records_writing, verdicts_writing
-from ledger.access import Ledger, Watch
+from ledger.access import Counted, Ledger, Watch
 from ledger.book import Book
 from ledger.changes import forgets_the_book
 from ledger.events import Events
@@ -46,6 +46,7 @@ class Store(Ledger):
         self._repeat = round(settings.hits.repeat.total_seconds() * 1000)
         self._probe: asyncio.Task[None] | None = None
         self._watch: Watch = lambda hits, _again: hits
+        self._watch_counted: Callable[[Sequence[Counted]], None] = lambda _counted: None
 
     @classmethod
     async def open(
@@ -74,8 +75,8 @@ class Store(Ledger):
     def fault(self) -> str | None:
         return self._writer.fault
 
-    def watch_hits(self, watch: Watch) -> None:
-        self._watch = watch
+    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
+        self._watch, self._watch_counted = watch, counted
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         forgets = forgets_the_book(change)
@@ -137,6 +138,9 @@ class Store(Ledger):
         changed = await self._writer.write(lambda connection: daily_writing.add_counts(connection, self._book, counts))
         for raw in changed if self._events.is_heard else ():
             self._events.publish(LedgerEvent("counts", 0, str(MessageId(raw))))
+
+    async def show_counted(self, counted: Sequence[Counted]) -> None:
+        self._watch_counted(counted)
 
     async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
         await self.write(hits_writing.set_repeats, repeats)

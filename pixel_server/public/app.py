@@ -133,7 +133,6 @@ class PublicServer:
                 forget_at = time.monotonic() + REMEMBER_SECONDS
                 self._reader.forget()
                 self._desk.forget_visitors()
-            self._desk.look_again()
             now = time.monotonic()
             for connection in list(self._lean):
                 connection.close_if_idle(now)

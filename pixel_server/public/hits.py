@@ -12,12 +12,14 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from config.settings import Settings
 from ledger.access import Ledger
+from ledger.faults import LedgerUnavailable
 from ledger.recording import RecordingState
 from ledger.records import DayCount, Hit, HitKind
 from ledger.tokens import KeyRing, Purpose, Target, read_unverified, verify
@@ -26,7 +28,6 @@ from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, PIXEL, Answer, r
 from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import RANDOM_BYTES, Judge
-from pixel_server.public.neighbourhood import Neighbourhood
 from pixel_server.public.places import Place, Places
 from pixel_server.public.programs import read_program
 from pixel_server.public.rates import RateCap
@@ -52,7 +53,6 @@ class HitDesk:
         self._privacy = settings.privacy
         self._identity = settings.tracking.identity
         self._anonymous = AnonymousCounts(settings.hits.repeat)
-        self._neighbourhood = Neighbourhood(settings)  # of hits that leave no row, so that no other process sees them
         self._judge = Judge(settings, lambda: ledger.run_secret)
         self._ingest = ingest
         self._rates = RateCap()
@@ -184,14 +184,14 @@ class HitDesk:
                 head.program, place, asked.method, kind, target, state, at, self._random_bytes(), own_session
             )  # fmt: skip
             visitor.row = hit.id
-            counts = self._counts_of(hit, head, place, at) if counts_only else []
+            counted = self._counted(hit, head, place, at) if counts_only else None
         except Exception:  # a fault of ours must not cost the visitor the answer
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
             asker.answer(answer)
         else:
             if counts_only:
-                self._ingest.count(counts, asker, answer)
+                self._ingest.count([counted] if counted else [], self._showing(hit, counted, asker), answer)
             else:
                 self._ingest.record(hit, asker, answer)
 
@@ -202,19 +202,23 @@ class HitDesk:
         family_of.cache_clear()
         system_of.cache_clear()
 
-    def look_again(self) -> None:
-        """To be called now and then: corrects counts of hits that time has shown to be something else."""
-        self._neighbourhood.due(self._ledger.clock().timestamp())
-        self._ingest.count(self._corrections())
-
-    def _counts_of(self, hit: Hit, head: Head, place: Place, at: datetime) -> list[DayCount]:
-        (hit,) = self._neighbourhood.look([hit], at.timestamp())
+    def _counted(self, hit: Hit, head: Head, place: Place, at: datetime) -> DayCount | None:
         agent = next((value for name, value in head.lines if name.lower() == "user-agent"), "")
-        counted = self._anonymous.count(hit, at, self._judge.visitor(place, agent, at))
-        return [*self._corrections(), *([counted] if counted is not None else [])]
+        return self._anonymous.count(hit, at, self._judge.visitor(place, agent, at))
 
-    def _corrections(self) -> list[DayCount]:
-        return self._anonymous.move(self._neighbourhood.taken_changes().items())[1]
+    def _showing(self, hit: Hit, counted: DayCount | None, asker: Asker) -> Asker:
+        """The asker; when it is answered, so that the count is safe, a click is shown where those of all processes are
+        compared, without address and user agent."""
+        if hit.kind is not HitKind.CLICK:
+            return asker
+        shown = replace(hit, user_agent="", ip="")
+        return _ThenDo(asker, lambda: self._begin(self._show(shown, counted)))
+
+    async def _show(self, hit: Hit, counted: DayCount | None) -> None:
+        try:
+            await self._ledger.show_counted([(hit, counted)])
+        except LedgerUnavailable as fault:
+            log.debug("a click is compared with no other: %s", fault)
 
     def _random_bytes(self) -> bytes:
         if not self._random:
@@ -223,7 +227,10 @@ class HitDesk:
         return found
 
     def _later(self, work: Coroutine[Any, Any, None], asker: Asker, answer: Answer) -> None:
-        task = asyncio.ensure_future(self._guarded(work, asker, answer))
+        self._begin(self._guarded(work, asker, answer))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -234,3 +241,17 @@ class HitDesk:
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
             asker.answer(answer)
+
+
+class _ThenDo:
+    """An asker after whose answer something is to be done."""
+
+    def __init__(self, asker: Asker, then: Callable[[], None]) -> None:
+        self._asker = asker
+        self._then = then
+
+    def answer(self, answer: Answer) -> None:
+        try:
+            self._asker.answer(answer)
+        finally:
+            self._then()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,55 @@ async def test_when_the_writing_worker_goes_the_next_one_judges_on(workers: list
         path = "/c/" + urls.link(link.number, link.url).split("/c/")[1]
         await worker.get(path, X_Forwarded_For="198.51.100.7")
     await classes_become(second, ["R16"] * 3)
+
+
+async def numbers_become(port: PublicPort, wanted: dict[tuple[str, str], int]) -> None:
+    kept = "SELECT kind, class, sum(number) FROM daily GROUP BY 1, 2"
+    async with asyncio.timeout(15):
+        while {(kind, name): n for kind, name, n in await rows(port.ledger, kept) if n} != wanted:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("order", [(0, 0, 0), (0, 1, 2), (1, 2, 1), (2, 2, 0)])
+async def test_a_burst_is_one_where_nothing_but_numbers_is_kept(
+    workers: list[PublicPort], order: tuple[int, ...]
+) -> None:
+    urls = await workers[0].message(link_list=LINKS, counts_only=True)
+    for link, worker in zip(LINKS, order, strict=True):
+        path = urls.link(link.number, link.url).split(str(workers[0].number))[1]
+        for address in ("198.51.100.7", f"203.0.113.{link.number}"):  # a filter, and three people
+            assert (await workers[worker].get(path, X_Forwarded_For=address)).status == 302
+    await numbers_become(workers[0], {("click", "human"): 3, ("click", "security-scanner"): 3})
+    assert await rows(workers[0].ledger, "SELECT clicks_confirmed, clicks_machine FROM message") == [(3, 3)]
+    assert await rows(workers[0].ledger, "SELECT DISTINCT clicks_confirmed, clicks_machine FROM link") == [(1, 1)]
+    assert await rows(workers[0].ledger, "SELECT * FROM hit") == []
+
+
+async def test_what_is_shown_of_a_counted_click_names_nobody(workers: list[PublicPort]) -> None:
+    seen: list[str] = []
+    watched = workers[0].looks._look_at_counted
+    workers[0].ledger.watch_hits(
+        workers[0].looks._look, lambda counted: (seen.append(repr(counted)), watched(counted))[1]
+    )
+    urls = await workers[0].message(link_list=LINKS, counts_only=True)
+    path = urls.link(1, LINKS[0].url).split(str(workers[0].number))[1]
+    for worker in workers:
+        await worker.get(path, X_Forwarded_For="198.51.100.7")
+    async with asyncio.timeout(15):
+        while len(seen) < 3:
+            await asyncio.sleep(0.05)
+    for word in ("198.51.100", "Mozilla", "Firefox"):
+        assert word not in "".join(seen)
+
+
+async def test_a_counted_burst_during_trouble_is_put_right_afterwards(workers: list[PublicPort]) -> None:
+    urls = await workers[0].message(link_list=LINKS, counts_only=True)
+    file = workers[0].ledger.place.path
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for link, worker in zip(LINKS, workers, strict=True):
+            path = urls.link(link.number, link.url).split(str(workers[0].number))[1]
+            assert (await worker.get(path, X_Forwarded_For="198.51.100.7")).status == 302
+        other.execute("ROLLBACK")
+    await numbers_become(workers[0], {("click", "security-scanner"): 3})
