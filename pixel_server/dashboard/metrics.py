@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from aiohttp import web
 from sqlalchemy import func, select
 
 from ledger.faults import LedgerUnavailable
+from ledger.journal import count_waiting
 from ledger.queries.rows import ADMINISTRATOR, Counts
 from ledger.queries.stats import Slot, totals
 from ledger.schema import message
@@ -31,7 +33,8 @@ async def show_metrics(request: web.Request) -> web.Response:
     # A tenth of a second at the first scrape instead of at every start.
     from pixel_server.dashboard.metrics_text import metrics_text  # noqa: PLC0415
 
-    text = metrics_text(whole, waiting, len(request.app[STREAMS]), desk.ledger.fault is not None)
+    journals = await asyncio.to_thread(count_waiting, desk.settings.data_dir / "journal")
+    text = metrics_text(whole, waiting, len(request.app[STREAMS]), desk.ledger.fault is not None, journals)
     return web.Response(body=text + hit_numbers.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from config.settings import Tracking
+from ledger.journal import Journal
 from ledger.records import CopyRecord, HitClass, HitKind, State
 from ledger.retention import purge
 from pixel_server.dashboard.keys import Rates
@@ -307,3 +308,11 @@ async def test_metrics_tell_numbers_and_nobody(house: House, visitor: Visitor):
     assert 'mailglass_hits_total{column="confirmed",kind="open"} 1.0' in reply.text
     assert "example" not in reply.text
     assert (await visitor.get("/healthz")).status == 200
+
+
+async def test_metrics_tell_of_hits_that_wait_in_any_process(house: House, visitor: Visitor):
+    assert "mailglass_journals_waiting 0.0" in (await visitor.get("/metrics")).text
+    journal = Journal(house.settings.data_dir / "journal")  # as a worker keeps one
+    journal.append([{"a": 1}])
+    assert "mailglass_journals_waiting 1.0" in (await visitor.get("/metrics")).text
+    assert "mailglass_ledger_up 1.0" in (await visitor.get("/metrics")).text
