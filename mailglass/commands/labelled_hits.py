@@ -19,8 +19,7 @@ _OWN_SESSION = ("own_cookie", "own_session", "dashboard_session")
 _OWN_NETWORK = ("own_ip_match", "own_network_match", "session_ip_match", "submission_ip_match")
 _LINKS_WITHIN = re.compile(r"(?:distinct_)?links_(?:same|from)_source(?:_within_(\d+(?:\.\d+)?)_?s)?")
 # A browser's own request for the link, after an Office program looked: told as yes or no, or as seconds until it came.
-_FOLLOWED = re.compile(r"(?:followed_by_)?browser(?:_get)?(?:_follow(?:s|ed))?(?:_within_\d+_?s)?")
-_FOLLOWED_AFTER = re.compile(r"browser(?:_get)?(?:_follow(?:s|ed))?_after_s(?:econds)?")
+_BROWSER = re.compile(r"(?P<none>no_|not_|without_)?(?:\w+_)?browser(?:_\w+)?")
 
 
 class LabelledHitFault(ValueError):
@@ -75,12 +74,16 @@ def _links_from_source(told: Mapping[str, Any]) -> int:
 
 
 def _followed(told: Mapping[str, Any]) -> bool | None:
-    for key in told:
-        if _FOLLOWED_AFTER.fullmatch(key):
-            seconds = _number(told, key)
-            return seconds is not None and seconds <= Windows().office_browser
-        if _FOLLOWED.fullmatch(key):
-            return None if told[key] is None else _flag(told, key)
+    for key, value in told.items():
+        match = _BROWSER.fullmatch(key)
+        if match is None:
+            continue
+        if isinstance(value, bool):
+            return value is not bool(match["none"])
+        if isinstance(value, int | float):
+            return 0 <= value <= Windows().office_browser
+        if value is None and key.endswith(("_s", "_seconds")) and "within" not in key:
+            return False  # so many seconds until it came, and it never did
     return None
 
 

@@ -80,6 +80,14 @@ def test_the_context_is_taken_into_account(context: Any, rule: str, class_: str)
         ({"followed_by_browser": False}, "human"),
         ({"browser_follows_after_s": 3}, "link-preview"),
         ({"browser_follows_after_s": 30}, "human"),
+        ({"browser_follows_after_s": None}, "human"),
+        ({"browser_get_same_link_within_5s": True}, "link-preview"),
+        ({"browser_get_same_link_within_5s": False}, "human"),
+        ({"followed_by_browser_get": False}, "human"),
+        ({"next_browser_get_s": 2}, "link-preview"),
+        ({"seconds_until_browser_get": 60}, "human"),
+        ({"no_browser_get_within_5s": True}, "human"),
+        ({"browser_family": "Firefox"}, "link-preview"),  # says nothing of another request
     ],
 )
 def test_an_office_click_depends_on_whether_a_browser_followed(context: Any, class_: str) -> None:
