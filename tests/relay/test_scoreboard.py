@@ -17,9 +17,12 @@ CHECKS = [
     *(f"B{number:02}" for number in range(1, 12)),
     *(f"C{number:02}" for number in range(1, 11)),
     *(f"D{number:02}" for number in range(1, 10)),
+    *(f"W{number:02}" for number in range(1, 26)),
+    *(f"E{number:02}" for number in range(1, 14)),
     *(f"F{number:02}" for number in range(1, 14)),
-    *(f"G{number:02}" for number in range(1, 4)),
+    *(f"G{number:02}" for number in range(1, 9)),
 ]
+FOLDERS = ("relay", "public", "public_threats", "classify", "ledger")
 
 
 def rows() -> dict[str, list[str]]:
@@ -58,12 +61,13 @@ def test_every_row_names_tests_that_are_there_or_says_why_there_are_none() -> No
 def test_a_check_named_in_a_docstring_of_a_test_is_shown_by_it() -> None:
     """Whoever names a check in a test says that the test shows it, and the page must say so too."""
     shown, missing = rows(), []
-    for path in sorted((TESTS / "relay").glob("test_*.py")):
+    for path in sorted(path for folder in FOLDERS for path in (TESTS / folder).glob("test_*.py")):
         for node in ast.parse(path.read_text("utf-8")).body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
                 continue
-            for check in re.findall(r"\b([TABCDFG]\d\d)\b", ast.get_docstring(node) or ""):
-                names = {f"relay/{path.name}::{node.name}", f"relay/{path.name}::*"}
+            for check in re.findall(r"\b([TABCDEFGW]\d\d)\b", ast.get_docstring(node) or ""):
+                file = f"{path.parent.name}/{path.name}"
+                names = {f"{file}::{node.name}", f"{file}::*"}
                 if check in shown and not names & set(shown[check]):
                     missing.append(f"{check}: {path.name}::{node.name}")
     assert not missing

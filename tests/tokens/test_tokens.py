@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import string
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -100,3 +101,24 @@ def test_an_id_beyond_128_bits_or_with_foreign_letters_gives_none(text: str) -> 
 @given(st.integers(0, 2**47), st.integers(1, 2**40))
 def test_ids_sort_by_their_time(moment: int, later: int) -> None:
     assert mint_message_id(moment, b"\xff" * 10) < mint_message_id(moment + later, b"\0" * 10)
+
+
+def test_ids_of_one_moment_have_nothing_in_common() -> None:
+    """Who knows one message's id must not know its neighbours': behind the time stand eighty random bits."""
+    moment = 1_700_000_000_000
+    ids = [mint_message_id(moment, secrets.token_bytes(10)).raw for _ in range(2000)]
+    assert len({raw[6:] for raw in ids}) == 2000
+    assert {raw[:6] for raw in ids} == {moment.to_bytes(6, "big")}
+    for place in range(6, 16):
+        assert len({raw[place] for raw in ids}) > 200
+
+
+def test_a_thousand_tokens_hold_nothing_but_numbers() -> None:
+    """D08: key, message, copy, link and tag fill the token; there is no room for anything else."""
+    for number in range(1000):
+        target = Target(MessageId(secrets.token_bytes(16)), number, number)
+        for purpose in Purpose:
+            raw = urlsafe_b64decode(mint(RING, purpose, target, "https://example.com/ann@example.net") + "=")
+            assert raw[:22] == b"\0\7" + target.message.raw + number.to_bytes(2, "big") * 2
+            assert len(raw) == 38
+            assert b"example" not in raw
