@@ -26,6 +26,7 @@ from relay.failpoints import failpoint
 from relay.ports import Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
+from relay.resends import names_itself
 from relay.spool_conclusion import Conclusion
 from relay.spool_files import SpoolFault, SpoolFull
 from relay.spool_records import Credentials, SpoolHeader
@@ -76,7 +77,7 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        message, untracked_for = await self._keep(envelope, prepared, digest, conversation)
+        message, untracked_for = await self._keep(envelope, prepared, digest, is_named(raw), conversation)
         note = f"mailglass: not tracked, {untracked_for}" if untracked_for else prepared.note
         try:
             return await self._deliver(message, conversation, note)
@@ -99,7 +100,12 @@ class IndividualDelivery:
         return Credentials.CLIENT if conversation.account is None else Credentials.KEPT
 
     async def _keep(
-        self, envelope: Envelope, prepared: PreparedCopies, digest: str, conversation: Conversation
+        self,
+        envelope: Envelope,
+        prepared: PreparedCopies,
+        digest: str,
+        named: bool,
+        conversation: Conversation,
     ) -> tuple[SpooledMessage, Reason | None]:
         """Spool and ledger, in this order. A ledger that cannot be had makes the copies go untracked, and so does
         whatever fails in making them; the reason comes back."""
@@ -116,6 +122,7 @@ class IndividualDelivery:
             password=account.password if account else "",
             header_id=prepared.record.header_id,
             digest=digest,
+            names_itself=named,
         )
         try:
             message, reason = await self._spool(header, prepared.plain, copies, prepared.render), None
@@ -274,7 +281,7 @@ class IndividualDelivery:
     def _earlier_reply(self, digest: str) -> Reply | None:
         """The 250 that this very message was given, or would have been, before its client or we were gone."""
         spool = self.delivery.spool
-        waiting = spool.find_unanswered(digest)
+        waiting = spool.find_unanswered(digest, self.clock())
         if waiting is not None:
             self._note_answered(waiting)
             spool.unheard.take(digest, self.clock())  # in case it was just put there
@@ -331,6 +338,12 @@ def digest_of(envelope: Envelope, raw: bytes) -> str:
     digest = hashlib.sha256(repr((envelope.login, envelope.mail, [one.rcpt for one in envelope.addressees])).encode())
     digest.update(raw)
     return digest.hexdigest()
+
+
+def is_named(raw: bytes) -> bool:
+    """Whether the message has what no second one has."""
+    end = raw.find(b"\r\n\r\n")
+    return names_itself(raw[: end if end >= 0 else len(raw)].lower())
 
 
 def as_relay_fault(fault: SpoolFault) -> RelayFault:

@@ -31,7 +31,7 @@ from relay.spool_journal import append, create_journal, replace_journal
 from relay.spool_lock import SpoolLock
 from relay.spool_records import CopyDetail, SpoolHeader, read_copy, write_copy, write_header
 from relay.spool_states import Event, after, summary
-from relay.spool_unheard import UnheardAnswers
+from relay.spool_unheard import UnheardAnswers, is_awaited
 from relay.spooled_message import (
     BODY,
     COPY,
@@ -152,7 +152,7 @@ class Spool:
         with message.recording:  # whoever is answered at this moment is answered before it is decided, or after
             standing = message.standing
             if standing.ours and not standing.answered and message.header.digest:
-                self.unheard.remember(message.header, datetime.now(UTC))
+                self.unheard.remember(message.header, message.accepted_at, datetime.now(UTC))
         try:
             # In this order, also on the disk: a journal alone is rubbish, a message without one would look damaged.
             message.path.unlink(missing_ok=True)
@@ -169,10 +169,12 @@ class Spool:
         """All messages as they are now; other threads add and remove some meanwhile."""
         return list(self.messages.values())  # in one step of the interpreter
 
-    def find_unanswered(self, digest: str) -> SpooledMessage | None:
-        """The message with this digest that is ours while its client may not have heard so."""
+    def find_unanswered(self, digest: str, now: datetime) -> SpooledMessage | None:
+        """The message with this digest that is ours while its client may not have heard so, and tries again."""
         for message in self.present():
-            if message.header.digest == digest and message.standing.ours and not message.standing.answered:
+            header, standing = message.header, message.standing
+            is_unanswered = header.digest == digest and standing.ours and not standing.answered
+            if is_unanswered and is_awaited(header, message.accepted_at, now):
                 return message
         return None
 

@@ -40,6 +40,7 @@ class SpoolHeader:
     notification: bool = False  # made by us: ours from the start, and no report is made about it
     password: str = field(default="", repr=False)  # with KEPT
     digest: str = ""  # of the submission, so that a client that never heard our 250 may send it again
+    names_itself: bool = True  # has a Message-ID or Date, so that no other submission has the same digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def write_header(header: SpoolHeader) -> bytes:
         "notification": header.notification,
         "password": header.password,
         "digest": header.digest,
+        "names_itself": header.names_itself,
     }
     return json.dumps(fields).encode("ascii")
 
@@ -87,11 +89,14 @@ def read_header(payload: bytes) -> SpoolHeader:
             fields["notification"],
             fields["password"],
             fields["digest"],
+            fields.get("names_itself", True),  # not in a file that an earlier version left
         )
     except (KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise ValueError("its header is not ours") from error
     texts = (header.upstream, header.sender, header.login, header.header_id, header.password, header.digest)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(header.notification, bool):
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("its header is not ours")
+    if not isinstance(header.notification, bool) or not isinstance(header.names_itself, bool):
         raise ValueError("its header is not ours")
     return header
 

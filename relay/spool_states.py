@@ -103,6 +103,7 @@ class Standing:
     copies: dict[int, CopyStanding] = field(default_factory=dict)
     ours: bool = False
     answered: bool = False
+    ours_since: datetime | None = None
 
     @property
     def is_final(self) -> bool:
@@ -124,7 +125,7 @@ def after(standing: Standing, event: Event) -> Standing:
     """The standing once the event has happened. Events for copies that are not there change nothing."""
     match event.kind:
         case EventKind.OURS:
-            return replace(standing, ours=True)
+            return replace(standing, ours=True, ours_since=standing.ours_since or event.at)
         case EventKind.ANSWERED:
             return replace(standing, answered=True)
         case EventKind.NOTIFIED:
@@ -140,8 +141,8 @@ def after(standing: Standing, event: Event) -> Standing:
 
 def summary(standing: Standing, at: datetime) -> Iterator[Event]:
     """The fewest events that lead from nothing to this standing: what a replaced journal begins with."""
-    if standing.ours:
-        yield Event(EventKind.OURS, at)
+    if standing.ours_since is not None:  # a notification is ours from the start, without an event
+        yield Event(EventKind.OURS, standing.ours_since)
     if standing.answered:
         yield Event(EventKind.ANSWERED, at)
     for number, copy in standing.copies.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from relay.copies import PlannedCopy
@@ -42,6 +43,11 @@ class SpooledMessage:
     unsettled: set[int] = field(default_factory=set)  # copies whose standing the ledger has not been told
     journal_sound: bool = True  # False: torn, or its last append failed; to be replaced before anything is added
     recording: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When the upstream accepted its first copy, so that its client was to hear 250."""
+        return self.standing.ours_since or self.header.spooled_at
 
     @property
     def journal(self) -> Path:

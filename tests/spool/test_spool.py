@@ -177,7 +177,7 @@ def test_looking_at_the_spool_while_others_write_never_fails(tmp_path: Path) -> 
     def look() -> None:
         try:
             while not ends.is_set():
-                spool.find_unanswered("no such digest")
+                spool.find_unanswered("no such digest", AT)
         except RuntimeError as fault:
             faults.append(fault)
 

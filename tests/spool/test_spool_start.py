@@ -235,7 +235,7 @@ values = st.recursive(
 @given(
     st.sampled_from(["id", "spooled_at", "upstream", "mail", "sender", "login", "credentials", "header_id", "digest",
                      "notification", "password", "n", "rcpt", "address", "tracked", "body", "patches", "event", "at",
-                     "reply", "next", "copies", "tries"]),
+                     "reply", "next", "copies", "tries", "names_itself"]),
     values,
 )  # fmt: skip
 def test_fields_of_any_kind_are_read_rightly_or_refused(name: str, value: object) -> None:

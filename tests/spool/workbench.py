@@ -90,6 +90,7 @@ class Workbench:
         message_id: MessageId = ID,
         mail: bytes = b"MAIL FROM:<ann@example.org>",
         rcpt_parameters: bytes = b"",
+        raw: bytes = PLAIN,
     ) -> Reply:
         session.is_logged_in = bool(login)
         prepared = PreparedCopies(
@@ -102,7 +103,7 @@ class Workbench:
         )
         submitted = envelope(recipients, login, mail, rcpt_parameters)
         try:
-            return await self.individual.submit(submitted, PLAIN, prepared, session)
+            return await self.individual.submit(submitted, raw, prepared, session)
         finally:
             await self.runner.delivery.on_record.all_told()
 
