@@ -75,7 +75,7 @@ class Consents:
         async with self._ledger.read() as connection:
             events = await events_of(connection, set(keys.values()))
         now = self._ledger.clock()
-        senders = frozenset({sender.lower(), erased_name(self.key_of(sender))})
+        senders = frozenset({normalise(sender), sender.lower(), erased_name(self.key_of(sender))})
         return {
             recipient: Gate(*(self._open(events[key], purpose, senders, now) for purpose in ALL_PURPOSES))
             for recipient, key in keys.items()
@@ -163,7 +163,7 @@ class Consents:
         now = self._ledger.clock()
         purposes_said = [None] if set(purposes) == set(ALL_PURPOSES) else sorted(purposes)
         events = [
-            ConsentEvent(now, Action.WITHDRAW, one, sender.lower(), method, evidence=evidence or {}, actor=actor)
+            ConsentEvent(now, Action.WITHDRAW, one, normalise(sender), method, evidence=evidence or {}, actor=actor)
             for one in purposes_said
         ]
         return await self._ledger.write(

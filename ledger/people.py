@@ -1,7 +1,9 @@
 """Who a recipient is to the ledger of consents: a keyed hash of the normalised address. Pure; the key is an argument.
 
-Normalised means: white space round it gone, Unicode NFC, the domain as IDNA, all in lower case. Local parts differ by
-case in theory (RFC 5321 section 2.4) and never in practice; a person must not be asked twice for one letter's case.
+Normalised means: white space round it gone, Unicode NFC, the domain as IDNA and without a dot at its end, the local
+part without quotes and backslashes that it does not need (``"a"@b.c`` is ``a@b.c``, RFC 5321 section 4.1.2), all in
+lower case. Local parts differ by case in theory (section 2.4) and never in practice; a person must not be asked twice
+for one letter's case. What goes to the upstream stays as it was written.
 Tags (``ann+news@``) and aliases stay different people: we cannot know, and a consent must not spread by a guess.
 """
 
@@ -20,17 +22,38 @@ KEY_BYTES = 32
 ERASED = "[erased]"  # stands where an address stood; nobody can have it
 
 
+# What needs no quotes (RFC 5321 section 4.1.2, RFC 6531 section 3.3); dots anywhere, since some mailboxes are so.
+_PLAIN = re.compile(r"[^\s()<>\[\]:;@\\,\"\x00-\x1f\x7f]+")
+_QUOTED_OR_ESCAPED = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_TO_ESCAPE = re.compile(r'(["\\])')
+
+
 def normalise(address: str) -> str:
     """The form under which an address is known; an address without domain stays as it is, lower-cased."""
     text = unicodedata.normalize("NFC", address.strip().removeprefix("<").removesuffix(">").strip())
     local, at, domain = text.rpartition("@")
     if not at:
         return text.lower()
+    local, domain = _simplest(local), domain.rstrip(". ")
     try:
         domain = idna.encode(domain, uts46=True).decode("ascii") if not domain.isascii() else domain
     except (idna.IDNAError, UnicodeError):
         pass  # no name that DNS could know: compared as it is written
     return f"{local}@{domain}".lower()
+
+
+def plainly_written(address: str) -> str:
+    """The address as it stands, but for quotes and backslashes of its local part that it does not need."""
+    local, at, domain = address.rpartition("@")
+    return f"{_simplest(local)}@{domain}" if at else address
+
+
+def _simplest(local: str) -> str:
+    if not local or _PLAIN.fullmatch(local):
+        return local
+    meant = _QUOTED_OR_ESCAPED.sub(lambda found: found[2] or _ESCAPED.sub(r"\1", found[1] or ""), local)
+    return meant if _PLAIN.fullmatch(meant) else '"' + _TO_ESCAPE.sub(r"\\\1", meant) + '"'
 
 
 def person_key(site_key: bytes, address: str) -> bytes:
@@ -62,7 +85,8 @@ def spellings(address: str) -> tuple[str, ...]:
     typed = address.strip().removeprefix("<").removesuffix(">").strip().lower()
     forms = {typed, wanted}
     for one in domains:
-        for name in (local, unicodedata.normalize("NFD", local), quote(local, safe="")):
+        quoted = () if local.startswith('"') else (f'"{local}"',)
+        for name in (local, *quoted, unicodedata.normalize("NFD", local), quote(local, safe="")):
             forms |= {f"{name}@{one}", f"{name}%40{one}", f"{name}%40{quote(one, safe='')}", f"{name}={one}"}
     return tuple(sorted((form.lower() for form in forms), key=lambda form: (-len(form), form)))
 

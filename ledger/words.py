@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from ledger.people import plainly_written
+
 # Hiragana, Katakana, CJK ideographs with extensions, half-width Katakana; Thai, Lao, Khmer and Burmese likewise.
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]"
                        r"|[\U00020000-\U0003ffff])")  # fmt: skip
@@ -21,7 +23,7 @@ MAXIMUM_WORDS = 12  # of one query: more are left out
 def words_of(recipients: Iterable[str], subject: str) -> str:
     """The text to index for a message: its words, with nothing between them that a tokenizer could have views on
     (PostgreSQL's keeps addresses and hosts whole)."""
-    return " ".join(_WORD.findall(_spaced(" ".join([*recipients, subject]))))
+    return " ".join(_WORD.findall(_spaced(" ".join([*map(plainly_written, recipients), subject]))))
 
 
 def fts5_query(typed: str) -> str:

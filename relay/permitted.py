@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ledger.people import normalise
 from ledger.records import Reason
 from relay.ports import Allowed
 from relay.prepared_copies import Tracks
@@ -50,8 +51,8 @@ def under_consent(plan: Plan, allowed: Iterable[Allowed]) -> Plan:
 
 def is_excluded(address: str, never: Sequence[str]) -> bool:
     """Whether an address is one of these, or in one of these ``@domains``."""
-    lowered = address.lower()
-    return any(lowered == one.lower() or (one.startswith("@") and lowered.endswith(one.lower())) for one in never)
+    known = normalise(address)
+    return any(known == one or (one.startswith("@") and known.endswith(one)) for one in map(normalise, never))
 
 
 def permitted_to(plan: Plan, address: str, allowed: Allowed, never: Sequence[str]) -> Plan | Reason:

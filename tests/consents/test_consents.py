@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from config.settings import Settings
@@ -170,7 +172,41 @@ async def test_an_erased_person_is_in_no_file_and_is_not_tracked_again(store: St
         ("jose\u0301@example.com", "jos\u00e9@example.com", True, "NFC"),
         ("ann+news@example.com", "ann@example.com", False, "a tag may be another person"),
         ("a.nn@example.com", "ann@example.com", False, "dots count"),
+        ('"ann"@example.com', "ann@example.com", True, "quotes that nothing needs"),
+        (r'"a\n\n"@example.com', "ann@example.com", True, "backslashes neither"),
+        (r"a\nn@example.com", "ann@example.com", True, "nor without quotes (RFC 821)"),
+        ('"ann".lee@example.com', "ann.lee@example.com", True, "quotes round a part"),
+        ('"ann..lee"@example.com', "ann..lee@example.com", True, "what some write without quotes all the same"),
+        (r'"a\ b"@example.com', '"a b"@example.com', True, "quotes that are needed"),
+        ('"a b"@example.com', "ab@example.com", False, "another mailbox"),
+        (r'"a\"b"@example.com', r'"a\\b"@example.com', False, "and these are two"),
+        ('"a@b"@example.com', "a@b@example.com", True, "which only quotes can mean"),
+        ("ann@example.com.", "ann@example.com", True, "the root's dot"),
     ],
 )
 def test_an_address_is_known_by_its_normal_form(one: str, other: str, same: bool, why: str) -> None:
     assert (normalise(one) == normalise(other)) == same, why
+
+
+@given(st.text(st.sampled_from('ab"\\ .@')))
+def test_the_normal_form_is_its_own(address: str) -> None:
+    assert normalise(normalise(address)) == normalise(address)
+
+
+@pytest.mark.parametrize(
+    "written", ['"ann"@example.com', r'"\a\nn"@Example.com', r"a\nn@example.com", "ann@example.com."]
+)
+async def test_a_no_holds_for_mail_to_the_same_mailbox_otherwise_written(store: Store, written: str) -> None:
+    people = consents(store, required=False)
+    await store.register(record(1, (written,)))
+    assert await people.withdraw(ANN) == 1, "of delivered mail"
+    assert await store.add_hits([a_hit("a", 1)]) == 0
+    assert (await people.gates([written], "me@example.org"))[written] == Gate(False, False)
+    assert (await people.erase(ANN, actor="test")).messages == 1
+
+
+async def test_a_no_to_a_sender_holds_however_that_sender_is_written(store: Store) -> None:
+    people = consents(store, required=False)
+    await people.withdraw(ANN, sender='"Me"@example.org')
+    for sender in ("me@example.org", r'"m\e"@example.org'):
+        assert (await people.gates([ANN], sender))[ANN] == Gate(False, False)

@@ -58,6 +58,17 @@ async def test_a_no_is_heard_however_the_client_writes_the_address(
     assert upstream.delivered[0].content == PLAIN
 
 
+async def test_an_excluded_mailbox_is_excluded_however_the_client_writes_it_and_served_as_it_is_written(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, real(Says({})), tracking={"never_recipients": ["B@example.net"]})
+    client = await relay.session()
+    reply = await client.submit(ASKING, rb'"\b"@Example.net')
+    assert b"[mailglass: not tracked, excluded-recipient]" in reply
+    assert upstream.delivered[0].content == PLAIN
+    assert upstream.delivered[0].recipients == [rb'RCPT TO:<"\b"@Example.net>']
+
+
 async def test_only_what_is_allowed_is_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
     relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=False, links=True)})))
     reply = await (await relay.session()).submit(ASKING, b"b@example.net")
