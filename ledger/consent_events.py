@@ -46,6 +46,9 @@ class Standing(StrEnum):
     RESTRICTED = "restricted"
 
 
+NOES = (Standing.WITHDRAWN, Standing.REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentEvent:
     """One thing that happened. ``purpose`` None is all purposes; ``sender`` "" is all senders."""
@@ -81,8 +84,12 @@ def standing(
     valid_for: timedelta,
 ) -> Standing:
     """What a person's events, oldest first, come to for mail of a sender, who has one name or several. A confirmation
-    holds for ``valid_for``; asking again does not take a confirmed consent away, nor does it undo a no."""
+    holds for ``valid_for``; asking again does not take a confirmed consent away, nor does it undo a no.
+
+    A no to this very sender outlasts what somebody else records of consent in general. It ends with the person's own
+    confirmation, or with a record that names the sender."""
     state, since, restricted = Standing.UNKNOWN, now, False
+    no_to_sender: Standing | None = None
     for event in events:
         if event.purpose not in (None, purpose) or not (event.sender == "" or event.sender in senders):
             continue
@@ -91,12 +98,18 @@ def standing(
                 restricted = True
             case Action.UNRESTRICT:
                 restricted = False
-            case Action.ASK if state in (Standing.CONFIRMED, Standing.WITHDRAWN, Standing.REFUSED):
+            case Action.ASK if state is Standing.CONFIRMED or state in NOES:
                 pass
             case action:
                 state, since = _FOLLOWS[action], event.at
+                if event.sender and state in NOES:
+                    no_to_sender = state
+                elif action is Action.CONFIRM or (event.sender and action is Action.IMPORT):
+                    no_to_sender = None
     if restricted:
         return Standing.RESTRICTED
+    if no_to_sender is not None:
+        return no_to_sender
     if state is Standing.CONFIRMED and now >= since + valid_for:
         return Standing.EXPIRED
     return state
@@ -107,7 +120,7 @@ def may_track(state: Standing, required: bool) -> bool:
     recipient said no."""
     if required:
         return state is Standing.CONFIRMED
-    return state not in (Standing.WITHDRAWN, Standing.REFUSED, Standing.RESTRICTED)
+    return state not in (*NOES, Standing.RESTRICTED)
 
 
 def may_ask(events: Iterable[ConsentEvent], now: datetime, pause: timedelta) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.changes import change, change_of_messages
-from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, may_ask, may_track, standing
+from ledger.consent_events import NOES, Action, ConsentEvent, ConsentPurpose, Standing, may_ask, may_track, standing
 from ledger.consent_texts import CONSENT_WORDS, text_shown, text_version
 from ledger.consent_writing import add_audit, add_events, add_request, answer_request, remember_text
 from ledger.erasure import Erased, erase_person, silence_copies
@@ -87,16 +87,23 @@ class Consents:
         return may_track(standing(events, purpose, senders, now, self._valid_for), self._required)
 
     async def add(
-        self, address: str, purposes: Iterable[ConsentPurpose], evidence: str, actor: str, method: str = "command"
+        self,
+        address: str,
+        purposes: Iterable[ConsentPurpose],
+        evidence: str,
+        actor: str,
+        method: str = "command",
+        sender: str = "",
     ) -> None:
         """A consent given outside, with what proves it; usable at once. Raises ValueError without evidence. The
-        person's address is taken out of it: evidence has to outlive an erasure."""
+        person's address is taken out of it: evidence has to outlive an erasure. A no to one sender stays, unless this
+        is about mail of that ``sender``."""
         if not evidence.strip():
             raise ValueError("a consent needs evidence: where and when it was given, and where the proof lies")
         evidence = without(evidence, spellings(address))
         events = [
-            ConsentEvent(self._ledger.clock(), Action.IMPORT, purpose, method=method, actor=actor,
-                         evidence={"reference": evidence})
+            ConsentEvent(self._ledger.clock(), Action.IMPORT, purpose, normalise(sender), method,
+                         evidence={"reference": evidence}, actor=actor)
             for purpose in purposes
         ]  # fmt: skip
         await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-add")
@@ -104,14 +111,20 @@ class Consents:
     async def has_said_no(self, address: str, purposes: Iterable[ConsentPurpose]) -> bool:
         """Whether the person refused, withdrew or was erased since they last agreed, to one of these: a list from
         before does not undo that."""
-        key = self.key_of(address)
+        return bool(await self.noes(address, purposes))
+
+    async def noes(self, address: str, purposes: Iterable[ConsentPurpose]) -> list[str]:
+        """To which senders a person's no to one of these holds; "" is all of them."""
+        key, wanted, now = self.key_of(address), list(purposes), self._ledger.clock()
         async with self._ledger.read() as connection:
             events = (await events_of(connection, [key]))[key]
-        no, now = (Standing.WITHDRAWN, Standing.REFUSED, Standing.RESTRICTED), self._ledger.clock()
-        senders = {event.sender for event in events}  # a no on a message's page is to its sender
-        return any(
-            standing(events, one, (sender,), now, self._valid_for) in no for one in purposes for sender in senders
-        )
+        no = (*NOES, Standing.RESTRICTED)
+        senders = sorted({"", *(event.sender for event in events)})  # a no on a message's page is to its sender
+        return [
+            sender
+            for sender in senders
+            if any(standing(events, one, (sender,), now, self._valid_for) in no for one in wanted)
+        ]
 
     async def add_unproven(self, address: str, purposes: Iterable[ConsentPurpose], actor: str) -> None:
         """A row of an import without evidence: kept as asked, which opens nothing."""

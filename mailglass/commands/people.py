@@ -43,20 +43,28 @@ def add(
     address: Address,
     evidence: Annotated[str, typer.Option("--evidence", help="where the proof lies")],
     purpose: Purposes = None,
+    sender: Annotated[
+        str, typer.Option("--sender", help="for this sender's mail alone; takes back a no to this sender")
+    ] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Record a consent that was given elsewhere; it counts at once."""
+    """Record a consent that was given elsewhere; it counts at once. A no to one sender stays: only their own
+    confirmation or a consent recorded for that --sender ends it."""
     _need_address(address)
+    purposes = purpose or ALL_PURPOSES
 
-    async def work() -> None:
+    async def work() -> list[str]:
         async with consents_of(settings_from_file(config)) as consents:
-            await consents.add(address, purpose or ALL_PURPOSES, evidence, actor=operator())
+            await consents.add(address, purposes, evidence, actor=operator(), sender=sender)
+            return [one for one in await consents.noes(address, purposes) if one]
 
     try:
-        run_to_end(work())
+        still_no_to = run_to_end(work())
     except ValueError as error:
         raise Failed(str(error)) from None
-    typer.echo(f"Recorded: {', '.join(purpose or ALL_PURPOSES)}.")
+    typer.echo(f"Recorded: {', '.join(purposes)}.")
+    for one in still_no_to:
+        typer.echo(f"They said no to mail from {one}; that stays, unless they agreed to it: --sender {one}")
 
 
 @app.command("withdraw")
@@ -94,7 +102,7 @@ def show(
             people = await list_people(connection, datetime.now(UTC), valid, limit=limit, search=search)
         return [_shown(one) for one in people]
 
-    print_rows(run_to_end(work()), ("address", "opens", "links", "last_event_at"), as_json)
+    print_rows(run_to_end(work()), ("address", "opens", "links", "not_from", "last_event_at"), as_json)
 
 
 @app.command("import")
@@ -197,7 +205,7 @@ def restrict(
 
 def _shown(one: PersonRow) -> dict[str, object]:
     standings = {purpose.value: standing.value for purpose, standing in one.standings.items()}
-    return {"address": one.address, "last_event_at": one.last_event_at, **standings}
+    return {"address": one.address, "last_event_at": one.last_event_at, **standings, "not_from": one.not_from}
 
 
 def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:

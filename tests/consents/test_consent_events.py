@@ -13,13 +13,14 @@ NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 OPENS, LINKS = ConsentPurpose.OPENS, ConsentPurpose.LINKS
 PRIVACY = Settings().privacy
+ME = "me@example.org"
 
 
 def said(days_ago: int, action: Action, purpose: ConsentPurpose | None = OPENS, sender: str = "") -> ConsentEvent:
     return ConsentEvent(NOW - days_ago * DAY, action, purpose, sender)
 
 
-def stands(*events: ConsentEvent, sender: str = "me@example.org") -> Standing:
+def stands(*events: ConsentEvent, sender: str = ME) -> Standing:
     return standing(events, OPENS, (sender,), NOW, PRIVACY.consent_valid)
 
 
@@ -48,6 +49,28 @@ def stands(*events: ConsentEvent, sender: str = "me@example.org") -> Standing:
             "and then as before",
         ),
         ([said(9, Action.CONFIRM), said(1, Action.ERASE, None)], Standing.WITHDRAWN, "erased is a no"),
+        (
+            [said(9, Action.WITHDRAW, None, ME), said(1, Action.IMPORT)],
+            Standing.WITHDRAWN,
+            "a consent in general, told by others, takes back no no to one sender",
+        ),
+        ([said(9, Action.WITHDRAW, None), said(1, Action.IMPORT)], Standing.CONFIRMED, "it does one to all"),
+        (
+            [said(9, Action.WITHDRAW, None, ME), said(5, Action.WITHDRAW, None), said(1, Action.IMPORT)],
+            Standing.WITHDRAWN,
+            "of two it takes back the one it is about",
+        ),
+        (
+            [said(9, Action.WITHDRAW, None, ME), said(1, Action.IMPORT, OPENS, ME)],
+            Standing.CONFIRMED,
+            "a record that names the sender does",
+        ),
+        (
+            [said(9, Action.WITHDRAW, None, ME), said(2, Action.GRANT), said(1, Action.CONFIRM)],
+            Standing.CONFIRMED,
+            "and so does their own word",
+        ),
+        ([said(9, Action.WITHDRAW, None, ME), said(2, Action.GRANT)], Standing.WITHDRAWN, "once it is confirmed"),
     ],
 )
 def test_where_somebody_stands_is_what_their_events_come_to(

@@ -87,6 +87,17 @@ def test_a_withdrawal_by_phone_or_letter_says_how_it_came(config: str) -> None:
     assert [(one["action"], one["method"]) for one in exported["consents"]][-1] == ("withdraw", "phone")
 
 
+def test_a_no_to_one_sender_outlasts_a_consent_in_general_and_is_shown(config: str) -> None:
+    shop = ["--sender", "shop@example.org"]
+    assert run(config, "consent", "withdraw", "ann@example.com", *shop)[0] == 0
+    status, output = run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")
+    assert status == 0
+    assert "said no to mail from shop@example.org; that stays" in output
+    assert json.loads(run(config, "consent", "list", "--json")[1])[0]["not_from"] == ["shop@example.org"]
+    assert "that stays" not in run(config, "consent", "add", "ann@example.com", "--evidence", "form 8", *shop)[1]
+    assert json.loads(run(config, "consent", "list", "--json")[1])[0]["not_from"] == []
+
+
 def test_every_deed_on_people_leaves_a_line_that_names_nobody(config: str, tmp_path: Path) -> None:
     deeds: list[tuple[list[str], str]] = [
         (["consent", "add", "ann@example.com", "--evidence", "form 7"], "consent-add"),

@@ -220,7 +220,14 @@ def _schemas() -> dict[str, Any]:
         "Hit": _object(hit),
         "HitList": _list_of("Hit"),
         "Stats": _object(stats),
-        "Consent": _object({"address": text, "purposes": {"type": "object"}, "last_event_at": at_or_null}),
+        "Consent": _object(
+            {
+                "address": text,
+                "purposes": {"type": "object"},
+                "not_from": {"type": "array", "items": text},
+                "last_event_at": at_or_null,
+            }
+        ),
         "ConsentList": _list_of("Consent"),
         "NewConsent": _object(
             {
