@@ -33,7 +33,11 @@ async def pack(place: Place) -> None:
 
 
 def files_naming(folder: Path, words: Sequence[str]) -> list[Path]:
-    """The files under the folder that hold one of these addresses, whatever the case. Reads all of them."""
+    """The files under the folder that hold one of these addresses, whatever the case. Reads all of them.
+
+    Not to be called while this process has the ledger open: whoever closes a file gives up all locks that their process
+    holds on it, SQLite's too (sqlite.org/howtocorrupt.html, section 2.2).
+    """
     wanted = naming(words)
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds(path, wanted)]
 

@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Settings
-from ledger.access import Ledger
+from ledger.engine import place_of
 from ledger.people import spellings
 from ledger.traces import files_naming, pack
 
 
-async def left_behind(ledger: Ledger, address: str) -> list[Path]:
-    """Files of the data folder that name the person. A ledger that still does is written anew first."""
-    folder, forms = ledger.settings.data_dir, spellings(address)
+async def left_behind(settings: Settings, address: str) -> list[Path]:
+    """Files of the data folder that name the person. A ledger that still does is written anew first.
+
+    To be called when this process has closed the ledger (see ``files_naming``).
+    """
+    folder, forms, place = settings.data_dir, spellings(address), place_of(settings)
     left = await asyncio.to_thread(files_naming, folder, forms)
-    path = ledger.place.path
-    if path is not None and any(one.name.startswith(path.name) for one in left):
+    if place.path is not None and any(one.name.startswith(place.path.name) for one in left):
         try:
-            await pack(ledger.place)
+            await pack(place)
         except sqlite3.Error:
             return left
         left = await asyncio.to_thread(files_naming, folder, forms)

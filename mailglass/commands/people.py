@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import stat
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -149,7 +151,7 @@ def erase(
     async def work() -> tuple[int, int, list[Path]]:
         async with consents_of(settings) as consents:
             erased = await consents.erase(address, operator())
-            return erased.messages, erased.hits, await left_behind(consents.ledger, address)
+        return erased.messages, erased.hits, await left_behind(settings, address)
 
     messages, hits, left = run_to_end(work())
     typer.echo(f"Erased: the address from {messages} messages, and {hits} hits.")
@@ -183,7 +185,7 @@ def subject_export(
 
     exported = run_to_end(work())
     if html is not None:
-        html.write_text(subject_page(exported), encoding="utf-8")
+        _write_privately(html, subject_page(exported))
     print_json(exported)
 
 
@@ -201,6 +203,19 @@ def restrict(
 
     run_to_end(work())
     typer.echo("The restriction was lifted." if lift else "Restricted: nothing more is recorded.")
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Mode 0600 whatever the umask, also for a file that was there: what is in it is for one person."""
+    try:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+    except OSError as fault:
+        raise Failed(f"cannot write {path}: {fault.strerror or fault}") from None
 
 
 def _shown(one: PersonRow) -> dict[str, object]:

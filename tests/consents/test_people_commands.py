@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -35,14 +37,39 @@ def test_a_consent_is_added_listed_exported_and_erased(config: str, tmp_path: Pa
         ("ann@example.com", "confirmed", "confirmed")
     ]
     page = tmp_path / "ann.html"
+    page.touch(0o644)
     exported = json.loads(run(config, "subject-export", "ann@example.com", "--html", str(page))[1])
     assert [one["evidence"] for one in exported["consents"]] == [{"reference": "form 7"}] * 2
     assert "form 7" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
     assert run(config, "erase", "ann@example.com", "--yes")[0] == 0
     assert json.loads(run(config, "consent", "list", "--json")[1]) == []
     left = [path for path in (tmp_path / "var").rglob("*") if path.is_file() and b"ann@" in path.read_bytes().lower()]
     assert left == []
     assert run(config, "consent", "verify")[0] == 0
+
+
+LOOKS = """
+import os, sys
+from mailglass.app import main
+
+def tell(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("mailglass.db") and arguments[1]:
+        names = [os.path.realpath(f"/proc/self/fd/{one}") for one in range(3, 100)]
+        print("OPEN" if str(arguments[0]) in names else "CLOSED")
+
+sys.addaudithook(tell)
+main()
+"""
+
+
+def test_nobody_reads_the_ledgers_file_while_it_is_open(config: str, tmp_path: Path) -> None:
+    """Closing it would give up SQLite's locks on it."""
+    assert run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")[0] == 0
+    command = [sys.executable, "-c", LOOKS, "erase", "ann@example.com", "--yes", "--config", config]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "CLOSED" in shown.stdout
+    assert "OPEN" not in shown.stdout
 
 
 def test_rows_without_proof_count_as_asked(config: str, tmp_path: Path) -> None:
