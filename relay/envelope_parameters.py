@@ -24,7 +24,14 @@ _HELPFUL = {
     b"AUTH": b"AUTH",
     b"BODY": b"8BITMIME",
     b"SMTPUTF8": b"SMTPUTF8",
+    b"MT-PRIORITY": b"MT-PRIORITY",
+    b"SUBMITTER": b"SUBMITTER",
+    b"SOLICIT": b"NO-SOLICITING",
+    b"MTRK": b"MTRK",
 }
+# "BY=120;N" asks to be told when it takes longer; with R instead the mail is to come back then, and an upstream that
+# does not know that must not get it without (RFC 2852).
+_TOLD_WHEN_LATE = re.compile(rb"BY=[-+]?\d{1,9};N[T]?", re.IGNORECASE)
 _BEFORE_PARAMETERS = re.compile(rb"[^<]*<(?:\"(?:[^\"\\]|\\.)*\"|[^\">])*>", re.DOTALL)
 
 NO_EIGHT_BIT = compose(451, "4.6.3", "The mail server does not take 8-bit messages at present")
@@ -63,10 +70,14 @@ def _kept(line: bytes, offered: Capabilities) -> bytes:
     match = _BEFORE_PARAMETERS.match(line)
     if match is None:
         return line
-    kept = [
-        text for name, text in _parameters(line) if _HELPFUL.get(name, name) in offered.words or name not in _HELPFUL
-    ]
+    kept = [text for name, text in _parameters(line) if not _is_helpful_and_missing(name, text, offered)]
     return b" ".join((match[0], *kept))
+
+
+def _is_helpful_and_missing(name: bytes, text: bytes, offered: Capabilities) -> bool:
+    if name == b"BY":
+        return b"DELIVERBY" not in offered.words and _TOLD_WHEN_LATE.fullmatch(text) is not None
+    return name in _HELPFUL and _HELPFUL[name] not in offered.words
 
 
 def _parameters(line: bytes) -> list[tuple[bytes, bytes]]:

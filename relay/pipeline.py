@@ -114,13 +114,14 @@ class Pipeline:
         """Rewrites and records; what comes back is to be sent, or says why the client must try again."""
         message_id = self._mint_id()
         outcome = await self._rewritten(message_id, envelope, raw, wanted, is_divisible)
-        record = self._record(message_id, envelope, raw, wanted, outcome)
+        told = _in_one_piece(wanted, envelope, outcome)
+        record = self._record(message_id, envelope, raw, told, outcome)
         delivery = Delivery(
             self,
             message_id,
             record,
             _content(raw, wanted, outcome, envelope.sender),
-            smtp_note(str(message_id), wanted, outcome),
+            smtp_note(str(message_id), told, outcome),
         )
         if await delivery.register():
             return delivery
@@ -346,6 +347,14 @@ def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
         pieces += [raw[position : edit.start], edit.new]
         position = edit.end
     return b"".join((*pieces, raw[position:]))
+
+
+def _in_one_piece(wanted: Wanted, envelope: Envelope, outcome: Tracked | Unchanged) -> Wanted:
+    """What record and reply say was asked for. Of a copy that several share nobody can tell who opened it, so neither
+    may claim that; and the sender hears that it came to this."""
+    if not wanted.individually or len(envelope.recipients) < 2 or isinstance(outcome, Unchanged):
+        return wanted
+    return replace(wanted, individually=False, notes=(*wanted.notes, "X-Track-Individually: one copy for all"))
 
 
 def changes_subject(wanted: Wanted) -> bool:

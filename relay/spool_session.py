@@ -1,7 +1,7 @@
 """A session of the spool's own with an upstream, for copies whose client has long gone.
 
-Connects, encrypts and logs in as every upstream session does (relay/dialing.py) and says EHLO in the relay's own
-name. Where the relay has no account nobody logs in, as the client did not.
+Connects, encrypts and logs in as every upstream session does (relay/dialing.py) and says EHLO, or HELO to who knows no
+other greeting, in the relay's own name. Where the relay has no account nobody logs in, as the client did not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from relay.dialing import Destination, dial, greet
 from relay.link_conversation import LinkConversation
 from relay.ports import Conversation
 from relay.replies import Fault, Reply, UpstreamRefusal, for_fault
+
+NOT_KNOWN = (500, 502)  # who does not know EHLO is greeted with HELO (RFC 5321 section 3.2)
 
 
 class _Nobody:
@@ -42,7 +44,10 @@ async def spool_session(destination: Destination, hostname: str, final_seconds: 
     """A session ready for MAIL. Raises UpstreamFault, or UpstreamRefusal when the upstream will not talk to us."""
     link = await dial(destination, _Nobody(), hostname)
     try:
-        reply = await greet(link, b"EHLO " + hostname.encode("ascii"))
+        name = hostname.encode("ascii")
+        reply = await greet(link, b"EHLO " + name)
+        if reply.code in NOT_KNOWN:
+            reply = await greet(link, b"HELO " + name)
         if not reply.is_positive:
             raise UpstreamRefusal(reply)
         yield LinkConversation(link, final_seconds)

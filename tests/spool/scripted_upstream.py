@@ -66,6 +66,7 @@ class ScriptedUpstream:
     sessions: int = 0
     per_session: int = 10**9  # transactions a session may have; then 421
     keeps_content: bool = True
+    knows_ehlo: bool = True
     offers: tuple[str, ...] = ("8BITMIME", "DSN", "AUTH PLAIN", "ENHANCEDSTATUSCODES")
     holds: dict[str, asyncio.Event] = field(default_factory=dict)  # whose final reply waits for what
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -120,11 +121,13 @@ class _Talk:
         self.say("220 scripted.example ESMTP")
         while line := await self.reader.readline():
             verb = line[:4].upper()
-            if verb == b"EHLO":
+            if verb == b"EHLO" and self.upstream.knows_ehlo:
                 self.say("250-scripted.example")
                 for word in self.upstream.offers:
                     self.say(f"250-{word}")
                 self.say("250 HELP")
+            elif verb == b"HELO":
+                self.say("250 scripted.example")
             elif verb == b"AUTH":
                 self.login = b64decode(line.split()[2]).split(b"\0")[1].decode()
                 self.say("235 2.7.0 Authentication successful")

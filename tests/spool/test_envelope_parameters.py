@@ -14,10 +14,11 @@ ASCII = b"Subject: Plans\r\n\r\nHello\r\n"
 EIGHT_BIT = "Subject: Plans\r\n\r\nGrüße\r\n".encode()
 UTF8_HEADER = "Subject: Grüße\r\n\r\nHello\r\n".encode()
 EVERYTHING = Lines(
-    b"MAIL FROM:<ann@example.org> SIZE=99 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=Qq1 AUTH=<> MT-PRIORITY=3",
+    b"MAIL FROM:<ann@example.org> SIZE=99 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=Qq1 AUTH=<> MT-PRIORITY=3 BY=120;N "
+    b"X-Y=2",
     b"rcpt to: <bob@example.net> notify=FAILURE,DELAY ORCPT=rfc822;Bob@example.net X-ODD=1",
 )
-ALL = ("SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN", "AUTH PLAIN", "MT-PRIORITY", "REQUIRETLS")
+ALL = ("SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN", "AUTH PLAIN", "MT-PRIORITY", "REQUIRETLS", "DELIVERBY 60", "X-Y")
 
 
 def offering(*words: str) -> Capabilities:
@@ -36,7 +37,9 @@ def test_where_all_is_offered_no_octet_changes() -> None:
         ("8BITMIME", [b"BODY=8BITMIME"], [], "the content is ASCII, so nothing is lost"),
         ("SMTPUTF8", [b"SMTPUTF8"], [], "neither addresses nor headers need it"),
         ("AUTH", [b"AUTH=<>"], [], "RFC 4954 section 5"),
-        ("MT-PRIORITY", [], [], "what is not known goes on as it was written"),
+        ("MT-PRIORITY", [b"MT-PRIORITY=3"], [], "RFC 6710"),
+        ("DELIVERBY", [b"BY=120;N"], [], "to be told when it is late, RFC 2852"),
+        ("X-Y", [], [], "what is not known goes on as it was written"),
     ],
 )
 def test_what_only_helps_is_left_out(gone: str, mail: list[bytes], rcpt: list[bytes], why: str) -> None:
@@ -61,6 +64,12 @@ def test_what_the_message_needs_makes_it_wait(mail: bytes, content: bytes, refus
     lines = Lines(mail, b"RCPT TO:<bob@example.net>")
     assert fitted(lines, content, offering("DSN")) is refusal, why
     assert 400 <= refusal.code < 500
+
+
+@pytest.mark.parametrize("late", [b"BY=120;R", b"by=120;rt", b"BY=nonsense"])
+def test_mail_that_is_to_come_back_when_late_is_the_upstreams_to_judge(late: bytes) -> None:
+    lines = Lines(b"MAIL FROM:<a@example.org> " + late, b"RCPT TO:<bob@example.net>")
+    assert fitted(lines, ASCII, offering("DSN")) == lines
 
 
 def test_a_quoted_address_is_no_parameter() -> None:

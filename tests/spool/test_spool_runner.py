@@ -64,6 +64,14 @@ async def test_an_upstream_that_cannot_be_reached_counts_as_a_try(bench: Workben
     assert len(bench.upstream.to(R2)) == 1
 
 
+async def test_an_upstream_that_knows_no_other_greeting_than_helo_is_greeted_so(bench: Workbench) -> None:
+    await submitted(bench, r2=[at_dot("451 4.3.0 later"), accepts()])
+    bench.upstream.knows_ehlo = False
+    await bench.later(timedelta(minutes=7))
+    assert bench.upstream.to(R2)[0].content == rendered(2)
+    assert bench.spool.messages == {}
+
+
 async def test_copies_share_sessions_and_a_new_one_is_opened_when_the_upstream_wants(bench: Workbench) -> None:
     later = [at_dot("451 4.3.0 later"), accepts()]
     many = [f"r{number}@example.net" for number in range(1, 8)]

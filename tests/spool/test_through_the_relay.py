@@ -228,6 +228,33 @@ async def test_without_any_consent_the_message_goes_in_one_piece(start: Start, u
     assert upstream.taken[0].session == upstream.taken[1].session
 
 
+async def test_a_copy_that_all_share_is_never_called_one_each(start: Start, upstream: ScriptedUpstream) -> None:
+    """The register is read a second time when the first time took too long, and then the message goes in one piece."""
+
+    @dataclass
+    class FirstTooSlow(NotEverybody):
+        asked: int = 0
+
+        async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+            self.asked += 1
+            if self.asked == 1:
+                raise TimeoutError("a busy ledger")
+            return await super().allowed(recipients, sender)
+
+    relay = await start(consents=FirstTooSlow())
+    client = await relay.session()
+    reply = await client.submit(MESSAGE, R1, R2)
+    record = relay.records.only
+    assert f"[mailglass {record.id}: opens, 1 of 1 links; X-Track-Individually: one copy for all]".encode() in reply
+    assert not record.individually
+    assert record.copies == ()
+    assert upstream.taken[0].content == upstream.taken[1].content
+    # With one recipient the shared copy is theirs.
+    relay.records.kept.clear()
+    assert b"one copy for all" not in await client.submit(MESSAGE, R1)
+    assert relay.records.only.individually
+
+
 async def test_one_recipient_needs_no_copies(start: Start, upstream: ScriptedUpstream) -> None:
     relay = await start()
     client = await relay.session()
