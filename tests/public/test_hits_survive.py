@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ledger.journal import left_behind, read_journal
+from ledger.recipients import BOTH, silence_for_recipient
 from ledger.records import Hit
 from pixel_server.hit_numbers import exposition
 from tests.ledger.samples import the_row
@@ -175,6 +177,29 @@ async def test_a_journal_that_was_left_behind_is_replayed_once(tmp_path: Path) -
                 await asyncio.sleep(0.05)
         await again.close()
         path.write_bytes(raw)
+
+
+async def test_a_journal_brings_back_nothing_of_somebody_who_withdrew_meanwhile(tmp_path: Path) -> None:
+    port = await PublicPort.open(tmp_path)
+    urls, others = await port.message(), await port.message(recipients=("bob@example.net",))
+    port.server.ingest._tasks[1].cancel()  # so that it stays in the journal until the next start
+    file = port.ledger.place.path
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await slowest(port, [urls.pixel(), others.pixel()], {200})
+        other.execute("ROLLBACK")
+    assert await port.ledger.write(silence_for_recipient, urls.message, 0, BOTH, datetime.now(UTC))
+    await port.close()
+    assert len(left_behind(tmp_path / "journal")) == 1
+    again = await PublicPort.open(tmp_path)
+    async with asyncio.timeout(20):
+        while left_behind(tmp_path / "journal"):
+            await asyncio.sleep(0.05)
+    (of_whom,) = await the_row(again.ledger, "SELECT recipients FROM hit JOIN message ON message.seq = message_seq")
+    assert "bob@example.net" in of_whom
+    assert await stored(again) == 1
+    await again.close()
 
 
 KILLED = """
