@@ -207,15 +207,11 @@ def restrict(
 
 def _write_privately(path: Path, text: str) -> None:
     """Mode 0600 whatever the umask, also for a file that was there: what is in it is for one person."""
-    try:
-        with open(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                os.fchmod(file.fileno(), 0o600)
-            file.write(text)
-    except OSError as fault:
-        raise Failed(f"cannot write {path}: {fault.strerror or fault}") from None
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            os.fchmod(handle, 0o600)
+        file.write(text)
 
 
 def _shown(one: PersonRow) -> dict[str, object]:
