@@ -64,6 +64,16 @@ def load_keys(folder: Path) -> KeyRing:
     return ring
 
 
+def find_keys(folder: Path) -> KeyRing | None:
+    """The keys that are there; None when there is none yet. Makes nothing. Raises KeyFolderFault as load_keys does."""
+    try:
+        return _read(folder) if folder.exists() else None
+    except KeyFolderFault:
+        raise
+    except OSError as fault:
+        raise KeyFolderFault(f"cannot use the key folder {folder}: {fault.strerror or fault}") from fault
+
+
 def load_people_key(folder: Path) -> bytes:
     """The key with which addresses become keys of people (ledger/people.py); made when there is none. It is never
     rotated: without it nobody could be recognised who once said no. Raises KeyFolderFault."""

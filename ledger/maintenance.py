@@ -47,8 +47,8 @@ async def check(place: Place) -> list[str]:
     engine = reading_engine(place)
     try:
         async with engine.connect() as connection:
-            version = await connection.run_sync(version_of)
-            faults = [] if version == HEAD else [f"the schema is {version or 'missing'}, this mailglass needs {HEAD}"]
+            found = await connection.run_sync(version_of)
+            faults = [] if found == HEAD else [f"the schema is {found or 'missing'}, this mailglass needs {HEAD}"]
             if place.path is not None:
                 rows = (await connection.execute(text("PRAGMA integrity_check"))).scalars().all()
                 faults += [row for row in rows if row != "ok"]
@@ -65,7 +65,7 @@ async def exists(place: Place) -> bool:
     """Whether there is a ledger at all, of whatever version. Raises LedgerUnavailable."""
     if place.path is not None:
         return place.path.exists()
-    return await _version(place) is not None
+    return await version(place) is not None
 
 
 async def upgrade_ledger(place: Place) -> tuple[str | None, str]:
@@ -73,7 +73,7 @@ async def upgrade_ledger(place: Place) -> tuple[str | None, str]:
     if place.path is not None and not place.path.exists():
         before = None
     else:
-        before = await _version(place)
+        before = await version(place)
     transactions = transactions_for(place)
     try:
         await transactions.run(upgrade)
@@ -127,7 +127,8 @@ def _backup(path: Path, target: Path) -> None:
         os.close(handle)
 
 
-async def _version(place: Place) -> str | None:
+async def version(place: Place) -> str | None:
+    """The schema of a ledger that is there; None when it has no tables. Raises LedgerUnavailable."""
     engine = reading_engine(place)
     try:
         async with engine.connect() as connection:

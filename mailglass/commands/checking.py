@@ -11,7 +11,7 @@ import typer
 from config.faults import ConfigurationError
 from config.load import load
 from config.warnings import warnings_about
-from ledger.keys import KeyFolderFault, load_keys
+from ledger.keys import KeyFolderFault, find_keys
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, complaint
 from mailglass.commands.probing import look_everywhere
 from mailglass.commands.tables import print_json, print_table
@@ -26,8 +26,7 @@ def check(
     """Read the configuration and list every fault; with --online also connect, open and fetch."""
     try:
         settings = load(config, os.environ)
-        if settings.keys_dir.exists():
-            load_keys(settings.keys_dir)
+        find_keys(settings.keys_dir)
     except ConfigurationError as error:
         if as_json:
             print_json({"faults": error.faults, "warnings": [], "findings": []})

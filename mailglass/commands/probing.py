@@ -1,22 +1,26 @@
 """Questions to the world outside the configuration: each is asked once and answered by one Finding.
 
-Used by ``check --online`` and ``doctor``. Nothing here raises: what cannot be done is the finding.
+Used by ``check --online`` and ``doctor``. Nothing here raises: what cannot be done is the finding. Nothing is changed
+either: keys and ledger that are not there yet are made at the first start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import aiosmtplib
 
 from config.settings import Settings
+from ledger import maintenance
 from ledger.engine import place_of
 from ledger.faults import LedgerFault
-from ledger.keys import KeyFolderFault, load_keys
-from ledger.shared import open_ledger
+from ledger.keys import KeyFolderFault, find_keys
+from ledger.migrations import HEAD
 from ledger.tokens import TOKEN_LENGTH
 from relay.circles import circles
 
@@ -35,26 +39,36 @@ class Finding:
 
 def look_at_keys(settings: Settings) -> Finding:
     try:
-        ring = load_keys(settings.keys_dir)
+        ring = find_keys(settings.keys_dir)
     except KeyFolderFault as fault:
         return Finding("keys", False, str(fault))
+    if ring is None:
+        return _to_be_made("keys", settings.keys_dir)
     return Finding("keys", True, f"{len(ring.keys)} in {settings.keys_dir}; number {ring.current_id} signs")
 
 
 async def look_at_ledger(settings: Settings) -> Finding:
-    """Opens the ledger (and makes it when there is none), as the relay would."""
+    """Reads its version, and looks whether it could be written."""
+    place = place_of(settings)
+    shown = str(place.path or place.url.render_as_string(hide_password=True))
     try:
-        ledger = await open_ledger(settings)
-        try:
-            fault = ledger.fault
-            async with ledger.read():
-                pass
-        finally:
-            await ledger.close()
+        version = await maintenance.version(place) if await maintenance.exists(place) else None
     except (LedgerFault, OSError) as error:
         return Finding("ledger", False, str(error))
-    place = place_of(settings)
-    return Finding("ledger", fault is None, fault or str(place.path or place.url.render_as_string(hide_password=True)))
+    if place.path is not None and (version is None or not os.access(place.path, os.W_OK)):
+        return _to_be_made("ledger", place.path)
+    if version is not None and version > HEAD:
+        return Finding("ledger", False, f"{shown} has schema {version}; this mailglass knows {HEAD}")
+    is_present = version == HEAD
+    return Finding("ledger", True, shown if is_present else f"{shown}: the next start brings it to schema {HEAD}")
+
+
+def _to_be_made(what: str, path: Path) -> Finding:
+    """For what is not there yet, or cannot be written."""
+    nearest = next(one for one in (path, *path.parents) if one.exists())
+    if not os.access(nearest, os.W_OK) or not (nearest == path or nearest.is_dir()):
+        return Finding(what, False, f"{path} cannot be made: {nearest} cannot be written, or is no folder")
+    return Finding(what, True, f"{path} is not there yet; the first start makes it")
 
 
 async def look_at_upstream(settings: Settings, name: str) -> Finding:

@@ -138,6 +138,26 @@ def test_check_online_says_which_part_of_the_world_is_missing(
     assert shown.status == 1
 
 
+@pytest.mark.parametrize("words", [("check",), ("check", "--online"), ("check", "--online", "--json")])
+def test_a_check_changes_nothing(mailglass: Callable[..., Outcome], tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "var" / "keys").mkdir(parents=True, mode=0o700)
+    (tmp_path / "var" / "keys").chmod(0o700)
+    shown = mailglass(*words)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["keys", "relay.toml", "var"]
+    if "--json" in words:
+        found = {one["what"]: one for one in json.loads(shown.out)["findings"]}
+        for what in ("keys", "ledger"):
+            assert found[what]["fine"]
+            assert "not there yet; the first start makes it" in found[what]["seen"]
+
+
+def test_a_ledger_that_could_not_be_made_is_broken(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('data_dir = "relay.toml/var"\n')
+    found = {one["what"]: one for one in json.loads(mailglass("check", "--online", "--json").out)["findings"]}
+    assert not found["ledger"]["fine"]
+    assert not found["keys"]["fine"]
+
+
 TO_THE_WORLD = '[upstream.default]\nhost = "smtp.example.com"\n'
 NOWHERE = "tracking.public_url: http://127.0.0.1:8025 leads nowhere for recipients, while upstream.default sends to "
 
