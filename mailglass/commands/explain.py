@@ -33,6 +33,11 @@ class Lang(StrEnum):
     JA = "ja"
 
 
+# X-Track-Tag or X-Track-Individually alone are a wish for nothing: the reply is silent then, so here it is said.
+_NONE_ASKS = Words(
+    "It has headers for tracking, and none of them asks for any: X-Track: all does.",
+    "追跡用のヘッダーはありますが、追跡を求めるものがありません。X-Track: all を付けてください。",
+)
 _IF_ASKED = Words("If it asked for tracking (X-Track: all):", "追跡を指定した場合（X-Track: all）:")
 
 
@@ -57,6 +62,8 @@ def explain(
 def _explained(raw: bytes, settings: Settings, flags: Wanted, worker: RewritingWorker, lang: str) -> str:
     wanted = _wanted(raw, settings, flags)
     paragraphs = [explanation(_outcome(raw, settings, wanted, worker), lang, wanted.notes)]
+    if not _asks(wanted) and wanted.header_edits:
+        paragraphs.append(f"  {_NONE_ASKS.in_language(lang)}")
     if not _asks(wanted) and settings.tracking.identity != "off":
         would = replace(wanted, opens=True, html_links=True, asked=True)
         supposed = explanation(_outcome(raw, settings, would, worker), lang)

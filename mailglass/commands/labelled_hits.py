@@ -1,5 +1,6 @@
 """Reads one hit in the form of the labelled hits: what was asked, and what was known round it. Pure.
 
+A hit as ``mailglass hits --json`` prints it is one too: of its headers there is the user agent, as far as it was kept.
 What cannot be read is ``LabelledHitFault``, naming the key. Keys that say nothing here (id, expect, note) are let be.
 """
 
@@ -40,13 +41,17 @@ def read_hit(value: Any) -> LabelledHit:
         raise value
     if not isinstance(value, dict):
         raise LabelledHitFault("a hit is a JSON object")
-    kind = _KINDS.get(_text(value, "path_kind", "").lower())
+    kind = _KINDS.get((_text(value, "path_kind", "") or _text(value, "kind", "")).lower())
     if kind is None:
         raise LabelledHitFault('path_kind must be "pixel" or "click"')
     told = value.get("context") or {}
     if not isinstance(told, dict):
         raise LabelledHitFault("context must be an object")
-    facts = HitFacts(_text(value, "method", "GET"), _headers(value.get("headers")), _text(value, "ip", ""))
+    headers = _headers(value.get("headers"))
+    agent = _text(value, "user_agent", "")
+    if agent and "headers" not in value:
+        headers = {"User-Agent": agent}
+    facts = HitFacts(_text(value, "method", "GET"), headers, _text(value, "ip", "").partition("/")[0])
     return LabelledHit(facts, _context(kind, _number(value, "delay_s"), told))
 
 

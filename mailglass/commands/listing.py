@@ -25,6 +25,10 @@ Since = Annotated[str | None, typer.Option("--since", help='"7d" or "2026-01-31"
 
 _MESSAGE_COLUMNS = ("id", "submitted_at", "sender", "recipients", "subject", "opened", "clicked", "state", "reason")
 _HIT_COLUMNS = ("at", "kind", "class", "rule", "subject", "url", "user_agent", "message")
+# Where there is no room for all: what goes first, and what is cut.
+_SPARE_OF_MESSAGES = ("reason", "sender", "id", "state")
+_SPARE_OF_HITS = ("message", "user_agent", "rule")
+_TEXTS = frozenset(("sender", "recipients", "subject", "url", "user_agent"))
 
 
 def messages(
@@ -54,7 +58,8 @@ def messages(
     if as_json:
         print_rows([message_shape(row) for row in found], (), as_json=True)
     else:
-        print_rows([_message_cells(row) for row in found], _MESSAGE_COLUMNS, as_json=False)
+        cells = [_message_cells(row) for row in found]
+        print_rows(cells, _MESSAGE_COLUMNS, as_json=False, spare=_SPARE_OF_MESSAGES, cuttable=_TEXTS)
 
 
 def hits(
@@ -96,7 +101,8 @@ def hits(
         if as_json:
             print_rows([hit_shape(row) for row in found], (), as_json=True)
         else:
-            print_rows([_hit_cells(row) for row in found], _HIT_COLUMNS, as_json=False)
+            cells = [_hit_cells(row) for row in found]
+            print_rows(cells, _HIT_COLUMNS, as_json=False, spare=_SPARE_OF_HITS, cuttable=_TEXTS)
 
 
 def _print_one(row: HitRow, as_json: bool) -> None:
@@ -104,6 +110,7 @@ def _print_one(row: HitRow, as_json: bool) -> None:
         line = json.dumps(plain(hit_shape(row)), ensure_ascii=False)
     else:
         what = f"link {row.link} {row.url}" if row.is_click else "opened"
+        what += " (again)" if row.message is not None and not row.counted else ""
         line = f"{row.at.astimezone():%H:%M:%S}  {row.hit_class:<16} {row.rule:<4} {row.subject or row.message}  {what}"
     typer.echo("".join(letter if letter.isprintable() else " " for letter in line))
 

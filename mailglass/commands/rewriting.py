@@ -132,6 +132,12 @@ def decode(url: Annotated[str, typer.Argument(help="one of our URLs")], config: 
             indent=2,
         )
     )
+    if not holds:
+        raise Failed(
+            "its signature does not hold: it was altered or forged, or its key is not in "
+            f"{settings.keys_dir}"
+            + ("" if own.destination or own.purpose is not Purpose.LINK else "; or its ?u= was lost")
+        )
 
 
 class _Desk:

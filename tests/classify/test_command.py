@@ -36,6 +36,18 @@ def test_each_line_gets_one_line_with_class_confidence_and_rule() -> None:
     ]
 
 
+def test_hits_as_the_list_of_hits_prints_them_are_read_too() -> None:
+    """Of what they were there is what was kept: less than what the first verdict was made from."""
+    listed = {
+        "id": "01M8000000000000000000000A", "at": "2026-11-24T10:00:00.000Z", "kind": "click", "message": None,
+        "copy": 0, "link": 1, "class": "human", "confidence": "probable", "rule": "R22", "user_agent": "curl/8.5.0",
+        "ip": "203.0.113.0",
+    }  # fmt: skip
+    status, lines, faults = run(json.dumps([listed, listed | {"kind": "open", "user_agent": "", "ip": ""}], indent=1))
+    assert (status, faults) == (0, "")
+    assert [line["class"] for line in lines] == ["bot", "bot"]
+
+
 @pytest.mark.parametrize("wrap", [lambda hits: hits, lambda hits: {"schema": 1, "vectors": hits}])
 def test_an_array_and_an_object_with_vectors_are_read_too(wrap: Any) -> None:
     status, lines, _ = run(json.dumps(wrap([HIT, HIT]), indent=1))

@@ -41,6 +41,8 @@ def explain(folder: Path, message: str, *options: str) -> subprocess.CompletedPr
         ("X-Track: all\n", ("--lang", "ja"), ["追跡されます", "配信停止用です"]),
         ("X-Track: opens, bogus\n", (), ["Tracked: opens", 'X-Track: unknown value "bogus"']),
         ("", (), ["Not tracked: tracking was not asked for.", "If it asked for tracking", "1 of 2 links"]),
+        ("X-Track-Tag: spring\n", (), ["Not tracked", "none of them asks for any: X-Track: all does.", "If it asked"]),
+        ("X-Track-Individually: yes\n", ("--lang", "ja"), ["追跡を求めるものがありません"]),
         ("", ("--opens",), ["Tracked: opens"]),
         ("X-Track: all\nDKIM-Signature: v=1\n", (), ["Not tracked: it already carries a DKIM signature."]),
     ],

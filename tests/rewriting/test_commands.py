@@ -106,7 +106,10 @@ def test_one_of_our_urls_is_taken_apart(folder: Path) -> None:
     assert told["link"] == 1
     assert told["destination"] == "https://www.example.com/a?b=1&c=2"
     assert told["valid"] is True
-    assert json.loads(mailglass(folder, "decode", url.replace("b%3D1", "b%3D2")).stdout)["valid"] is False
+    forged = mailglass(folder, "decode", url.replace("b%3D1", "b%3D2"))
+    assert json.loads(forged.stdout)["valid"] is False
+    assert forged.returncode == 1
+    assert b"its signature does not hold: it was altered or forged" in forged.stderr
 
 
 @pytest.mark.parametrize(
