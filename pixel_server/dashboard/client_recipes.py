@@ -99,16 +99,7 @@ def _all(server: Server) -> list[Recipe]:
             ),
             ways=_WITHOUT_HEADERS,
         ),
-        Recipe(
-            "phone",
-            "iOS, Android",
-            (
-                N_("In the mail account's settings, open the outgoing server (SMTP) and enter the values above."),
-                N_("A phone reaches the relay only if it listens beyond this machine, with TLS. Phones cannot add "
-                   "headers. Two ways in relay.toml do without them."),
-            ),
-            ways=_WITHOUT_HEADERS,
-        ),
+        _phone(server),
         Recipe("mutt", "mutt", (N_("In ~/.muttrc:"),), _mutt(server)),
         Recipe("msmtp", "msmtp", (N_("In ~/.msmtprc; the message itself carries the header line X-Track: all."),),
                _msmtp(server)),
@@ -128,6 +119,39 @@ _WITHOUT_HEADERS = (
         'subject_tag = "#track"',
     ),
 )
+
+
+_LISTENER_FOR_PHONES = (
+    '[[listener]]\nbind = "0.0.0.0:2465"\nsecurity = "tls"\ncertificate = "chain.pem"\nprivate_key = "key.pem"\n'
+    'default = "all"'
+)
+
+
+def _phone(server: Server) -> Recipe:
+    if server.only_here:
+        return Recipe(
+            "phone",
+            "iOS, Android",
+            (
+                N_("No phone can reach this relay as it is: it listens on this machine only. Give it another listener "
+                   "in relay.toml, with a certificate for the name by which the phone finds this machine."),
+                N_("Then, in the mail account's settings, open the outgoing server (SMTP) and enter that name, port "
+                   "2465 and SSL/TLS."),
+            ),
+            ways=((
+                N_("Phones cannot add headers, so this listener tracks by default. As a section of its own:"),
+                _LISTENER_FOR_PHONES,
+            ),),
+        )  # fmt: skip
+    return Recipe(
+        "phone",
+        "iOS, Android",
+        (
+            N_("In the mail account's settings, open the outgoing server (SMTP) and enter the values above."),
+            N_("Phones cannot add headers. Two ways in relay.toml do without them."),
+        ),
+        ways=((_WITHOUT_HEADERS[0][0], _LISTENER_FOR_PHONES), _WITHOUT_HEADERS[1]),
+    )
 
 
 def _mutt(server: Server) -> str:

@@ -18,12 +18,13 @@ from ledger.message_id import parse_message_id
 from ledger.queries.activity import newest_hit_id
 from ledger.queries.hits import HitFilter
 from ledger.queries.messages import HIGHEST_LIMIT, message_detail
+from ledger.queries.rows import HitRow
 from ledger.recording import LedgerEvent
 from pixel_server.dashboard import sessions
 from pixel_server.dashboard.api.forms import hit_form
 from pixel_server.dashboard.bearer import READ, bearer_reader, demand
 from pixel_server.dashboard.keys import DESK, Desk, Reader
-from pixel_server.dashboard.shown_hits import shown_hits
+from pixel_server.dashboard.shown_hits import is_again, shown_hits
 
 ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
 RETRY_MILLISECONDS = 2000
@@ -90,6 +91,10 @@ async def _still_welcome(request: web.Request) -> bool:
         return True
 
 
+def _event_of(hit: HitRow) -> dict[str, Any]:
+    return hit_form(hit) | {"subject": hit.subject, "address": hit.address, "again": is_again(hit)}
+
+
 class _Telling:
     """One reader's stream, and the last hit they heard of."""
 
@@ -118,7 +123,7 @@ class _Telling:
             wanted = HitFilter(after=self._last)
             newer = await shown_hits(self._desk.settings, connection, self._reader.viewer, wanted, None, HIGHEST_LIMIT)
         for hit in reversed(newer.items):
-            await self._write("hit", hit_form(hit) | {"subject": hit.subject, "address": hit.address}, hit.id)
+            await self._write("hit", _event_of(hit), hit.id)
             self._last = hit.id
 
     async def _may_see(self, message: str) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ledger.queries.activity import count_unread, newest_hit_id
 from pixel_server.dashboard.keys import DESK, READER, WORDING, Reader
 from pixel_server.dashboard.languages import Language, codes, language
 from pixel_server.dashboard.links import decoded_host
+from pixel_server.dashboard.note_words import address_in, note_in
 from pixel_server.dashboard.reasons import CONFIDENCE_WORDS, STATE_WORDS
 from pixel_server.dashboard.sessions import form_token
 from pixel_server.dashboard.wording import fill_of
@@ -65,6 +66,8 @@ def environment(code: str) -> Environment:
         auto_reload=False,
     )
     made.install_gettext_translations(spoken.sentences, newstyle=True)  # type: ignore[attr-defined]
+    say = spoken.sentences.gettext
+    made.filters |= {"note": partial(note_in, say), "address": partial(address_in, say)}
     made.globals |= {
         "static": static_path,
         "fill_of": fill_of,

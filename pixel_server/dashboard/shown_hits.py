@@ -1,4 +1,4 @@
-"""Which single hits may be shown at all: none in aggregate mode, where only counts are given."""
+"""Which single hits may be shown at all (none in aggregate mode, where only counts are given), and as what."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from ledger.queries.rows import HitRow, Page, Viewer
 
 def only_counts(settings: Settings) -> bool:
     return settings.tracking.identity == "aggregate"
+
+
+def is_again(hit: HitRow) -> bool:
+    """Whether it is the same open or click looked at again, which moves the last time and counts for nothing."""
+    return hit.message is not None and not hit.counted
 
 
 async def shown_hits(

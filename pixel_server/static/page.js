@@ -22,6 +22,15 @@
       if (lens && !lens.contains(event.relatedTarget)) lens.classList.remove("dismissed");
     });
   }
+  // A card that would reach below the window stands above its icon.
+  for (const come of ["mouseover", "focusin"]) {
+    document.addEventListener(come, (event) => {
+      const lens = event.target.closest && event.target.closest(".lens"), card = lens && lens.querySelector(".card");
+      if (!card || lens.contains(event.relatedTarget)) return;
+      card.classList.remove("above");
+      if (card.getBoundingClientRect().bottom > window.innerHeight) card.classList.add("above");
+    });
+  }
   document.addEventListener("click", (event) => {
     document.querySelectorAll(".filters details[open]").forEach((open) => {
       if (!open.contains(event.target)) open.open = false;
@@ -102,7 +111,7 @@
   for (const kind of ["hit", "verdict", "message"]) source.addEventListener(kind, schedule);
   source.addEventListener("hit", (event) => {
     const hit = JSON.parse(event.data);
-    if (!["human", "image-proxy"].includes(hit.class)) return;
+    if (hit.again || !["human", "image-proxy"].includes(hit.class)) return;
     const title = hit.kind === "click" ? body.dataset.clicked : body.dataset.opened;
     if (!title) return;
     const text = title + ": " + (hit.subject || "");

@@ -8,6 +8,7 @@ import pytest
 
 from ledger.outbox import Outbox
 from ledger.records import CopyRecord, HitClass, HitKind, LinkReason, LinkRecord, Reason, State
+from pixel_server.dashboard.keys import DESK
 from tests.dashboard.house import NOW, House
 from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
@@ -372,3 +373,56 @@ async def test_looking_again_moves_no_open_and_the_card_has_both_times(house: Ho
     assert first == ("First", _clock(16, 3))
     assert last == ("Looked again", _clock(16, 4))
     assert "1 confirmed" in " ".join(lens.select_one(".trio").text.split())
+
+
+async def test_looking_again_is_no_second_open_on_the_activity_page_either(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    house.add_hits(hit(record.id, at=NOW - timedelta(minutes=17)), hit(record.id, at=NOW - timedelta(minutes=16)))
+    again, first = (await at_home.get("/activity")).page.select(".rows > li")
+    assert again["class"] == ["again"]
+    assert again.select_one(".side-note").text.strip().startswith("again · ")
+    assert "opened (again)" in again.text
+    assert first["class"] == ["unseen"]
+    assert "again" not in first.text
+
+
+async def test_who_withdrew_is_not_asked_to_again_and_a_no_to_one_sender_shows(house: House, at_home: Visitor):
+    consent = {"purpose": "opens", "evidence": "paper form 7"}
+    await at_home.submit("/people", "/people", address="mia@example.net", **consent)
+    await at_home.submit("/people", "/people", address="leo@example.net", **consent)
+    house.run(house.app[DESK].consents.withdraw("mia@example.net"))
+    house.run(house.app[DESK].consents.withdraw("leo@example.net", sender="hanna@example.com"))
+    leo, mia = (await at_home.get("/people")).page.select("tbody tr")
+    assert [form["action"] for form in mia.select("form")] == ["/people/export"]
+    assert "not from hanna@example.com" in leo.text
+    assert [form["action"] for form in leo.select("form")] == ["/people/withdraw", "/people/export"]
+
+
+async def test_an_erased_recipient_and_odd_headers_are_told_in_the_readers_language(house: House, at_home: Visitor):
+    record = letter(recipients=("mia@example.net", "leo@example.net"), notes=('X-Track: unknown value "bogus"',))
+    house.register(record)
+    house.run(house.app[DESK].consents.erase("mia@example.net", actor="test"))
+    for path in ("/messages", f"/messages/{record.id}"):
+        words = (await at_home.get(path, headers={"Accept-Language": "ja"})).text
+        assert "[erased]" not in words
+        assert "消去済み" in words
+        assert "unknown value" not in words
+        assert "不明な値" in words
+
+
+@pytest.mark.parametrize(("name", "may_read"), [("hanna", True), ("joris", False)])
+async def test_a_test_links_to_the_letter_only_where_its_reader_may_see_it(
+    house: House, visitor: Visitor, name: str, may_read: bool
+):
+    house.add_account("hanna", admin=True)
+    house.add_account("joris", addresses=["joris@example.com"])
+    filed = Outbox(house.settings.outbox_dir).deliver(
+        b"Subject: x\r\n\r\n", "other@example.com", ["m@example.net"], NOW
+    )
+    record = letter(sender="other@example.com", login="joris", reply=f"250 Ok: filed in the outbox as {filed.id}")
+    house.register(record)
+    await visitor.log_in(name)
+    shown = (await visitor.get(f"/set-up?test={record.id}")).text
+    assert (f'href="/outbox/{filed.id}"' in shown) is may_read
+    assert (await visitor.get(f"/outbox/{filed.id}")).status == (200 if may_read else 404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -153,13 +154,22 @@ def test_languages_are_named_as_they_name_themselves():
     assert [language(code).own_name for code in codes()] == ["English (United Kingdom)", "日本語"]
 
 
-def test_what_is_offered_for_relay_toml_fits_into_one_that_is_there():
+@pytest.mark.parametrize(("host", "ways"), [("127.0.0.1", 5), ("mail.example.com", 6)])
+def test_what_is_offered_for_relay_toml_fits_into_one_that_is_there(host: str, ways: int):
     (server, *_) = servers(Settings(), "localhost")
-    offered = [way for recipe in recipes(server, str) for way in recipe.ways]
-    assert len(offered) == 6
+    offered = [way for recipe in recipes(replace(server, host=host), str) for way in recipe.ways]
+    assert len(offered) == ways
     for _, code in offered:
         whole = tomllib.loads(f'[tracking]\npublic_url = "https://t.example.com"\n{code}\n')
         Settings.model_validate(whole)
+
+
+def test_a_phone_is_not_sent_to_a_relay_that_it_cannot_reach():
+    (server, *_) = servers(Settings(), "localhost")
+    for host, is_reachable in (("127.0.0.1", False), ("mail.example.com", True)):
+        phone = next(one for one in recipes(replace(server, host=host), str) if one.key == "phone")
+        assert ("No phone can reach" in phone.steps[0]) is not is_reachable
+        assert all("127.0.0.1" not in code for _, code in phone.ways)
 
 
 def test_every_catalogue_is_complete():

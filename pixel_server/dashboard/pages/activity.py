@@ -13,7 +13,7 @@ from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.pages.message_page import rule_words
 from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS
 from pixel_server.dashboard.rendering import page
-from pixel_server.dashboard.shown_hits import only_counts, shown_hits
+from pixel_server.dashboard.shown_hits import is_again, only_counts, shown_hits
 
 PER_PAGE = 60
 
@@ -39,6 +39,7 @@ async def show_activity(request: web.Request) -> web.Response:
         only_counts=only_counts(desk.settings),
         rule=lambda hit: rule_words(hit, request),
         class_of=lambda hit: words._(SHORT_CLASS_WORDS[HitClass(hit.hit_class)]),
+        is_again=is_again,
         column_of=lambda hit: HitClass(hit.hit_class).column,
     )
 
