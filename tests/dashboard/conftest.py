@@ -38,6 +38,14 @@ async def visitor(house: House) -> AsyncIterator[Visitor]:
 
 
 @pytest_asyncio.fixture
+async def at_home(house: House, visitor: Visitor) -> Visitor:
+    """The administrator "hanna" in the empty house, logged in."""
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    return visitor
+
+
+@pytest_asyncio.fixture
 async def guest(filled_house: House) -> AsyncIterator[Visitor]:
     """Looks round in the filled house."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:

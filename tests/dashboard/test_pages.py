@@ -20,13 +20,6 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.fixture
-async def at_home(house: House, visitor: Visitor) -> Visitor:
-    house.add_account("hanna", admin=True)
-    await visitor.log_in()
-    return visitor
-
-
 @pytest.mark.parametrize("hostile", HOSTILE)
 async def test_what_strangers_write_is_only_ever_text(house: House, at_home: Visitor, hostile: str):
     record = letter(
@@ -325,30 +318,6 @@ async def test_statistics_count_what_happened(house: House, at_home: Visitor):
     assert "1 confirmed, 1 possible, 0 machine" in year.find("svg", attrs={"aria-label": True}).text
 
 
-async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, at_home: Visitor):
-    record = letter(recipients=("mia@example.net",))
-    house.register(record)
-    house.add_hits(hit(record.id))
-    sent = {"address": "mia@example.net", "purpose": "opens", "evidence": "paper form 7"}
-    assert (await at_home.submit("/people", "/people", **sent)).status == 303
-    assert "mia@example.net" in (await at_home.get("/people")).words
-    export = await at_home.submit("/people", "/people/export", address="mia@example.net")
-    assert str(record.id) in export.text
-    assert (await at_home.submit("/people", "/people/withdraw", address="mia@example.net")).status == 303
-    token = (await at_home.get("/people")).page.find("input", {"name": "csrf"})["value"]
-    sent = {"csrf": token, "address": "mia@example.net"}
-    asked = await at_home.ask("POST", "/people/erase", data=sent)
-    assert "Erase everything about mia@example.net?" in asked.words
-    assert "mia@example.net" in (await at_home.get(f"/messages/{record.id}")).text
-    assert (await at_home.ask("POST", "/people/erase", data={**sent, "sure": "1"})).status == 303
-    assert "mia@example.net" not in (await at_home.get(f"/messages/{record.id}")).text
-
-
-async def test_a_consent_without_evidence_is_refused(at_home: Visitor):
-    sent = {"address": "mia@example.net", "purpose": "opens", "evidence": " "}
-    assert (await at_home.submit("/people", "/people", **sent)).status == 422
-
-
 async def test_an_unknown_word_in_the_request_is_shown_with_the_reason(house: House, at_home: Visitor):
     odd = letter(
         subject="odd", opens=False, links=False, reason=Reason.NOT_REQUESTED, link_list=(),
@@ -385,18 +354,6 @@ async def test_looking_again_is_no_second_open_on_the_activity_page_either(house
     assert "opened (again)" in again.text
     assert first["class"] == ["unseen"]
     assert "again" not in first.text
-
-
-async def test_who_withdrew_is_not_asked_to_again_and_a_no_to_one_sender_shows(house: House, at_home: Visitor):
-    consent = {"purpose": "opens", "evidence": "paper form 7"}
-    await at_home.submit("/people", "/people", address="mia@example.net", **consent)
-    await at_home.submit("/people", "/people", address="leo@example.net", **consent)
-    house.run(house.app[DESK].consents.withdraw("mia@example.net"))
-    house.run(house.app[DESK].consents.withdraw("leo@example.net", sender="hanna@example.com"))
-    leo, mia = (await at_home.get("/people")).page.select("tbody tr")
-    assert [form["action"] for form in mia.select("form")] == ["/people/export"]
-    assert "not from hanna@example.com" in leo.text
-    assert [form["action"] for form in leo.select("form")] == ["/people/withdraw", "/people/export"]
 
 
 async def test_an_erased_recipient_and_odd_headers_are_told_in_the_readers_language(house: House, at_home: Visitor):

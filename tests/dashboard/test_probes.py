@@ -12,13 +12,6 @@ from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
 
 
-@pytest.fixture
-async def at_home(house: House, visitor: Visitor) -> Visitor:
-    house.add_account("hanna", admin=True)
-    await visitor.log_in()
-    return visitor
-
-
 async def subjects(visitor: Visitor, query: str) -> set[str]:
     page = (await visitor.get(f"/messages{query}")).page
     return {row.a.text for row in page.select(".rows .what")}

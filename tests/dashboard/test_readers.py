@@ -18,13 +18,6 @@ HOME, OFFICE, TRAIN = "203.0.113.0", "198.51.100.0", "192.0.2.0"
 MAIL, WEB, PHONE = "Thunderbird", "Firefox on Linux", "iPhone"
 
 
-@pytest.fixture
-async def at_home(house: House, visitor: Visitor) -> Visitor:
-    house.add_account("hanna", admin=True)
-    await visitor.log_in()
-    return visitor
-
-
 def seen(
     seconds: int, network: str, program: str, kind: str = "open", hit_class: str = "human", copy: int = 0
 ) -> HitRow:

@@ -221,12 +221,7 @@ def _schemas() -> dict[str, Any]:
         "HitList": _list_of("Hit"),
         "Stats": _object(stats),
         "Consent": _object(
-            {
-                "address": text,
-                "purposes": {"type": "object"},
-                "not_from": {"type": "array", "items": text},
-                "last_event_at": at_or_null,
-            }
+            {"address": text, "purposes": {"type": "object"}, "not_from": texts, "last_event_at": at_or_null}
         ),
         "ConsentList": _list_of("Consent"),
         "NewConsent": _object(
