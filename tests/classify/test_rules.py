@@ -35,6 +35,27 @@ CUBOT = (
 NOTION_DESKTOP = (
     "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Notion/2.0.8 Chrome/76.0 Electron/6.1"
 )
+CHROME = "Mozilla/5.0 (Linux; Android 7.1.2) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/66.0 Mobile Safari/537.36"
+ELECTRON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+# One for each way in which programs show that they are some, and beside them people's that look nearly so.
+PROGRAMS = (
+    "Java1.1.4", "Java-http-client/11.0.13", "HTTP_Request2/2.3.0 PHP/5.3.3", "Go 1.1 package http",
+    "akka-http/10.1.11", "cpp-httplib/0.10.9", "ReactorNetty/0.9.10.RELEASE", "Embarcadero URI Client/1.0",
+    "hackney/1.7.1", "req/v3",
+    "Mozilla/5.0libwww-perl/5.826", "IPinfoClient/Ruby/2.2.1", "Mozilla/5.0 (win32) (KHTML, like Gecko) jsdom/15.2.1",
+    "Bloglovin/1.0 (http://www.bloglovin.com; 1 subscribers)", "Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.com)",
+    "Mozilla/5.0 (compatible; evc-batch/2.0)", f"{ELECTRON[:-1]}; compatible; pageburst) Chrome/98.0 Safari/537.36",
+    "Google-AdWords-Express", "internetVista monitor", "websitepulse checker/1.1", "Netcraft Web Server Survey",
+    f"{CHROME} GTmetrix", "Cloudflare-diagnostics", "SSL Labs", "GIFTEDVISITOR SCAN",
+)  # fmt: skip
+NO_PROGRAMS = (
+    "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.6.5",  # what mutt opens links with
+    f"{CHROME} CamScanner/6.27.0", "Mozilla/5.0 (Linux; Android 4.3; Google Nexus 4 Build/JLS36G) Chrome/30.0",
+    "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; WOW64; Trident/6.0)",
+    "Mozilla/5.0 (compatible; Konqueror/4.4; Linux) KHTML/4.4.5 (like Gecko) Kubuntu",
+    "Links (2.1pre23; Linux 3.5.0 i686)",
+    f"{CHROME} [FBAN/FBIOS;FBAV/300.0]", f"{CHROME} Instagram 123.0", "Mozilla/4.01 (Compatible; Java 1)",
+)  # fmt: skip
 SOMEWHERE = "203.0.113.24"
 
 open_, click = HitKind.OPEN, HitKind.CLICK
@@ -91,6 +112,10 @@ def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str
         # R13 before R20, though half of them call themselves a bot; the desktop program of the same name is a person's
         (click, {"agent": "Mozilla/5.0 (compatible; Discordbot/2.0)"}, (preview, certain, "R13")),
         (open_, {"agent": NOTION_DESKTOP}, (human, probable, "R22")),
+        (click, {"agent": "ViberUrlDownloader"}, (preview, certain, "R13")),
+        (click, {"agent": f"{CHROME} Viber/11.9.5.8"}, (human, probable, "R22")),
+        (click, {"agent": "WhatsApp/2.22.9.76 i"}, (preview, certain, "R13")),
+        (click, {"agent": f"{ELECTRON} whatsapp-app/1.0.1 Chrome/91.0 Electron/13.1"}, (human, probable, "R22")),
         # R14: IPv6 too
         (click, {"ip": "2a01:111:f403::1"}, (scanner, certain, "R14")),
         (click, {"ip": "::ffff:40.107.22.5"}, (scanner, certain, "R14")),
@@ -121,6 +146,8 @@ def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str
         # R20: programs, and a telephone that only sounds like one
         (click, {"agent": "curl/8.5.0"}, (bot, certain, "R20")),
         (open_, {"agent": CUBOT}, (human, probable, "R22")),
+        *((click, {"agent": agent}, (bot, certain, "R20")) for agent in PROGRAMS),
+        *((click, {"agent": agent}, (human, probable, "R22")) for agent in NO_PROGRAMS),
         # R21: to the millisecond, by kind; no clock, no judgement
         (open_, {"delay": 1.999}, (scanner, probable, "R21")),
         (open_, {"delay": 2.0}, (human, probable, "R22")),
