@@ -27,6 +27,9 @@ _READABLE = "/:"
 _QUOTED = {number: quote(chr(number), safe=_READABLE) for number in range(0x80)}
 _NEEDS_NO_MORE = re.compile(r"[A-Za-z0-9_.~/:%-]*+", re.ASCII)
 _PLAIN_URL = re.compile(r"[A-Za-z0-9_.~/:-]+", re.ASCII)
+# Behind it in the request line stand the path of public_url, the token, and what others add; many servers and proxies
+# take 8 kB in all (nginx: large_client_header_buffers).
+_LONGEST_QUOTED = 7900
 _STRIPPED = "".join(map(chr, range(0x21)))
 _HTTP_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 # What nearly all links are, and what stays as it is.
@@ -83,6 +86,11 @@ def _quoted(destination: str) -> str:
     if destination.isascii():
         return destination.translate(_QUOTED)
     return quote(destination, safe=_READABLE, errors="surrogatepass")
+
+
+def is_too_long(destination: str) -> bool:
+    """Whether a link with that destination would be longer than servers and proxies on the way take."""
+    return len(destination) > _LONGEST_QUOTED // 3 and len(_quoted(destination)) > _LONGEST_QUOTED
 
 
 def parse_path(path_and_query: str) -> OwnUrl | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
 
 from config.settings import Settings, host_and_port
 from ledger.access import Ledger
@@ -38,6 +38,7 @@ from pixel_server.public.signs.loading import load_signs
 
 log = logging.getLogger("mailglass.public")
 LARGEST_BODY = 16 * 1024
+LONGEST_LINE = 64 * 1024  # of a request: links of several kB stand in delivered mail
 SWEEP_SECONDS = 2.5
 REMEMBER_SECONDS = 120.0  # addresses and user agents, as docs/privacy.md promises
 BACKLOG = 1024
@@ -82,7 +83,7 @@ class PublicServer:
         """Listens on [pixel_server] bind. Raises OSError when it cannot."""
         self._web = PlainServer(
             self._handle, request_factory=_make_request, access_log=None, keepalive_timeout=IDLE_SECONDS,
-            lingering_time=1.0,
+            lingering_time=1.0, max_line_size=LONGEST_LINE,
         )  # fmt: skip
         await self.ingest.start()
         await self._ledger.get_ready()
@@ -176,6 +177,8 @@ def _make_request(
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> PlainRequest:
+    if message.version not in (HttpVersion10, HttpVersion11):  # an answer says the version that was asked in
+        message = message._replace(version=HttpVersion10)
     return PlainRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
     )

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.tokens import HIGHEST_NUMBER
-from ledger.urls import TrackingUrls, destination_of
+from ledger.urls import TrackingUrls, destination_of, is_too_long
 from relay.rewriting.character_references import encode_attribute
 from relay.rewriting.charsets import Text, read_text
 from relay.rewriting.html_spans import HtmlSpans, LinkSpan, find_spans
@@ -25,8 +25,6 @@ from relay.rewriting.surroundings import words_round
 from relay.rewriting.transfer import Body
 from relay.rewriting.unsubscribe import says_nothing_itself, sentence_says_so
 from relay.rewriting.visible_text import host_in_text
-
-_LONGEST_URL = 8000  # some servers and proxies take no longer request line; ours would pass it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def _link(job: HtmlPlan, text: Text, span: LinkSpan, number: int, slots: list[Sl
         reason = LinkReason.UNSUBSCRIBE
     if reason is None and is_done:
         reason = LinkReason.OPTED_OUT
-    if reason is None and destination is not None and len(destination) > _LONGEST_URL:
+    if reason is None and destination is not None and is_too_long(destination):
         reason = LinkReason.TOO_LONG
     tracked = reason is None and job.plan.html_links and destination is not None
     if tracked and destination is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ledger.records import LinkReason, LinkRecord
 from ledger.tokens import HIGHEST_NUMBER
-from ledger.urls import destination_of
+from ledger.urls import destination_of, is_too_long
 from relay.rewriting.charsets import Text, read_text
 from relay.rewriting.html_spans import MOST_LINKS
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
@@ -114,6 +114,8 @@ def _link(
     reason = judge(LinkCandidate(href, destination, "", {}, quoted, own), policy)
     if reason is None and sentence_says_so(*_words_round(text, start, end)):
         reason = LinkReason.UNSUBSCRIBE
+    if reason is None and destination is not None and is_too_long(destination):
+        reason = LinkReason.TOO_LONG
     if reason is None and destination is not None:
         slots.append(Slot(start, end, SpanKind.TEXT_LINK, None, number, destination))
     elif reason is None:

@@ -42,6 +42,20 @@ async def test_http_1_0_is_spoken_too(port: PublicPort, lines: str) -> None:
         assert answer.headers.get("Location") == (DESTINATION if status == 302 else None)
 
 
+@pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9"])
+async def test_no_answer_claims_a_version_that_is_not_spoken_here(port: PublicPort, version: str) -> None:
+    path = (await port.message()).pixel().split(str(port.number))[1]
+    answer = await port.send(f"GET {path} {version}\r\nHost: a\r\n\r\n".encode())
+    assert answer.startswith((b"HTTP/1.0 ", b"HTTP/1.1 "))
+
+
+@pytest.mark.parametrize("length", [900, 8000, 20_000, 60_000])
+async def test_a_long_link_that_was_delivered_leads_where_it_should(port: PublicPort, length: int) -> None:
+    destination = "https://example.org/?q=" + "%2F" * (length // 5)
+    link = (await port.message()).link(1, destination)
+    assert (await port.get(link)).headers["Location"] == destination
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from ledger.records import LinkReason
+from relay.rewriting.rewrite import Tracked
 from tests.rewriting.oracles import check_message
 
 LINK = '<a href="https://example.com/1">one</a>'
@@ -25,3 +29,29 @@ def test_a_part_of_one_line_is_measured_by_its_line(end: str) -> None:
     top = f"{words}MIME-Version: 1.0{end}Content-Type: multipart/mixed; boundary=b{end}{end}"
     result = check_message((top + part).encode())
     assert result.link_list[0].tracked
+
+
+@pytest.mark.parametrize(
+    ("destination", "tracked"),
+    [
+        ("https://example.com/?q=" + "a" * 7000, True),
+        ("https://example.com/?q=" + "a" * 9000, False),
+        # Each escape becomes one more in the link: three letters are five.
+        ("https://example.com/?q=" + "%2F" * 1000, True),
+        ("https://example.com/?q=" + "%2F" * 2000, False),
+    ],
+    ids=lambda value: f"{value[:30]}… {len(value)}" if isinstance(value, str) else str(value),
+)
+@pytest.mark.parametrize("kind", ["html", "plain"])
+def test_no_link_is_longer_than_what_servers_take(destination: str, tracked: bool, kind: str) -> None:
+    """Such a link would be refused on its way, by a proxy that takes 8 kB, and lead nowhere."""
+    words = f'<a href="{destination}">one</a>' if kind == "html" else f"Look: {destination} and write."
+    coded = base64.encodebytes(words.encode()).decode().replace("\n", "\r\n")
+    head = f"MIME-Version: 1.0\r\nContent-Type: text/{kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    result = check_message((head + coded).encode())
+    if isinstance(result, Tracked):
+        assert [(link.tracked, link.reason) for link in result.link_list] == [
+            (tracked, None if tracked else LinkReason.TOO_LONG)
+        ]
+    else:
+        assert not tracked
