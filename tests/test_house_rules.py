@@ -107,6 +107,7 @@ def test_an_import_inside_a_function_has_its_reason_beside_it() -> None:
     places = {line.partition(":")[0] for line in found.stdout.splitlines()}
     assert places == {
         "ledger/upgrade.py",  # Alembic: when the schema is old
+        "pixel_server/dashboard/rendering.py",  # Jinja: when somebody opens a page
         "pixel_server/dashboard/metrics.py",  # Prometheus: when somebody asks for /metrics
         "pixel_server/notify/services.py",  # Apprise: when a notification goes that way
         "relay/resends.py",  # cryptography: when a large message is relayed, or the same comes again

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ledger.queries.activity import count_unread, newest_hit_id
 from pixel_server.dashboard.keys import DESK, READER, WORDING, Reader
@@ -24,6 +23,9 @@ from pixel_server.dashboard.note_words import address_in, note_in
 from pixel_server.dashboard.reasons import CONFIDENCE_WORDS, STATE_WORDS
 from pixel_server.dashboard.sessions import form_token
 from pixel_server.dashboard.wording import fill_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -55,6 +57,9 @@ def static_path(name: str) -> str:
 
 @cache
 def environment(code: str) -> Environment:
+    # 2 MB and a twentieth of a second, which a relay whose pages nobody opens can do without.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+
     spoken: Language = language(code)
     made = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
