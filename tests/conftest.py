@@ -1,11 +1,18 @@
-"""What holds for all tests: no test fails because the machine is slow, and continuous integration repeats itself."""
+"""What holds for all tests: none fails because the machine is slow, and continuous integration repeats itself; and the
+one server that several parts share.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.ledger.postgres import PostgresServer
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("repeatable", settings.get_profile("patient"), derandomize=True)
@@ -22,3 +29,16 @@ def _patient_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     and a test that is about something else must not see that. (What is about it sets its own patience.)"""
     monkeypatch.setattr("ledger.store.MESSAGE_PATIENCE_SECONDS", PATIENT_SECONDS)
     monkeypatch.setattr("ledger.shared.PATIENCE_SECONDS", PATIENT_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    folder = PostgresServer.find_programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed (make test does it, as root on Debian)")
+    # Not under pytest's folder, which is shut to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="mailglass-postgres-", ignore_cleanup_errors=True) as place:
+        server = PostgresServer(folder, Path(place))
+        server.start()
+        yield server
+        server.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,19 +12,6 @@ from tests.e2e.installation import Installation
 from tests.ledger.postgres import PostgresServer
 
 pytestmark = pytest.mark.clients
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    programs = PostgresServer.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (make test does it, as root on Debian)")
-    # Not under pytest's folder, which is shut to the user that PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="mailglass-postgres-", ignore_cleanup_errors=True) as place:
-        server = PostgresServer(programs, Path(place))
-        server.start()
-        yield server
-        server.stop()
 
 
 @pytest.fixture

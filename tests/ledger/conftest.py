@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,6 @@ from config.settings import Settings
 from ledger.store import Store
 from tests.ledger.postgres import PostgresServer
 from tests.ledger.samples import settings_for
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    folder = PostgresServer.find_programs()
-    if folder is None:
-        pytest.skip("no PostgreSQL is installed here")
-    # Not under pytest's folder, which is shut to the user that PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="mailglass-postgres-", ignore_cleanup_errors=True) as place:
-        server = PostgresServer(folder, Path(place))
-        server.start()
-        yield server
-        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

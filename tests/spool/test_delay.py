@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
-from pathlib import Path
 
 import pytest
 
@@ -19,25 +18,11 @@ from relay.spool_requests import Request, Wish, ask
 from relay.spool_runner import SessionKey
 from relay.spool_states import CopyState, Event, EventKind
 from tests.spool.messages import ID, PLAIN, copies, header, other_id, rendered
-from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, scripted_upstream
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot
 from tests.spool.workbench import RECIPIENTS, Workbench, workbench
 
 R1, R2, R3 = RECIPIENTS
 SENDER = "ann@example.org"
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    async with scripted_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def bench(tmp_path: Path, upstream: ScriptedUpstream) -> Iterator[Workbench]:
-    made = workbench(tmp_path / "spool", upstream)
-    yield made
-    failpoints.arm("")
-    made.spool.close()
 
 
 async def greylisted(bench: Workbench, mail: bytes = b"MAIL FROM:<ann@example.org>", rcpt: bytes = b"") -> None:

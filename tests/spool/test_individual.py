@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,25 +17,10 @@ from tests.spool.scripted_upstream import (
     at_dot,
     at_rcpt,
     closes_after_dot,
-    scripted_upstream,
 )
 from tests.spool.workbench import RECIPIENTS, Workbench, workbench
 
 R1, R2, R3 = RECIPIENTS
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    async with scripted_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def bench(tmp_path: Path, upstream: ScriptedUpstream) -> Iterator[Workbench]:
-    made = workbench(tmp_path / "spool", upstream)
-    yield made
-    failpoints.arm("")
-    made.spool.close()
 
 
 async def test_every_recipient_gets_a_copy_of_their_own_and_nothing_is_kept(bench: Workbench) -> None:

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -18,18 +18,12 @@ import pytest
 from relay.replies import Fault, RelayFault
 from tests.relay.running_relay import Client, RunningRelay
 from tests.spool.messages import other_id
-from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt
 from tests.spool.test_kill import relay_process, until
 from tests.spool.test_through_the_relay import MESSAGE, R1, R2, R3, CopyKeeping, run_relay, settings_for, start
 from tests.spool.workbench import RECIPIENTS, workbench
 
 __all__ = ["start"]  # a fixture
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    async with scripted_upstream() as server:
-        yield server
 
 
 async def session_with(port: int) -> Client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -16,24 +15,10 @@ from relay.spool_requests import Request, Wish, ask
 from relay.spool_states import CopyState
 from relay.spooled_message import SpooledMessage
 from tests.spool.messages import ID, rendered
-from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_mail, at_rcpt, scripted_upstream
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_mail, at_rcpt
 from tests.spool.workbench import RECIPIENTS, Workbench, workbench
 
 R1, R2, R3 = RECIPIENTS
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    async with scripted_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def bench(tmp_path: Path, upstream: ScriptedUpstream) -> Iterator[Workbench]:
-    made = workbench(tmp_path / "spool", upstream)
-    yield made
-    failpoints.arm("")
-    made.spool.close()
 
 
 async def submitted(bench: Workbench, **script: list[object]) -> None:

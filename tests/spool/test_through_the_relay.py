@@ -18,7 +18,7 @@ from ledger.tokens import Target, read_unverified
 from relay.ports import Allowed
 from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for
 from tests.relay.test_clients_that_leave import WaitsAtTheDot
-from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt, scripted_upstream
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt
 
 R1, R2, R3 = b"r1@example.net", b"r2@example.net", b"r3@example.net"
 MESSAGE = (
@@ -57,12 +57,6 @@ class NotEverybody:
             one: Allowed(one not in self.without | self.links_alone, one not in self.without | self.opens_alone)
             for one in recipients
         }
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    async with scripted_upstream() as server:
-        yield server
 
 
 Start = Callable[..., Awaitable[RunningRelay]]
