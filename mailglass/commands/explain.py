@@ -63,7 +63,7 @@ def _explained(raw: bytes, settings: Settings, flags: Wanted, worker: RewritingW
     wanted = _wanted(raw, settings, flags)
     paragraphs = [explanation(_outcome(raw, settings, wanted, worker), lang, wanted.notes)]
     if not _asks(wanted) and wanted.header_edits:
-        paragraphs.append(f"  {_NONE_ASKS.in_language(lang)}")
+        paragraphs += ["", _NONE_ASKS.in_language(lang)]
     if not _asks(wanted) and settings.tracking.identity != "off":
         would = replace(wanted, opens=True, html_links=True, asked=True)
         supposed = explanation(_outcome(raw, settings, would, worker), lang)

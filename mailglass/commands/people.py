@@ -154,7 +154,8 @@ def erase(
         return erased.messages, erased.hits, await left_behind(settings, address)
 
     messages, hits, left = run_to_end(work())
-    typer.echo(f"Erased: the address from {messages} messages, and {hits} hits.")
+    said = f"{messages} {'message' if messages == 1 else 'messages'}, and {hits} {'hit' if hits == 1 else 'hits'}"
+    typer.echo(f"Erased: the address from {said}.")
     for line in words_on_what_is_left(left, settings):
         typer.echo(line)
 

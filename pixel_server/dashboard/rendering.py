@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from ledger.people import ERASED
 from ledger.queries.activity import count_unread, newest_hit_id
 from pixel_server.dashboard.keys import DESK, READER, WORDING, Reader
 from pixel_server.dashboard.languages import Language, codes, language
@@ -76,6 +77,7 @@ def environment(code: str) -> Environment:
     made.globals |= {
         "static": static_path,
         "fill_of": fill_of,
+        "erased": ERASED,
         "host_of": decoded_host,
         "state_words": STATE_WORDS,
         "confidence_words": CONFIDENCE_WORDS,

@@ -215,6 +215,20 @@ def test_the_card_comes_by_hover_focus_and_tap(browser: Browser, home: House, sc
         assert page.locator(".lens.click .card").is_visible()
 
 
+def test_no_card_reaches_below_the_window(browser: Browser, filled_house: House):
+    with opened(browser, filled_house) as page:
+        height = page.evaluate("window.innerHeight")
+        rows = page.locator(".rows li")
+        visible = [row for row in rows.all() if (row.bounding_box() or {"y": height})["y"] < height - 40]
+        assert len(visible) < rows.count(), "there is more than the window shows"
+        for row in (visible[0], visible[-1], rows.last):
+            row.locator(".lens.open button").hover()
+            card = row.locator(".lens.open .card").bounding_box()
+            assert card is not None
+            assert card["y"] >= 0
+            assert card["y"] + card["height"] <= height
+
+
 def test_the_keyboard_reaches_everything(browser: Browser, home: House):
     record = letter(subject="Offer")
     home.register(record)

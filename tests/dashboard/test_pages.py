@@ -356,6 +356,18 @@ async def test_looking_again_is_no_second_open_on_the_activity_page_either(house
     assert "again" not in first.text
 
 
+async def test_the_copy_of_an_erased_recipient_is_nobody_elses(house: House, at_home: Visitor):
+    both = ("mia@example.net", "leo@example.net")
+    copies = tuple(CopyRecord(number, address, State.SENT, "250 Ok") for number, address in enumerate(both, 1))
+    record = letter(recipients=both, individually=True, copies=copies)
+    house.register(record)
+    house.run(house.app[DESK].consents.erase("mia@example.net", actor="test"))
+    rows = (await at_home.get(f"/messages/{record.id}")).page.select(
+        "section[aria-labelledby=recipients] tbody td.address"
+    )
+    assert [next(row.stripped_strings) for row in rows] == ["[erased]", "leo@example.net"]
+
+
 async def test_an_erased_recipient_and_odd_headers_are_told_in_the_readers_language(house: House, at_home: Visitor):
     record = letter(recipients=("mia@example.net", "leo@example.net"), notes=('X-Track: unknown value "bogus"',))
     house.register(record)
