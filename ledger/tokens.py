@@ -13,13 +13,14 @@ Pure: keys are arguments; garbage gives None, never an exception.
 
 from __future__ import annotations
 
-import hmac
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hmac import compare_digest
 from typing import NamedTuple
 
+from ledger.keyed_hash import hmac_sha256
 from ledger.message_id import ID_BYTES, MessageId
 
 TAG_BYTES = 16
@@ -88,15 +89,14 @@ def link_minter(ring: KeyRing, message: MessageId, copy: int) -> Callable[[int, 
     if not 0 <= copy <= HIGHEST_NUMBER:
         raise ValueError(f"copy {copy} is beyond {HIGHEST_NUMBER}")
     key_id = ring.current_id
-    key = ring.keys[key_id]
+    digest = hmac_sha256(ring.keys[key_id])
     start = key_id.to_bytes(2, "big") + message.raw + copy.to_bytes(2, "big")
     purpose = Purpose.LINK.value.encode("ascii")
-    digest = hmac.digest
 
     def minted(number: int, destination: str) -> str:
         head = start + number.to_bytes(2, "big")  # raises OverflowError beyond HIGHEST_NUMBER
         signed = purpose + head + destination.encode("utf-8", "surrogatepass")
-        return _encode(head + digest(key, signed, "sha256")[:TAG_BYTES])
+        return _encode(head + digest(signed)[:TAG_BYTES])
 
     return minted
 
@@ -119,7 +119,7 @@ def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -
     if key is None:
         return None
     head, tag = raw[:HEAD_BYTES], raw[HEAD_BYTES:]
-    if not hmac.compare_digest(tag, _tag(key, purpose, head, destination)):
+    if not compare_digest(tag, _tag(key, purpose, head, destination)):
         return None
     return _target(raw)
 
@@ -132,7 +132,7 @@ def _target(raw: bytes) -> Target:
 def _tag(key: bytes, purpose: Purpose, head: bytes, destination: str) -> bytes:
     # One letter and a head of fixed length stand before the destination, so no two inputs run together.
     signed = purpose.encode("ascii") + head + destination.encode("utf-8", "surrogatepass")
-    return hmac.digest(key, signed, "sha256")[:TAG_BYTES]
+    return hmac_sha256(key)(signed)[:TAG_BYTES]
 
 
 def _decode(token: str) -> bytes | None:
