@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from ledger import records
@@ -29,7 +31,10 @@ _CLASSES: dict[str, type[Any]] = {
     )
 }  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_KINDS = {one.value: one for one in records.HitKind}
 _TYPE = "$"
+_HIT = "hit"
 
 
 def dump(value: object) -> bytes:
@@ -47,6 +52,8 @@ def load(raw: bytes) -> Any:
 
 def _plain(value: object) -> object:
     match value:
+        case records.Hit():
+            return {_TYPE: _HIT, "v": _flat(value)}
         case Enum():
             return {_TYPE: type(value).__name__, "v": value.value}
         case None | bool() | int() | float() | str():
@@ -86,8 +93,36 @@ def _value(plain: Any) -> Any:
             return tuple(_value(one) for one in plain["v"])
         case "map":
             return {key: _value(one) for key, one in plain["v"]}
+        case "hit":
+            return _hit(*plain["v"])
         case name:
             made = _CLASSES[name]
             if issubclass(made, Enum):
                 return made(plain["v"])
             return made(**{key: _value(one) for key, one in plain.items()})
+
+
+def _flat(hit: records.Hit) -> list[object]:
+    """Its fields in their order, those of the verdict among them: thousands are handed over a second."""
+    verdict = hit.verdict
+    message = b2a_base64(hit.message.raw, newline=False).decode("ascii")
+    return [
+        hit.id, (hit.at - _EPOCH) // _MICROSECOND, hit.kind.value, message, hit.copy, hit.link, hit.method,
+        verdict.hit_class.value, verdict.confidence.value, verdict.rule, hit.user_agent, hit.ip, hit.evidence,
+        hit.repeats,
+    ]  # fmt: skip
+
+
+def _hit(
+    hit_id: str, at: int, kind: str, message: str, copy: int, link: int, method: str, hit_class: str, confidence: str,
+    rule: str, user_agent: str, ip: str, evidence: str, repeats: int,
+) -> records.Hit:  # fmt: skip
+    return records.Hit(
+        hit_id, _EPOCH + timedelta(microseconds=at), _KINDS[kind], MessageId(a2b_base64(message)), copy, link, method,
+        _verdict(hit_class, confidence, rule), user_agent, ip, evidence, repeats,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _verdict(hit_class: str, confidence: str, rule: str) -> records.Verdict:
+    return records.Verdict(records.HitClass(hit_class), records.Confidence(confidence), rule)

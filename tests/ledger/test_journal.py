@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,6 +109,22 @@ def test_every_value_of_the_ledger_can_be_carried() -> None:
         assert wire.load(wire.dump(value)) == value
 
 
+def test_a_hit_written_down_by_an_earlier_version_is_read() -> None:
+    hit = HITS[0]
+    at = round(hit.at.timestamp() * 1000) * 1000
+    before = {
+        "$": "Hit", "id": hit.id, "at": {"$": "time", "v": at}, "kind": {"$": "HitKind", "v": hit.kind.value},
+        "message": {"$": "MessageId", "raw": {"$": "bytes", "v": b64encode(hit.message.raw).decode()}},
+        "copy": hit.copy, "link": hit.link, "method": hit.method,
+        "verdict": {
+            "$": "Verdict", "hit_class": {"$": "HitClass", "v": hit.verdict.hit_class.value},
+            "confidence": {"$": "Confidence", "v": hit.verdict.confidence.value}, "rule": hit.verdict.rule,
+        },
+        "user_agent": hit.user_agent, "ip": hit.ip, "evidence": hit.evidence, "repeats": hit.repeats,
+    }  # fmt: skip
+    assert wire.load(json.dumps(before).encode()) == hit
+
+
 @given(st.binary())
 def test_what_is_no_value_is_refused(raw: bytes) -> None:
     try:
@@ -124,6 +142,8 @@ def test_what_is_no_value_is_refused(raw: bytes) -> None:
         b'{"$":"MessageId"}',
         b'{"$":"MessageId","raw":{"$":"bytes","v":"AA=="}}',  # and they check themselves
         b'{"$":"Hit","more":1}',
+        b'{"$":"hit","v":[1,2]}',
+        b'{"$":"hit","v":["A",0,"glance","AAAAAAAAAAAAAAAAAAAAAA==",0,0,"GET","human","probable","R22","","","",1]}',
         b'{"v":1}',
         b"[" * 100_000,
     ],
