@@ -38,7 +38,7 @@ from pixel_server.public.user_agents import family_of, system_of
 
 log = logging.getLogger("mailglass.hits")
 _ANY_PIXEL = re.compile(r"/o/[^/?#]+\.gif(?:\?[^#]*)?", re.DOTALL)
-_RANDOM_AHEAD = 64 * RANDOM_BYTES  # asking the kernel costs more than what it gives
+_RANDOM_AHEAD = 256  # pieces: asking the kernel costs more than what it gives
 
 
 class HitDesk:
@@ -59,7 +59,7 @@ class HitDesk:
         self._trusted = trusted_networks(settings.pixel_server.trusted_proxies)
         self._places = Places(signs, settings.privacy, self._trusted)
         self._prefix = urlsplit(settings.tracking.public_url).path
-        self._random = b""
+        self._random: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, asked: Asked, asker: Asker) -> bool:
@@ -222,9 +222,9 @@ class HitDesk:
 
     def _random_bytes(self) -> bytes:
         if not self._random:
-            self._random = secrets.token_bytes(_RANDOM_AHEAD)
-        found, self._random = self._random[:RANDOM_BYTES], self._random[RANDOM_BYTES:]
-        return found
+            raw = secrets.token_bytes(_RANDOM_AHEAD * RANDOM_BYTES)
+            self._random = [raw[at : at + RANDOM_BYTES] for at in range(0, len(raw), RANDOM_BYTES)]
+        return self._random.pop()
 
     def _later(self, work: Coroutine[Any, Any, None], asker: Asker, answer: Answer) -> None:
         self._begin(self._guarded(work, asker, answer))

@@ -28,7 +28,7 @@ from pixel_server.public.requests import Asker
 
 log = logging.getLogger("mailglass.hits")
 PATIENCE_SECONDS = 0.25
-GATHER_SECONDS = 0.001
+GATHER_SECONDS = 0.003
 CHORES_SECONDS = 1.0
 REPLAY_CHUNK = 200
 
@@ -129,15 +129,15 @@ class Ingest:
         return self._group
 
     async def _run(self) -> None:
-        # Who was answered together asks again together: a moment's wait makes one commit of them instead of two.
-        busy_with = 0
+        # Who was answered together asks again together: as long as hits keep coming in, one commit takes them all.
         while True:
             await self._wake.wait()
-            if len(self._group.answers) < busy_with / 2:
-                await asyncio.sleep(GATHER_SECONDS)
+            waiting, until = 0, self._group.since + GATHER_SECONDS
+            while len(self._group.answers) > waiting and asyncio.get_running_loop().time() < until:
+                waiting = len(self._group.answers)
+                await asyncio.sleep(0)
             self._wake.clear()
             group, self._group = self._group, _Group()
-            busy_with = len(group.answers)
             if not group.is_empty:
                 await self._keep(group)
             elif self._closing:
