@@ -7,8 +7,10 @@ Knows no HTML.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from relay.rewriting.base64_part import Base64Part
@@ -62,24 +64,30 @@ class PlainBody:
         too_long: set[int] = set()
         line_start, line_end, shift = 0, -1, 0  # shift: how far earlier edits have moved what follows in the line
         breaks = [edit for edit in edits if newline in edit.new]
+        taken_out = _TakenOut(edits, raw, newline, base)
         for edit in edits:
-            start, end = base + edit.start, base + edit.end
+            start, end, new, kind, key = edit
+            start, end = base + start, base + end
             if start > line_end:
                 line_start, shift = raw.rfind(newline, 0, start) + 1, 0
                 line_end = _line_end(raw, newline, start)
             # A value may go over line ends, and what is new joins its lines.
             joined_end = _line_end(raw, newline, end) if end > line_end else line_end
-            first, *others = edit.new.split(newline)
-            growth = len(edit.new) - (end - start)
-            lines = [start - line_start + shift + len(first), *map(len, others)]
-            lines[-1] += _rest_of_line(breaks, edit, joined_end - base, newline)
+            growth = len(new) - (end - start)
+            others: list[bytes] = []
+            longest = joined_end - line_start + shift + growth - taken_out.between(end - base, joined_end - base)
+            if breaks:  # a pixel or a notice, if anything
+                first, *others = new.split(newline)
+                lines = [start - line_start + shift + len(first), *map(len, others)]
+                lines[-1] += _rest_of_line(breaks, taken_out, edit, joined_end - base, newline)
+                longest = max(lines)
             may_lengthen = growth > 0 or end > line_end
-            if may_lengthen and max(lines) > max(LONGEST_LINE, joined_end - line_start if others else 0):
-                too_long.add(edit.key)
+            if may_lengthen and longest > max(LONGEST_LINE, joined_end - line_start if others else 0):
+                too_long.add(key)
                 continue
             line_end = joined_end
             shift = len(others[-1]) - (end - line_start) if others else shift + growth
-            carried.append(Edit(start, end, edit.new, edit.kind))
+            carried.append(Edit(start, end, new, kind))
         return Carried(tuple(carried), frozenset(too_long))
 
 
@@ -156,19 +164,42 @@ def read_body(raw: bytes, part: Part) -> Body | None:
 
 def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:
     """``raw`` with ascending edits that do not overlap. Raises ValueError when they do."""
-    pieces = []
+    pieces: list[bytes] = []
     position = 0
-    for edit in edits:
-        if edit.start < position or edit.end < edit.start or edit.end > len(raw):
+    for start, end, new, _ in edits:
+        if not position <= start <= end:
             raise ValueError("edits overlap or are out of order")
-        pieces.append(raw[position : edit.start])
-        pieces.append(edit.new)
-        position = edit.end
+        pieces += (raw[position:start], new)
+        position = end
+    if position > len(raw):
+        raise ValueError("an edit lies beyond the end")
     pieces.append(raw[position:])
     return b"".join(pieces)
 
 
-def _rest_of_line(breaks: Sequence[BodyEdit], edit: BodyEdit, line_end: int, newline: bytes) -> int:
+class _TakenOut:
+    """What edits take out of lines without fail: so much more room there is for those before them in the same line,
+    since a second rewriting would find it there."""
+
+    def __init__(self, edits: Sequence[BodyEdit], raw: bytes, newline: bytes, base: int) -> None:
+        shorter = [
+            edit
+            for edit in edits
+            if len(edit.new) < edit.end - edit.start and raw.find(newline, base + edit.start, base + edit.end) < 0
+        ]
+        self._starts = [edit.start for edit in shorter]
+        self._octets = [0, *accumulate(edit.end - edit.start - len(edit.new) for edit in shorter)]
+
+    def between(self, start: int, end: int) -> int:
+        """How many octets edits make a stretch of one line shorter by."""
+        if not self._starts:
+            return 0
+        return self._octets[bisect_left(self._starts, end)] - self._octets[bisect_left(self._starts, start)]
+
+
+def _rest_of_line(
+    breaks: Sequence[BodyEdit], taken_out: _TakenOut, edit: BodyEdit, line_end: int, newline: bytes
+) -> int:
     """How many octets of the line stand behind an edit: up to its end, or to an edit that is going to break it there.
 
     What a first rewriting leaves for want of room must not find room in a second one.
@@ -176,9 +207,10 @@ def _rest_of_line(breaks: Sequence[BodyEdit], edit: BodyEdit, line_end: int, new
     for coming in breaks:
         if edit.end <= coming.start <= line_end and coming is not edit:
             first, *_, last = coming.new.split(newline)
-            if len(last) + line_end - coming.end <= LONGEST_LINE:  # else it is not put in
-                return coming.start - edit.end + len(first)
-    return line_end - edit.end
+            behind = line_end - coming.end - taken_out.between(coming.end, line_end)
+            if len(last) + behind <= LONGEST_LINE:  # else it is not put in
+                return coming.start - edit.end - taken_out.between(edit.end, coming.start) + len(first)
+    return line_end - edit.end - taken_out.between(edit.end, line_end)
 
 
 def _line_end(raw: bytes, newline: bytes, position: int) -> int:

@@ -55,3 +55,18 @@ def test_no_link_is_longer_than_what_servers_take(destination: str, tracked: boo
         ]
     else:
         assert not tracked
+
+
+@pytest.mark.parametrize("charset", ["us-ascii", "utf-16"])
+@pytest.mark.parametrize("marks", [1, 3])
+@pytest.mark.parametrize("octets", range(900, 1101, 20))
+def test_what_is_taken_out_of_a_line_makes_room_before_it_at_once(charset: str, marks: int, octets: int) -> None:
+    """The pixel stands before the quotation, the marks that go behind it; a second rewriting has no marks to count."""
+    unit = len("x".encode(charset)) - len("".encode(charset))
+    marked = '<a data-track="no" href="http://example.com/no">no</a>' * marks
+    line = f"</p><div class=gmail_quote>{marked}"
+    line += "z" * (octets // unit - len(line))
+    plain = "--b\r\nContent-Type: text/plain\r\n\r\nSee http://example.com/x, and so on.\r\n"
+    top = f"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{plain}--b\r\n"
+    html = f"Content-Type: text/html; charset={charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    check_message((top + html).encode() + line.encode(charset) + b"\r\n--b--\r\n")
