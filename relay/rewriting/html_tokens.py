@@ -7,6 +7,7 @@ scan is called unusual, and somebody takes a second look.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from relay.rewriting.html_grammar import (
     SCRIPT_MARK,
     TAG,
     TEXT,
+    USUAL_LINK,
 )
 
 _BREAKS_OUT = frozenset(
@@ -62,6 +64,9 @@ class Tokens:
     hidden: list[tuple[int, int]] = field(default_factory=list)  # comments, raw text, foreign content, templates
     limit: int = 0
     unusual: bool = False
+    # Links written as most are, by the index of their start tag: where the value of ``href`` lies, and the words up to
+    # the end tag, which follows; (-1, -1) where there is more than words.
+    usual: dict[int, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
 
 
 def tokenize(html: bytes, *, every_tag: bool = False) -> Tokens | None:
@@ -99,15 +104,17 @@ class _Pass:
         """Scan ``html[position:end]``; False when there are too many tokens."""
         html, tokens = self.html, self.tokens
         skip = (TEXT if conditional else self.skip).match
-        tags, read_tag = tokens.tags, TAG.match
+        tags, read_tag, read_link = tokens.tags, TAG.match, USUAL_LINK.match
         while True:
             skipped = skip(html, position, end)
             assert skipped is not None  # both may match nothing
             position = skipped.end()
             if position >= end:
                 break
-            match = read_tag(html, position, end)
-            if match is None:
+            link = None if conditional or self._template_depth else read_link(html, position, end)
+            if link is not None:
+                position = self._take_usual(link)
+            elif (match := read_tag(html, position, end)) is None:
                 position = self._markup(position, end, conditional)
             else:
                 closing, name = match.groups()
@@ -126,6 +133,18 @@ class _Pass:
             tokens.hidden.append((self._template_start, end))
             tokens.limit = min(tokens.limit, self._template_start)
         return True
+
+    def _take_usual(self, link: re.Match[bytes]) -> int:
+        """A link written as most are, with its end tag where only words stand before that; where it ends."""
+        (start, end), target, words = link.regs
+        tags = self.tokens.tags
+        self.tokens.usual[len(tags)] = target, words
+        if words[0] < 0:
+            tags.append(Tag(b"a", False, start, end))
+        else:
+            tags.append(Tag(b"a", False, start, words[0]))
+            tags.append(Tag(b"a", True, words[1], end))
+        return end
 
     def _stop(self, position: int, conditional: bool) -> int:
         if not conditional:

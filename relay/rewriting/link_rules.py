@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from ledger.records import LinkReason
 from relay.rewriting import secret_words, unsubscribe_words
+from relay.rewriting.ascii_words import ascii_words, in_ascii
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
 from relay.rewriting.plan import Quoted, TextIsUrl
 from relay.rewriting.secret_links import is_secret
@@ -30,10 +31,9 @@ from relay.rewriting.visible_text import host_in_text
 
 # What browsers strip from an href before they look at it (WHATWG URL, section 4.4).
 _STRIPPED = "".join(map(chr, range(0x21)))
-# What the tests for both reasons look for before they look closer.
-_ADDRESS_HINTS = unsubscribe_words.URL_HINTS | secret_words.HINTS
-_WORD_HINTS = unsubscribe_words.TEXT_HINTS | secret_words.TEXT_HINTS
-_LETTERS = re.compile(r"[a-z]+")
+# What the tests for both reasons look for before they look closer, as far as it is ASCII.
+_ADDRESS_HINTS = in_ascii(unsubscribe_words.URL_HINTS | secret_words.HINTS)
+_WORD_HINTS = in_ascii(unsubscribe_words.TEXT_HINTS | secret_words.TEXT_HINTS)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 
@@ -100,14 +100,13 @@ def is_usual(destination: str, text: str, words: str, policy: LinkPolicy) -> boo
 def says_nothing(destination: str, words: str) -> bool:
     """Whether address and text of a link hold no word at all that could make it ``unsubscribe`` or ``secret``: one
     look in place of four, since nearly all links are such. False means that it has to be looked at."""
-    if "@" in destination or "%" in destination or "eyJ" in destination or not words.isascii():
+    if "@" in destination or "%" in destination or "eyJ" in destination:
         return False
-    lower = destination.lower()
-    if not _ADDRESS_HINTS.isdisjoint(_LETTERS.findall(lower)):
+    if not (words.isascii() and destination.isascii() and _ADDRESS_HINTS.isdisjoint(ascii_words(destination))):
         return False
-    if lower != destination and not _ADDRESS_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower())):
+    if not (destination.islower() or _ADDRESS_HINTS.isdisjoint(ascii_words(_CAMEL.sub("-", destination)))):
         return False
-    return _WORD_HINTS.isdisjoint(_LETTERS.findall(words.lower()))
+    return _WORD_HINTS.isdisjoint(ascii_words(words))
 
 
 def _why_no_web_link(href: str) -> LinkReason:

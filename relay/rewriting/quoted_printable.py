@@ -14,11 +14,13 @@ from relay.rewriting.possessive_groups import compiled
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
-_EQUALS, _DOT = b"=."
+_EQUALS = ord("=")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_LINE_END = re.compile(rb"[\r\n]")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
+# A line's worth of new text, with one column kept for the "=" of a soft break: not cut through an "=3D", nor before a
+# dot, which at a line's beginning is precious to SMTP.
+_PIECE = re.compile(rb".{1,75}(?<!=)(?<!=3)(?:(?!\.)|(?<=[3D.]))", re.DOTALL)
 _SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 
@@ -63,8 +65,7 @@ class QuotedPrintable:
         # A soft break at the very end of the text is never ours.
         last = after.end() if after and after.end() < len(self._encoded) else end
         for wide_start, wide_end in ((first, last), (start, last), (first, end)):
-            match = _LINE_END.search(self._encoded, wide_end)
-            rest = (match.start() if match else len(self._encoded)) - wide_end
+            rest = self._line_end(wide_end, len(self._encoded)) - wide_end
             if length + rest == 0 or self.column_of(wide_start) + length + rest <= _SHORT_LINE:
                 return wide_start, wide_end
         return start, end
@@ -73,7 +74,7 @@ class QuotedPrintable:
         """How far into its line the encoded offset lies; beyond a thousand it is all the same."""
         lowest = start - 1100 if start > 1100 else 0
         line_start = self._encoded.rfind(b"\n", lowest, start) + 1
-        if self._is_odd:  # else every CR is a line end's first half
+        if self._is_odd:
             line_start = max(line_start, self._encoded.rfind(b"\r", lowest, start) + 1)
         return start - (line_start or lowest)
 
@@ -83,36 +84,28 @@ class QuotedPrintable:
         ``column`` is where ``new`` begins, earlier edits of the line included. None when even a soft break would
         make a line longer that already has 998 characters.
         """
-        match = _LINE_END.search(self._encoded, end, end + 1100)
-        rest = (match.start() if match else min(len(self._encoded), end + 1100)) - end
+        rest = self._line_end(end, min(len(self._encoded), end + 1100)) - end
         if start == end and rest == 0 and column >= LONGEST_LINE - 1:
             return None
         text = new.replace(b"=", b"=3D")
-        length = len(text)
-        pieces: list[bytes] = []
-        position = 0
-        # One column is kept for the "=" of a soft break.
-        while position < length and (cut := position + _SHORT_LINE - 1 - column) < length:
-            if cut < position + 3:
-                pieces.append(b"")
-                column = 0
-                continue
-            # Never cut through an "=3D".
-            if text[cut - 1] == _EQUALS:
-                cut -= 1
-            elif text[cut - 2] == _EQUALS:
-                cut -= 2
-            if text[cut] == _DOT and text[cut - 1] not in b"3D.":
-                cut -= 1  # a dot at a line's beginning is precious to SMTP
-            pieces.append(text[position:cut])
-            column = 0
-            position = cut
-        pieces.append(text[position:])
-        column += length - position
+        # What stands before in the line takes room from the first piece; as "3" it forbids no cut behind it.
+        before = b"3" * min(column, _SHORT_LINE - 1)
+        first, *others = _PIECE.findall(before + text) or [b""]
+        pieces = [first[len(before) :], *others]
+        column = len(others[-1]) if others else column + len(text)
         if rest and column and column + rest > _SHORT_LINE:
             pieces.append(b"")
             column = 0
         return (b"=" + self._newline).join(pieces), column
+
+    def _line_end(self, start: int, limit: int) -> int:
+        """Where the line ends that ``start`` lies in, its line end left out; at the latest at ``limit``."""
+        at = self._encoded.find(b"\n", start, limit)
+        at = limit if at < 0 else at
+        if self._is_odd:  # else every CR is a line end's first half
+            carriage_return = self._encoded.find(b"\r", start, at)
+            return at if carriage_return < 0 else carriage_return
+        return at - 1 if at > start and self._encoded[at - 1] == 13 else at
 
     def _plain_offset(self, offset: int) -> int:
         """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break.
@@ -123,15 +116,20 @@ class QuotedPrintable:
         """
         encoded = self._encoded
         position, decoded = self._at if self._at[1] <= offset else (0, 0)
-        while decoded < offset:
-            end = position + offset - decoded
-            if encoded[end - 1] == 61:
-                end += 1 if encoded[end] == 10 else 2
-            elif encoded[end - 2] == 61 and encoded[end - 1] != 10 and end - 2 >= position:
-                end += 1
-            decoded += end - position - 2 * encoded.count(b"=", position, end) - encoded.count(b"=\r\n", position, end)
+        missing = offset - decoded
+        while missing:
+            end = position + missing
+            last = encoded[end - 1]
+            whole = 0  # how much further the escape goes that would be cut here
+            if last == _EQUALS:
+                whole = 1 if encoded[end] == 10 else 2
+            elif last != 10 and encoded[end - 2] == _EQUALS and end - 2 >= position:
+                whole = 1
+            end += whole
+            escapes = encoded.count(b"=", position, end)
+            missing = 2 * escapes + encoded.count(b"=\r\n", position, end) - whole if escapes else 0
             position = end
-        self._at = (position, decoded)
+        self._at = (position, offset)
         while encoded.startswith((b"=\r\n", b"=\n"), position):
             position += 3 if encoded[position + 1] == 13 else 2
         return position

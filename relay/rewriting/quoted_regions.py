@@ -15,9 +15,10 @@ from sys import maxsize
 from relay.rewriting.html_tokens import Tag, attributes_of
 from relay.rewriting.possessive_groups import compiled
 
-# The elements whose attributes say that they quote. Most newsletters are tables and have few of them, so it is quick
-# to look at these alone before looking at every tag.
-_TELLING_TAG = re.compile(rb"<(?:blockquote|div|hr|span id)(?=[\t\n\f\r />=])[^>]*+")
+# The elements whose attributes say that they quote, and end tags behind a colon, as "<b>From:</b>" has: most
+# newsletters are tables and have few of either, so it is quick to look at these alone before looking at every tag.
+_TELLING_TAG = re.compile(rb"<(?:/(?<=:</)|/(?<=: </)|(?:blockquote|div|hr|span id)(?=[\t\n\f\r />=])[^>]*+)")
+_LABEL_END = b"</"
 _HINT = re.compile(
     rb"<blockquote|quote|moz-|olk_src|rplyfwd|appendonsend|stopspelling|zwchr|_mailoriginal|messagereply|reference-message"
     rb"|appleoriginal|js-readmsg|separator-line|border-top:\s?solid|replycontent|outlookmessageheader|tabindex"
@@ -65,11 +66,12 @@ _TAGS = re.compile(rb"<[^>]*+>")
 
 def may_hold_quotes(lower: bytes) -> bool:
     """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
-    if _HINT.search(b" ".join(_TELLING_TAG.findall(lower))) or b"_mailoriginal" in lower:
+    telling = _TELLING_TAG.findall(lower)
+    if _HINT.search(b" ".join(telling)) or b"_mailoriginal" in lower:
         return True
     if b"----" in lower and _DASHED_LINE.search(lower):
         return True
-    return (b":</" in lower or b": </" in lower) and _HEADER_BLOCK.search(lower) is not None
+    return _LABEL_END in telling and _HEADER_BLOCK.search(lower) is not None
 
 
 def find_quoted_regions(

@@ -67,16 +67,19 @@ def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[Bo
     link = urls.links(copy)
     # Our own URLs hold no letter that HTML would have to spell otherwise, unless public_url does.
     is_html = prepared.is_html and not urls.is_plain
+    place = text.place
+    stands_as_written = text.insertion == "ascii"
     edits: list[BodyEdit] = []
     for index, slot in enumerate(prepared.slots):
-        if slot.fixed is not None:
-            new = slot.fixed
-        elif slot.link:
-            url = link(slot.link, slot.destination)
-            new = (encode_attribute(url, slot.quote) if is_html else url).encode("ascii")
+        start, end, kind, fixed, number, destination, quote = slot
+        if number:
+            url = link(number, destination)
+            new = (encode_attribute(url, quote) if is_html else url).encode("ascii")
+        elif fixed is not None:
+            new = fixed
         else:
             new = _line_or_pixel(prepared, slot, urls, copy)
-        edits.append(BodyEdit(text.place(slot.start), text.place(slot.end), text.encode(new), slot.kind, index))
+        edits.append(BodyEdit(place(start), place(end), new if stands_as_written else text.encode(new), kind, index))
     return edits
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from ledger.urls import destination_of
+from relay.rewriting.ascii_words import ascii_words, in_ascii
 from relay.rewriting.unsubscribe_words import (
     GENERIC_TEXTS,
     GENERIC_WORDS,
@@ -40,6 +41,7 @@ _TEXT_WORDS = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffdc]")
 _TEXT = re.compile("|".join(TEXT_SIGNS))
 _OTHER_TEXT = re.compile("|".join(OTHER_SCRIPT_SIGNS))
+_GENERIC_ASCII = in_ascii(GENERIC_WORDS)
 _PLAIN = str.maketrans("éèêëáàâãíìîóòôõúùûçñ", "eeeeaaaaiiioooouuucn")
 
 
@@ -71,9 +73,10 @@ def says_nothing_itself(text: str) -> bool:
     arrow, a picture without words."""
     if len(text) > _LONGEST_GENERIC:
         return False
-    folded = text.casefold()
-    words = _TEXT_WORDS.findall(folded)
-    return GENERIC_WORDS.issuperset(words) or (not folded.isascii() and "".join(words) in GENERIC_TEXTS)
+    if text.isascii():
+        return _GENERIC_ASCII.issuperset(ascii_words(text))
+    words = _TEXT_WORDS.findall(text.casefold())
+    return GENERIC_WORDS.issuperset(words) or "".join(words) in GENERIC_TEXTS
 
 
 def sentence_says_so(before: str, behind: str) -> bool:
