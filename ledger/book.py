@@ -40,6 +40,7 @@ class Book:
         self.views_known = False
         self.groups: OrderedDict[str, None] = OrderedDict()  # of counts without rows
         self.last_hit_seq: int | None = None
+        self.last_message_seq: int | None = None
 
     def forget(self) -> None:
         self.messages.clear()
@@ -47,6 +48,7 @@ class Book:
         self.views_known = False
         self.groups.clear()
         self.last_hit_seq = None
+        self.last_message_seq = None
 
     def remember(self, raw_id: bytes, message: KnownMessage) -> None:
         self.messages[raw_id] = message

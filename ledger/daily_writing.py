@@ -18,8 +18,8 @@ from ledger.consent import recording_ends
 from ledger.counting import OPENS, Tally
 from ledger.day_rows import DAY, add_days, day_row
 from ledger.hits_writing import write_tally
+from ledger.record_rows import milliseconds
 from ledger.records import DayCounts
-from ledger.records_writing import milliseconds
 
 MESSAGES = text("SELECT id, seq, login, sender, stopped_at, record_until FROM message WHERE id IN :ids").bindparams(
     bindparam("ids", expanding=True)

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger.changes import change
 from ledger.message_id import MessageId
+from ledger.record_rows import storable
 from ledger.records import PROBE_TAG
-from ledger.records_writing import storable
 from ledger.schema import message, tag
 
 

@@ -21,7 +21,8 @@ from ledger.faults import LedgerFault
 from ledger.forgetting import forget_recipients, forget_texts, redact_evidence
 from ledger.queries.consents import ends, hold
 from ledger.reading import LedgerReader
-from ledger.records_writing import forget_networks, milliseconds
+from ledger.record_rows import milliseconds
+from ledger.records_writing import forget_networks
 
 log = logging.getLogger("mailglass.ledger")
 CHUNK = 2000  # of one transaction: hits that come meanwhile wait for it

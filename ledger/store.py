@@ -41,7 +41,7 @@ class Store(Ledger):
     ) -> None:
         super().__init__(settings, clock)
         self._book = Book()
-        self._writer = Writer(transactions_for(self.place), self._book.forget)
+        self._writer = Writer(transactions_for(self.place, self._book.forget), self._book.forget)
         self._events = events or Events()
         self._repeat = round(settings.hits.repeat.total_seconds() * 1000)
         self._probe: asyncio.Task[None] | None = None
@@ -94,7 +94,7 @@ class Store(Ledger):
         return result
 
     async def register(self, record: MessageRecord) -> None:
-        done = asyncio.ensure_future(self._writer.write(partial(_register, self._book, record)))
+        done = asyncio.ensure_future(self._writer.write(partial(_register, self._book, record), is_one=True))
         try:
             async with asyncio.timeout(MESSAGE_PATIENCE_SECONDS):
                 seq = await done
@@ -114,7 +114,10 @@ class Store(Ledger):
     async def settle(self, message: MessageId, state: State, reply: str = "", accepted_at: datetime | None = None,
                      copy: int | None = None) -> bool:  # fmt: skip
         if copy is None:
-            found = await self.write(records_writing.settle, message, state, reply, accepted_at)
+            found = await self._writer.write(
+                lambda connection: records_writing.settle(connection, self._book, message, state, reply, accepted_at),
+                is_one=True,
+            )
         else:
             found = await self.write(records_writing.settle_copy, message, copy, state, reply, accepted_at)
         self._changed(message)

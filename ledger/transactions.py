@@ -41,16 +41,19 @@ class Transactions(Protocol):
     async def close(self) -> None: ...
 
 
-def transactions_for(place: Place) -> Transactions:
-    return SqliteTransactions(place) if place.path is not None else PostgresTransactions(place)
+def transactions_for(place: Place, on_open: Callable[[], None] = lambda: None) -> Transactions:
+    """``on_open`` is called, inside the first transaction of each, when a file is opened: it may be another one than
+    before, of which nothing is known yet."""
+    return SqliteTransactions(place, on_open) if place.path is not None else PostgresTransactions(place)
 
 
 class SqliteTransactions:
     """Everything happens in one thread: a group of changes costs one hop, however many statements it has."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, on_open: Callable[[], None] = lambda: None) -> None:
         assert place.path is not None
         self._place = place
+        self._on_open = on_open
         self._path = place.path
         self._log = Path(f"{place.path}-wal")
         self._thread = WorkThread("ledger")
@@ -92,6 +95,8 @@ class SqliteTransactions:
                     forget_kinds(connection)
         except (IntegrityError, DataError, ProgrammingError):
             raise
+        except sqlite3.IntegrityError as fault:  # of a statement that did not go through SQLAlchemy
+            raise IntegrityError(None, None, fault) from fault
         except (DBAPIError, sqlite3.Error, OSError) as fault:
             raise self._named(fault) from fault
 
@@ -143,6 +148,7 @@ class SqliteTransactions:
             if upgrade(self._connection):
                 log.info("the ledger was brought to the present schema")
         self._log_inode = _inode_of(self._log)
+        self._on_open()
         return self._connection
 
     def _rescue(self) -> None:

@@ -95,6 +95,23 @@ async def test_a_restored_file_is_noticed(store: Store, file: Path, tmp_path: Pa
     assert await the_row(store, "SELECT count(*), sum(opens_confirmed) FROM message") == (1, 1)
 
 
+async def test_a_file_with_other_messages_in_it_takes_the_next_one(store: Store, file: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        await store.register(a_record())
+    saved = tmp_path / "saved.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("VACUUM INTO ?", (str(saved),))
+        other.execute("PRAGMA foreign_keys = ON")
+        other.execute("DELETE FROM message WHERE seq > 1")
+        other.commit()
+    again = await Store.open(store.settings)  # which counts from the one that is left
+    await again.register(a_record())
+    saved.rename(file)
+    await again.register(a_record())
+    assert await the_row(again, "SELECT count(*), max(seq) FROM message") == (4, 4)
+    await again.close()
+
+
 async def test_a_damaged_file_is_a_fault_until_it_is_repaired(store: Store, file: Path, tmp_path: Path) -> None:
     record = a_record()
     await store.register(record)

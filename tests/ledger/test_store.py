@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from datetime import timedelta
@@ -12,7 +13,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from ledger.changes import change
-from ledger.records import Confidence, CopyRecord, Hit, HitClass, State, Verdict
+from ledger.records import (
+    Confidence,
+    CopyRecord,
+    Hit,
+    HitClass,
+    LinkReason,
+    LinkRecord,
+    Reason,
+    State,
+    Verdict,
+)
 from ledger.store import Store
 from tests.ledger.samples import HUMAN, NOW, PREFETCH, SCANNER, a_hit, a_record, an_id, rows, the_row
 
@@ -36,6 +47,73 @@ async def test_a_record_is_there_once_register_returns(store: Store) -> None:
         (1, "https://example.org/one", True),
         (2, "https://example.org/two", True),
     ]
+
+
+async def test_everything_a_record_says_is_kept(store: Store) -> None:
+    record = a_record(
+        sender="Me@Example.com", recipients=("ann@example.net", "bob@example.net"), listener="127.0.0.1:2525",
+        header_id="<1@example.com>", individually=True, counts_only=True, reason=Reason.NO_CONSENT,
+        tags=("ä", "b, c"), meta={"order": "17"}, notes=('a "note"',), notify="unopened=3d",
+        record_until=NOW + timedelta(days=30), client_network="203.0.113.0/24", state=State.QUEUED, reply="250 ok",
+        copies=(CopyRecord(1, "ann@example.net"), CopyRecord(2, "bob@example.net", State.SENT, "250", False, False)),
+        link_list=(LinkRecord(1, "mailto:x@example.com", "x", "name", "1.2", False, LinkReason.SCHEME),),
+    )  # fmt: skip
+    await store.register(record)
+    row = await the_row(
+        store,
+        "SELECT sender, listener, header_id, opens, links, individually, tracked, counts_only, reason, notify, state,"
+        " reply, client_network, recipient_count, submitted_at, record_until FROM message",
+    )
+    at = round(NOW.timestamp() * 1000)
+    assert row[:9] == (
+        "me@example.com", "127.0.0.1:2525", "<1@example.com>", True, True, True, True, True, "no-consent",
+    )  # fmt: skip
+    assert row[9:] == ("unopened=3d", "queued", "250 ok", "203.0.113.0/24", 2, at, at + 30 * 86_400_000)
+    texts = "CAST({} AS TEXT)"
+    words = ", ".join(texts.format(name) for name in ("recipients", "tags", "meta", "notes"))
+    assert [json.loads(one) for one in await the_row(store, f"SELECT {words} FROM message")] == [
+        ["ann@example.net", "bob@example.net"], ["ä", "b, c"], {"order": "17"}, ['a "note"'],
+    ]  # fmt: skip
+    assert await rows(store, "SELECT number, address, state, reply, tracks_opens, tracks_links FROM copy") == [
+        (1, "ann@example.net", "queued", "", True, True),
+        (2, "bob@example.net", "sent", "250", False, False),
+    ]
+    assert await rows(store, "SELECT number, url, text, name, part, tracked, reason FROM link") == [
+        (1, "mailto:x@example.com", "x", "name", "1.2", False, "scheme")
+    ]
+
+
+async def test_a_record_may_have_more_links_than_a_statement_takes(store: Store) -> None:
+    many = tuple(LinkRecord(n, f"https://example.org/{n}", tracked=True) for n in range(1, 2501))
+    await store.register(a_record(link_list=many))
+    await store.register(a_record())
+    assert await rows(store, "SELECT message_seq, count(*), max(number) FROM link GROUP BY message_seq ORDER BY 1") == [
+        (1, 2500, 2500),
+        (2, 2, 2),
+    ]
+
+
+async def test_a_record_that_is_refused_alone_leaves_nothing_and_the_next_is_taken(store: Store) -> None:
+    record = a_record()
+    await store.register(record)
+    with pytest.raises(IntegrityError):
+        await store.register(record)
+    await store.register(a_record())
+    counts = [await the_row(store, f"SELECT count(*) FROM {table}") for table in ("message", "copy", "link")]
+    assert counts == [(2,), (2,), (4,)]
+    assert await rows(store, "SELECT sent FROM hourly") == [(2,), (2,)]
+
+
+async def test_a_verdict_is_kept_when_the_message_was_recorded_by_an_earlier_process(store: Store) -> None:
+    record = a_record()
+    await store.register(record)
+    again = await Store.open(store.settings)
+    assert await again.settle(record.id, State.SENT, "250 ok", NOW)
+    assert await again.settle(record.id, State.SENT, "250 ok again")  # which says nothing of when
+    await again.close()
+    at = round(NOW.timestamp() * 1000)
+    for table in ("message", "copy"):
+        assert await the_row(store, f"SELECT state, reply, accepted_at FROM {table}") == ("sent", "250 ok again", at)
 
 
 async def test_octets_that_are_no_text_are_kept_as_far_as_they_are(store: Store) -> None:
