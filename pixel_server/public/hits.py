@@ -28,6 +28,7 @@ from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, PIXEL, Answer, r
 from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.judge import RANDOM_BYTES, Judge
+from pixel_server.public.pace import Pace
 from pixel_server.public.places import Place, Places
 from pixel_server.public.programs import read_program
 from pixel_server.public.rates import RateCap
@@ -56,6 +57,7 @@ class HitDesk:
         self._judge = Judge(settings, lambda: ledger.run_secret)
         self._ingest = ingest
         self._rates = RateCap()
+        self._pace = Pace(asyncio.get_running_loop)
         self._trusted = trusted_networks(settings.pixel_server.trusted_proxies)
         self._places = Places(signs, settings.privacy, self._trusted)
         self._prefix = urlsplit(settings.tracking.public_url).path
@@ -113,7 +115,7 @@ class HitDesk:
         target = verify(self._ring(), Purpose.PIXEL, own.token)
         answer = PIXEL if asked.method in ("GET", "HEAD") else NOT_ALLOWED
         if target is None:
-            self._ingest.pace(asker, answer)  # the same answer after the same time
+            self._pace.answer(asker, answer)  # the same answer after the same time
         else:
             self._record(asked, HitKind.OPEN, own.token, target, asker, answer)
 
@@ -144,6 +146,7 @@ class HitDesk:
         self, asked: Asked, kind: HitKind, token: str, target: Target, asker: Asker, answer: Answer
     ) -> None:  # fmt: skip
         at = self._ledger.clock()
+        asker = self._pace.measured(asker)
         state = self._ledger.recording_at_hand(target.message, target.copy)
         if state is None or asked.head.session is not None:
             self._later(self._record_after_asking(asked, kind, token, target, at, asker, answer), asker, answer)
@@ -164,7 +167,7 @@ class HitDesk:
     ) -> None:  # fmt: skip
         # The setting is a ceiling for mail already delivered, too.
         if self._identity == "off" or not state.may_record(at, kind):
-            self._ingest.pace(asker, answer)
+            self._pace.answer(asker, answer)
             return
         counts_only = state.counts_only or self._identity == "aggregate"
         try:
@@ -173,7 +176,7 @@ class HitDesk:
             if visitor.is_full:
                 # Without a row there is none to count on in; what floods is no person anyway.
                 if counts_only:
-                    self._ingest.pace(asker, answer)
+                    self._pace.answer(asker, answer)
                 else:
                     self._ingest.count_on(visitor.row, visitor.row_stands_for, asker, answer)
                 return

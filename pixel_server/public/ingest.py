@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -65,7 +64,6 @@ class Ingest:
         self._patience = patience_seconds
         self._group = _Group()
         self._wake = asyncio.Event()
-        self._storing_seconds = deque([0.001], maxlen=64)  # of the latest groups
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -116,12 +114,6 @@ class Ingest:
         if asker is not None:
             self._waiting().answers.append((asker, answer))
 
-    def pace(self, asker: Asker, answer: Answer) -> None:
-        """Answers after as long as storing one of the latest hits took: how long an answer takes must not tell whether
-        its token is a real one, and a mean would, being longer than most."""
-        self._storing_seconds.rotate()
-        asyncio.get_running_loop().call_later(self._storing_seconds[0], asker.answer, answer)
-
     def _waiting(self) -> _Group:
         if self._group.is_empty:
             self._group.since = asyncio.get_running_loop().time()
@@ -146,10 +138,8 @@ class Ingest:
                 self._wake.set()
 
     async def _keep(self, group: _Group) -> None:
-        now = asyncio.get_running_loop().time
         if await self._store(group):
             self.counters.stored += len(group.answers)
-            self._storing_seconds.append(min(now() - group.since, 0.05))
         elif await self._write_down(group):
             self.counters.journaled += len(group.answers)
         else:
