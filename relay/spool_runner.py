@@ -122,6 +122,7 @@ class SpoolRunner:
             del self._deliveries[key]
 
     async def _conclude(self) -> None:
+        await _survived(asyncio.to_thread(self.delivery.spool.unheard.forget_old, self.delivery.clock()))
         for message in self._unclaimed():
             await self._tend(message, self.conclusion.report)
             await self._tend(message, self.conclusion.finish)

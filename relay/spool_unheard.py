@@ -38,7 +38,10 @@ class UnheardAnswers:
 
     def remember(self, header: SpoolHeader, since: datetime, now: datetime) -> None:
         """``since``: when its answer was due. Durable on return. Raises SpoolFault."""
-        self._forget_old(now)
+        self.forget_old(now)
+        known = self._headers.get(header.digest)
+        if known is not None and known.spooled_at > since:
+            return  # the same octets were sent anew meanwhile, and it is that client who may be trying again
         header = replace(header, login="", password="", spooled_at=since)
         payload = write_header(header)
         path = self._path(header)
@@ -58,7 +61,8 @@ class UnheardAnswers:
         else:
             path.unlink()
 
-    def _forget_old(self, now: datetime) -> None:
+    def forget_old(self, now: datetime) -> None:
+        """Those whose time is over go from the disk too."""
         for header in list(self._headers.values()):
             if not is_awaited(header, header.spooled_at, now):
                 self.take(header.digest, now)

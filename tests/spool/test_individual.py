@@ -270,6 +270,30 @@ async def test_an_unheard_answer_is_given_for_as_long_as_it_is_the_same_message(
     assert len(bench.upstream.to(R1)) == 1 + comes_twice
 
 
+async def test_what_is_remembered_goes_from_the_disk_when_its_time_is_over(bench: Workbench) -> None:
+    await submitted_unheard(bench, NAMELESS)
+    await bench.runner.run_once()
+    assert [name.rpartition(".")[2] for name in bench.folder()] == ["done"]
+    await bench.later(timedelta(minutes=6))
+    assert bench.folder() == []
+
+
+async def test_of_two_with_the_same_octets_the_later_one_is_remembered(bench: Workbench) -> None:
+    """The first waits for hours, and is done after the second."""
+    bench.upstream.script = {R3: [at_dot("451 4.3.0 later"), accepts()]}
+    await submitted_unheard(bench, NAMELESS)
+    bench.clock.pass_by(timedelta(minutes=6, seconds=30))
+    async with bench.client_session() as session:
+        session.answer = lambda reply: False  # type: ignore[method-assign]  # it has left as well
+        await bench.submit(session, message_id=other_id(1), raw=NAMELESS)
+    await bench.runner.run_once()
+    assert bench.spool.messages == {}
+    async with bench.client_session() as session:
+        reply = await bench.submit(session, message_id=other_id(2), raw=NAMELESS)
+    assert b"accepted before" in reply.raw
+    assert len(bench.upstream.to(R1)) == 2
+
+
 async def test_a_slow_upstream_does_not_shorten_the_time_to_try_again(bench: Workbench) -> None:
     """It runs from the first copy's acceptance, when the client was to hear of it."""
     told = bench.book.register
