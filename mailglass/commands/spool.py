@@ -16,7 +16,7 @@ import typer
 from config.settings import Settings
 from ledger.message_id import MessageId, parse_message_id
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
-from mailglass.commands.tables import print_json, print_rows, print_table
+from mailglass.commands.tables import cell, print_json, print_rows, print_table
 from mailglass.failures import Failed
 from relay.copies import state_of
 from relay.spool_offline import carry_out
@@ -26,6 +26,7 @@ from relay.spooled_message import MAIL_SUFFIX, SpooledMessage, read_message
 # A running relay looks for requests every two seconds, and may be busy with an upstream.
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
+LONGEST_REPLY = 500  # RFC 5321 section 4.5.3.1.5 has 512 octets a line
 
 app = typer.Typer(
     add_completion=False,
@@ -43,7 +44,8 @@ def show_list(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the messages that wait, oldest first."""
     folder = settings_from_file(config).spool_dir
     rows = [_row(message) for message in _messages(folder)]
-    print_rows(rows, ("message", "since", "state", "sender", "copies", "waiting", "next_try", "last_reply"), as_json)
+    columns = ("message", "since", "state", "sender", "copies", "waiting", "next_try", "last_reply")
+    print_rows(rows, columns, as_json, spare=("sender", "since", "copies"), cuttable=("sender", "last_reply"))
     if not as_json and (aside := _set_aside(folder)):
         typer.echo(f"Set aside because they are damaged or not ours: {', '.join(aside)} (in {folder}/quarantine)")
 
@@ -57,7 +59,7 @@ def show_one(message: MessageArgument, config: Config = DEFAULT_CONFIG, as_json:
         print_json(_row(found) | {"copies": copies})
         return
     columns = ("n", "address", "state", "tries", "next_try", "reply")
-    print_table([["" if row[name] is None else str(row[name]) for name in columns] for row in copies], columns)
+    print_table([[cell(row[name], widest=LONGEST_REPLY) for name in columns] for row in copies], columns)
 
 
 @app.command()

@@ -48,9 +48,9 @@ def fitted(
     """The columns that there is room for, and their cells. Where all do not fit into ``limit``, times lose year and
     seconds, then ``spare`` columns go, in this order, and at last the ``cuttable`` texts share what is left."""
     shown = list(columns)
-    cells = {column: [_cell(row.get(column)) for row in rows] for column in columns}
+    cells = {column: [cell(row.get(column)) for row in rows] for column in columns}
     if limit is not None and _room_for(cells, shown) > limit:
-        cells = {column: [_cell(row.get(column), short=True) for row in rows] for column in columns}
+        cells = {column: [cell(row.get(column), short=True) for row in rows] for column in columns}
         for column in spare:
             if _room_for(cells, shown, cuttable) > limit:
                 shown.remove(column)
@@ -131,7 +131,8 @@ def plain(value: object) -> object:
             return str(value)
 
 
-def _cell(value: object, short: bool = False) -> str:
+def cell(value: object, short: bool = False, widest: int = WIDEST_CELL) -> str:
+    """A value as people read it: local time, no control characters, at most ``widest`` letters."""
     match value:
         case None | "" | False:
             return ""
@@ -145,7 +146,7 @@ def _cell(value: object, short: bool = False) -> str:
             text = str(value)
     # A subject may hold anything: control characters would speak to the terminal.
     text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def _moment(local: datetime, short: bool) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from mailglass.app import main
 from relay.spool import Spool
+from relay.spool_start import load_spool
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import read_message
 from tests.spool.messages import AT, ID, put
@@ -89,6 +90,21 @@ def test_show_gives_each_copy(mailglass: Command, waiting: Path) -> None:
         (3, "r3@example.net", "in-doubt"),
     ]
     assert "451 4.3.0 later" in mailglass("show", str(ID))[1]
+
+
+def test_what_a_server_replied_is_shown_whole_and_cannot_speak_to_the_terminal(
+    mailglass: Command, waiting: Path
+) -> None:
+    spool = Spool(waiting)
+    load_spool(spool, hold_doubtful=False)
+    at = datetime.now(UTC)
+    said = "451 4.3.0 " + "word " * 30 + "\x1b[31mred"
+    spool.record(spool.messages[str(ID)], Event(EventKind.DEFERRED, at, 2, said, at + timedelta(hours=1)))
+    spool.close()
+    shown = mailglass("show", str(ID))[1]
+    assert "\x1b" not in shown
+    assert "word " * 30 + " [31mred" in shown
+    assert f"{(at + timedelta(hours=1)).astimezone():%Y-%m-%d %H:%M:%S}" in shown
 
 
 @pytest.mark.parametrize("text", ["nonsense", "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
