@@ -12,6 +12,7 @@ from rich.progress import track
 from config.settings import Settings
 from ledger.access import Ledger
 from ledger.faults import LedgerUnavailable
+from ledger.queries.activity import newest_moment
 from ledger.queries.hits import newest_hit_seq
 from ledger.records import Hit, State
 from mailglass.commands.demo_month import Letter, month
@@ -31,22 +32,28 @@ def demo(
     settings = settings_from_file(config)
     if not settings.sandboxed:
         raise Failed("demo data belongs into a sandbox: no upstream here has sandbox = true")
-    messages, hits = run_to_end(_fill(settings, yes))
+    messages, hits, is_first = run_to_end(_fill(settings, yes))
     typer.echo(f"Added {messages} messages and {hits} hits of the last month.")
+    if not is_first:
+        typer.echo("Messages that were there before stand below them: lists go by the order in which mail came.")
 
 
-async def _fill(settings: Settings, yes: bool) -> tuple[int, int]:
-    letters = list(month(datetime.now(UTC)))
+async def _fill(settings: Settings, yes: bool) -> tuple[int, int, bool]:
+    """How many messages and hits, and whether they are the first."""
+    now = datetime.now(UTC)
     async with changing(settings) as ledger:
         async with ledger.read() as connection:
             if await newest_hit_seq(connection) and not yes:
                 raise Failed("this ledger has hits already; --yes adds the demo's all the same")
+            is_first = await newest_moment(connection) is None
+        # Another month than one that may be there already: an id stands for one message.
+        letters = list(month(now) if is_first else month(now, seed=int(now.timestamp())))
         for letter in track(letters, description="messages", transient=True):
             await _register(ledger, letter)
         hits: list[Hit] = sorted((hit for letter in letters for hit in letter.hits), key=lambda hit: hit.at)
         for start in range(0, len(hits), GROUP):
             await ledger.add_hits(hits[start : start + GROUP])
-    return len(letters), len(hits)
+    return len(letters), len(hits), is_first
 
 
 async def _register(ledger: Ledger, letter: Letter) -> None:

@@ -64,7 +64,7 @@ def test_a_real_terminal_is_told_what_there_is_no_room_for(tmp_path: Path) -> No
     (tmp_path / "relay.toml").write_text("")
     environment = os.environ | {"COLUMNS": "80"}
     made = [sys.executable, "-m", "mailglass", "demo", "--config", str(tmp_path / "relay.toml")]
-    subprocess.run(made, check=True, capture_output=True, env=environment)
+    assert b"stand below" not in subprocess.run(made, check=True, capture_output=True, env=environment).stdout
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "mailglass", "messages", "--limit", "3", "--config", str(tmp_path / "relay.toml")]
     done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True)
