@@ -102,14 +102,11 @@ def print_json(value: object) -> None:
 def print_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     heads = [column.replace("_", " ") for column in columns]
     widths = [max(map(_width, column), default=0) for column in zip(heads, *rows, strict=True)]
-    limit = _terminal_width()
+    gap, limit = " " * GAP, _terminal_width()
     for row in [heads, *rows]:
-        line = (
-            (" " * GAP)
-            .join(text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
-            .rstrip()
-        )
-        typer.echo(line[:limit])
+        padded = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
+        line = gap.join(padded).rstrip()
+        typer.echo(line if limit is None else _shortened(line, limit))
 
 
 def plain(value: object) -> object:
