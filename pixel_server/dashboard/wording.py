@@ -16,6 +16,7 @@ from babel.numbers import format_decimal, format_percent
 
 from ledger.queries.rows import Counts
 from pixel_server.dashboard.languages import Language
+from pixel_server.dashboard.note_words import address_in
 
 
 class Fill(StrEnum):
@@ -43,6 +44,9 @@ class Wording:
 
     def _(self, sentence: str) -> str:
         return self.language.sentences.gettext(sentence)
+
+    def address(self, address: str) -> str:
+        return address_in(self._, address)
 
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)

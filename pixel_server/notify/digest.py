@@ -75,16 +75,16 @@ def _looked(words: Wording, one: Looked) -> str:
         words.opened(True, Counts(one.opens), None, None) if one.opens else "",
         words.clicked(True, Counts(one.clicks), None, None) if one.clicks else "",
     ]
-    return f"- {_subject(words, one.message)} ({_to(one.message.recipients)}): {', '.join(filter(None, deeds))}"
+    return f"- {_subject(words, one.message)} ({_to(words, one.message.recipients)}): {', '.join(filter(None, deeds))}"
 
 
 def _unopened(words: Wording, one: MessageRow) -> str:
-    return f"- {_subject(words, one)} ({_to(one.recipients)}), {words.when(one.submitted_at)}"
+    return f"- {_subject(words, one)} ({_to(words, one.recipients)}), {words.when(one.submitted_at)}"
 
 
 def _subject(words: Wording, one: MessageRow) -> str:
     return " ".join(one.subject.split()) or words._("(no subject)")
 
 
-def _to(recipients: Sequence[str]) -> str:
-    return ", ".join(recipients[:2]) + (f" +{len(recipients) - 2}" if len(recipients) > 2 else "")
+def _to(words: Wording, recipients: Sequence[str]) -> str:
+    return ", ".join(map(words.address, recipients[:2])) + (f" +{len(recipients) - 2}" if len(recipients) > 2 else "")

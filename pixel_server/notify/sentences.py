@@ -32,6 +32,6 @@ def notice_words(words: Wording, message: MessageRow, said: Mapping[str, Any]) -
     if said.get("url"):
         lines.append(str(said["url"]))
     lines.append(say("Sent %(when)s to %(to)s") % {
-        "when": words.when(message.submitted_at), "to": ", ".join(message.recipients[:5]),
+        "when": words.when(message.submitted_at), "to": ", ".join(map(words.address, message.recipients[:5])),
     })  # fmt: skip
     return Sentences(headline, "\n".join(lines))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
+from ledger.people import ERASED
 from ledger.records import Reason
 from pixel_server.dashboard.languages import language
 from pixel_server.dashboard.note_words import note_in
+from pixel_server.dashboard.wording import Wording
 from relay.permitted import exceptions
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
+from tests.dashboard.house import NOW
 
 SAY = language("ja").sentences.gettext
 JAPANESE = re.compile(r"[\u3040-\u9fff]")
@@ -50,6 +54,13 @@ def test_there_is_a_note_of_every_kind() -> None:
 def test_a_note_is_said_in_japanese_and_stays_as_it_is_in_english(note: str) -> None:
     assert JAPANESE.search(note_in(SAY, note))
     assert note_in(lambda sentence: sentence, note) == note
+
+
+@pytest.mark.parametrize(("code", "said"), [("en", "[erased]"), ("ja", "［消去済み］")])
+def test_who_was_erased_is_so_in_the_readers_language(code: str, said: str) -> None:
+    words = Wording(language(code), UTC, NOW)
+    assert words.address(ERASED) == said
+    assert words.address("mia@example.net") == "mia@example.net"
 
 
 @pytest.mark.parametrize("note", ["", "100% sure", 'X-Track: unknown value "%(header)s"', "%(n)s"])
