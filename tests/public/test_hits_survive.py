@@ -16,15 +16,18 @@ from pathlib import Path
 import pytest
 
 from ledger.journal import left_behind, read_journal
+from ledger.keys import load_keys
 from ledger.recipients import BOTH, silence_for_recipient
 from ledger.records import Hit
+from ledger.tokens import Purpose, Target, mint, read_unverified
 from pixel_server.hit_numbers import exposition
-from tests.ledger.samples import the_row
+from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort, until
 
 # The contract says 300 ms; a machine that runs other tests as well may be late itself.
 ALLOWED_SECONDS = 0.3
 NOISE_SECONDS = 2.7
+CLIENTS = 8
 
 
 async def slowest(port: PublicPort, urls: list[str], wanted: set[int]) -> float:
@@ -217,32 +220,36 @@ asyncio.run(main())
 """
 
 
-async def one_round(folder: Path, answered: list[int], locked: bool, delay: float) -> None:
-    """Asks as fast as it can until the server is killed, and adds how many answers came."""
+# A message and the copy that its pixel names: each hit has one of its own, by which it is found again.
+Answered = set[tuple[bytes, int]]
+
+
+async def one_round(folder: Path, answered: Answered, locked: bool, delay: float) -> None:
+    """Asks as fast as it can until the server is killed, and notes what was answered."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, str(folder), stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
     )
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()
     number = int(url.split(":")[2].split("/")[0])
-    path = url.split(str(number), 1)[1]
-    got = 0
+    claimed = read_unverified(url.split("/o/")[1].removesuffix(".gif"))
+    assert claimed is not None
+    message, ring = claimed[1].message, load_keys(folder / "keys")
 
-    async def client(name: int) -> None:
-        nonlocal got
-        count = 0
+    async def client(copy: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", number)
         try:
             while True:
-                count += 1
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: u{name}.{count}\r\n\r\n".encode())
+                copy += CLIENTS
+                token = mint(ring, Purpose.PIXEL, Target(message, copy))
+                writer.write(f"GET /o/{token}.gif HTTP/1.1\r\nHost: a\r\nUser-Agent: u\r\n\r\n".encode())
                 await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(43)
-                got += 1
+                answered.add((message.raw, copy))
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
 
-    clients = [asyncio.create_task(client(n)) for n in range(8)]
+    clients = [asyncio.create_task(client(n)) for n in range(CLIENTS)]
     with closing(sqlite3.connect(folder / "mailglass.db", isolation_level=None)) as other:
         await asyncio.sleep(delay / 2)
         if locked:
@@ -253,23 +260,23 @@ async def one_round(folder: Path, answered: list[int], locked: bool, delay: floa
         if locked:
             other.execute("ROLLBACK")
     await asyncio.gather(*clients)
-    answered.append(got)
 
 
 async def rounds(folder: Path, number: int) -> None:
-    answered: list[int] = []
+    answered: Answered = set()
     for turn in range(number):
         await one_round(folder, answered, locked=turn % 2 == 1, delay=0.3 + 0.11 * (turn % 5))
     port = await PublicPort.open(folder)
     async with asyncio.timeout(60):
         while list((folder / "journal").glob("*.journal")) != [port.server.ingest._journal._path]:
             await asyncio.sleep(0.05)
-    total = await stored(port)
-    # At each kill up to eight hits are stored whose answer was still on its way.
-    assert sum(answered) <= total <= sum(answered) + 8 * number
-    assert sum(answered) > 20 * number  # it was a load
-    (twice,) = await the_row(port.ledger, "SELECT count(*) - count(DISTINCT id) FROM hit")
-    assert twice == 0
+    found = "SELECT message.id, hit.copy FROM hit JOIN message ON message.seq = hit.message_seq"
+    kept = [(bytes(message), copy) for message, copy in await rows(port.ledger, found)]
+    assert answered <= set(kept)
+    assert len(kept) == len(set(kept)) == await stored(port)  # none is there twice
+    # At each kill some are stored whose answer was still on its way: one of each client.
+    assert len(kept) <= len(answered) + CLIENTS * number
+    assert len(answered) > 20 * number  # it was a load
     (counted,) = await the_row(port.ledger, "SELECT sum(counted) FROM hit")
     assert (counted,) == await the_row(
         port.ledger,
