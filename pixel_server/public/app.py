@@ -111,6 +111,7 @@ class PublicServer:
             async with asyncio.timeout(PATIENCE_AT_END_SECONDS):
                 await self._desk.close()
                 await self.ingest.close()
+                await self._desk.close()  # what is to be done after those answers
         if self._web is not None:
             await self._web.shutdown(PATIENCE_AT_END_SECONDS)
 

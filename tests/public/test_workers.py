@@ -16,7 +16,7 @@ from ledger.keys import load_keys
 from ledger.records import LinkRecord
 from ledger.shared import open_ledger
 from tests.ledger.samples import rows
-from tests.public.public_port import PublicPort
+from tests.public.public_port import PublicPort, until
 
 LINKS = tuple(LinkRecord(n, f"https://example.org/{n}", tracked=True) for n in range(1, 4))
 SETTINGS = {"pixel_server": {"bind": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}}
@@ -132,3 +132,28 @@ async def test_a_counted_burst_during_trouble_is_put_right_afterwards(workers: l
             assert (await worker.get(path, X_Forwarded_For="198.51.100.7")).status == 302
         other.execute("ROLLBACK")
     await numbers_become(workers[0], {("click", "security-scanner"): 3})
+
+
+@pytest.mark.parametrize("which", [0, 2], ids=["that writes", "that hands over"])
+async def test_a_counted_click_under_way_is_shown_before_its_worker_is_gone(
+    workers: list[PublicPort], which: int
+) -> None:
+    seen: list[object] = []
+    workers[0].ledger.watch_hits(workers[0].looks._look, seen.extend)
+    urls = await workers[0].message(link_list=LINKS, counts_only=True)
+    path = urls.link(1, LINKS[0].url).split(str(workers[0].number))[1]
+    worker = workers.pop(which)
+    server, file = worker.server, worker.ledger.place.path
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # so that it is under way for a while
+        reader, writer = await asyncio.open_connection("127.0.0.1", worker.number)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n".encode())
+        await until(lambda: any(connection._is_busy for connection in server._lean))
+        await server.close()
+        assert len(seen) == 1
+        other.execute("ROLLBACK")
+    assert (await reader.read()).startswith(b"HTTP/1.1 302 ")
+    writer.close()
+    await worker.looks.close()
+    await worker.ledger.close()
