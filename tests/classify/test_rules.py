@@ -27,6 +27,7 @@ OUTLOOK = (
     "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.5; ms-office; "
     "MSOffice 16)"
 )
+OUTLOOK_TOO = "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.14931; Pro)"
 APPLE_MAIL = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 SAFARI = APPLE_MAIL + " Version/17.6 Safari/605.1.15"
 CUBOT = (
@@ -137,6 +138,9 @@ def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str
         (click, {"agent": OUTLOOK, "neighbours": Neighbours(browser_followed=True)}, (preview, probable, "R17")),
         (click, {"agent": OUTLOOK, "neighbours": Neighbours(browser_followed=False)}, (human, probable, "R17")),
         (open_, {"agent": OUTLOOK}, (human, probable, "R19")),
+        (open_, {"agent": OUTLOOK_TOO}, (human, probable, "R19")),
+        (click, {"agent": OUTLOOK_TOO}, (preview, probable, "R17")),
+        (click, {"agent": OUTLOOK_TOO, "neighbours": Neighbours(browser_followed=False)}, (human, probable, "R17")),
         # R18 before R19: in the sender's own office even a known mail program is the sender's, probably
         (open_, {"agent": THUNDERBIRD, "own_network_match": True}, (own, probable, "R18")),
         # R19 before R21: a preview pane can be quicker than two seconds

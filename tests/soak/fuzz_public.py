@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["pixel_server.public", "ledger.urls", "
     from tests.public.public_port import PublicPort
 
 ALLOWED = {200, 302, 400, 404, 405, 413, 429}
-_STATUS = re.compile(rb"^HTTP/1\.[01] (\d+)", re.MULTILINE)
+_STATUS = re.compile(rb"^HTTP/\d\.\d (\d+)", re.MULTILINE)
 
 
 class Target:
@@ -51,6 +51,7 @@ class Target:
         answer = self._ask(beginnings[raw[0] % len(beginnings)] + raw[1:])
         for status in _STATUS.findall(answer):
             assert int(status) in ALLOWED, answer[:200]
+        assert not answer or answer.startswith((b"HTTP/1.0 ", b"HTTP/1.1 ")), answer[:200]
         assert b"\r\nServer:" not in answer, answer[:200]
         assert b"\r\nSet-Cookie:" not in answer, answer[:200]
         self.tried += 1
