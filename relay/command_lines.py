@@ -29,33 +29,48 @@ _BRACKETED = re.compile(rb"<([^<>]*)>")
 
 
 class CommandLines:
-    """What a client has sent and nobody has read yet: ``unread``."""
+    """What a client has sent and nobody has read yet: ``waiting`` octets of it.
 
-    __slots__ = ("unread",)
+    Lines are cut out by their place. Cutting the rest anew behind each costs as much as all the rest, and a client may
+    send fifty thousand lines at once.
+    """
+
+    __slots__ = ("_at", "_data", "waiting")
 
     def __init__(self) -> None:
-        self.unread = b""
+        self._data = b""
+        self._at = 0
+        self.waiting = 0
 
     def add(self, data: bytes) -> None:
-        self.unread = self.unread + data if self.unread else data
+        self._data = self._data[self._at :] + data if self.waiting else data
+        self._at = 0
+        self.waiting = len(self._data)
 
     def take_rest(self) -> bytes:
         """All that is left, for whoever reads on otherwise (DATA)."""
-        rest, self.unread = self.unread, b""
+        rest = self._data[self._at :]
+        self._forget()
         return rest
 
     def next(self) -> bytes | Refusal | None:
         """The next line without its CR LF; None when it is not complete; a refusal when it never can be right."""
-        unread = self.unread
-        end = unread.find(b"\n")
+        data, at = self._data, self._at
+        end = data.find(b"\n", at)
         if end == -1:
-            return Refusal.COMMAND_TOO_LONG if len(unread) > LONGEST_LINE else None
-        line = unread[: end - 1]
+            return Refusal.COMMAND_TOO_LONG if self.waiting > LONGEST_LINE else None
+        line = data[at : end - 1]
         # By number: asking whether bytes are in bytes makes and drops an exception first.
-        if end == 0 or unread[end - 1] != 13 or 13 in line or 0 in line:
+        if end == at or data[end - 1] != 13 or 13 in line or 0 in line:
             return Refusal.COMMAND_LINE_END
-        self.unread = unread[end + 1 :]
+        self._at = end + 1
+        self.waiting = len(data) - self._at
+        if not self.waiting:
+            self._forget()
         return line
+
+    def _forget(self) -> None:
+        self._data, self._at, self.waiting = b"", 0, 0
 
 
 def is_too_long(verb: bytes, line: bytes) -> bool:

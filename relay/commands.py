@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from relay import authentication, hello
 from relay.command_lines import COMMAND_OCTETS, declared_size, is_too_long, path_of
-from relay.dialing import is_own_connection
 from relay.message_phase import MessagePhase
+from relay.own_connections import is_own_connection
 from relay.replies import Fault, Refusal, Reply, compose
 from relay.transaction import Transaction
 from relay.upstream import UpstreamLink
@@ -45,7 +45,7 @@ def _hello(session: Session, line: bytes) -> None:
     elif is_own_connection(session.client.peer, session.client.own_end):
         session.refuse_session(Refusal.LOOP)
     else:
-        session.run(hello.say(session, line))
+        hello.say(session, line)
 
 
 def _starttls(session: Session, line: bytes) -> None:
@@ -55,7 +55,7 @@ def _starttls(session: Session, line: bytes) -> None:
         session.refuse(Refusal.TLS_ACTIVE)
     elif line.partition(b" ")[2]:
         session.refuse(Refusal.BAD_ARGUMENT)
-    elif session.lines.unread:
+    elif session.lines.waiting:
         session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
     else:
         session.run(hello.encrypt(session))
@@ -77,7 +77,7 @@ def _mail(session: Session, line: bytes) -> None:
         return
     link = session.link
     if link is None or not link.is_open:
-        session.run(hello.again(session, line))
+        hello.again(session, line)
         return
     if line.upper().find(b"SIZE") != -1:
         size = declared_size(path_of(line))
@@ -133,7 +133,7 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
     session.is_busy = False
     if reply.code != 354 or session.link is None:
         session.answer(reply)
-        if session.lines.unread:  # the client did not wait, and now its message would be read as commands
+        if session.lines.waiting:  # the client did not wait, and now its message would be read as commands
             session.refuse_session(Refusal.TALKS_BEFORE_354)
         return
     session.client.write(reply.raw)

@@ -9,51 +9,59 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Protocol, cast
 
 import aiosmtplib
 
 from relay.capabilities import capabilities_of
+from relay.destination import Destination
+from relay.opening import Opened, Opening
+from relay.own_connections import RegisteredLink
 from relay.replies import Fault, Reply, UpstreamFault, UpstreamRefusal, compose
 from relay.reply_reader import Nonsense, ReplyReader
-from relay.upstream import PIECE, UpstreamLink, UpstreamOwner
+from relay.upstream import OnReply, UpstreamLink, UpstreamOwner
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where an upstream is and how it is spoken to. The password is not shown in ``repr``."""
+class Attempt(Protocol):
+    """To open a session."""
 
-    host: str
-    port: int
-    security: str  # starttls | tls | none
-    tls: ssl.SSLContext | None
-    connect_seconds: float
-    reply_seconds: float
-    account: Credentials | None = None
+    def give_up(self) -> None:
+        """Nobody is told."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """The relay's own account at the upstream."""
-
-    username: str
-    password: str
-
-
-# This process's upstream connections, by local and remote end: a client on one of them is the relay itself. The local
-# end alone would not do: a client on this machine may have the same port at the same time, towards another server.
-_own_connections: set[tuple[object, object]] = set()
+def open_link(destination: Destination, owner: UpstreamOwner, name: str, opened: Callable[[Opened], None]) -> Attempt:
+    """Begins to open a session, which is ready for the client's EHLO when ``opened`` gets it."""
+    if destination.is_plain:
+        return Opening(destination, owner, opened)
+    return _Dialling(destination, owner, name, opened)
 
 
-def is_own_connection(local: object, remote: object) -> bool:
-    return _ends(local, remote) in _own_connections
+class _Dialling:
+    """An attempt that takes a task of its own."""
 
+    def __init__(
+        self, destination: Destination, owner: UpstreamOwner, name: str, opened: Callable[[Opened], None]
+    ) -> None:
+        self._owner = owner
+        self._opened = opened
+        self._task = asyncio.get_running_loop().create_task(self._dial(destination, name))
 
-def _ends(local: object, remote: object) -> tuple[object, object]:
-    """IPv6 addresses come with flow and scope; those are no part of who is connected."""
-    return (local[:2] if isinstance(local, tuple) else local, remote[:2] if isinstance(remote, tuple) else remote)
+    def give_up(self) -> None:
+        self._task.cancel()
+
+    async def _dial(self, destination: Destination, name: str) -> None:
+        outcome: Opened
+        try:
+            try:
+                outcome = await dial(destination, self._owner, name)
+            except UpstreamRefusal as refusal:
+                outcome = refusal.reply
+            except UpstreamFault as fault:
+                outcome = self._owner.incident(fault.fault, str(fault))
+            self._opened(outcome)
+        except Exception as error:
+            self._owner.broke(error)
 
 
 async def dial(destination: Destination, owner: UpstreamOwner, name: str) -> UpstreamLink:
@@ -76,7 +84,7 @@ async def dial(destination: Destination, owner: UpstreamOwner, name: str) -> Ups
 
 async def _connect(destination: Destination, owner: UpstreamOwner, name: str) -> UpstreamLink:
     account = destination.account
-    if destination.security == "none" and account is None:
+    if destination.is_plain:
         return await _connect_plainly(destination, owner)
     client = aiosmtplib.SMTP(
         hostname=destination.host,
@@ -90,7 +98,11 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
         # Said only before STARTTLS and our own login; the client's own EHLO line follows.
         local_hostname=name if name.isascii() and name.isprintable() and name and " " not in name else "localhost",
     )
-    await client.connect()
+    try:
+        await client.connect()
+    except BaseException:  # by itself it does not close when it is cancelled
+        client.close()
+        raise
     if destination.security != "none" and client.get_transport_info("sslcontext") is None:
         client.close()
         raise UpstreamFault(Fault.UPSTREAM_UNTRUSTED, "not encrypted")
@@ -98,26 +110,18 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
 
 
 async def _connect_plainly(destination: Destination, owner: UpstreamOwner) -> UpstreamLink:
-    """With nothing to encrypt and nobody to log in, all there is to do is to read the greeting."""
-    link = _RegisteredLink(owner, destination.reply_seconds)
-    greeting = link.greeting()
-    await asyncio.get_running_loop().create_connection(lambda: link, destination.host, destination.port)
+    outcome: asyncio.Future[Opened] = asyncio.get_running_loop().create_future()
+    opening = Opening(destination, owner, outcome.set_result)
     try:
-        reply = await greeting
+        opened = await outcome
     except asyncio.CancelledError:  # it took too long
-        link.abandon()
+        opening.give_up()
         raise
-    if reply.fault is not None:
-        raise UpstreamFault(
-            Fault.UPSTREAM_UNREACHABLE if reply.fault is Fault.UPSTREAM_GONE else reply.fault, "greeting"
-        )
-    if 400 <= reply.code <= 599:
-        link.abandon()
-        raise UpstreamRefusal(reply)
-    if reply.code != 220 or not link.is_open or link.is_being_told:  # nobody may speak before we do
-        link.abandon()
-        raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "greeting")
-    return link
+    if isinstance(opened, UpstreamLink):
+        return opened
+    if opened.fault is not None:
+        raise UpstreamFault(opened.fault, "greeting")
+    raise UpstreamRefusal(opened)
 
 
 def _take_over(client: aiosmtplib.SMTP, destination: Destination, owner: UpstreamOwner) -> UpstreamLink:
@@ -126,27 +130,12 @@ def _take_over(client: aiosmtplib.SMTP, destination: Destination, owner: Upstrea
     if protocol is None or protocol._buffer:  # nobody may speak before we do
         client.close()
         raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "spoke out of turn")
-    link = _RegisteredLink(owner, destination.reply_seconds)
+    link = RegisteredLink(owner, destination.reply_seconds)
     link.connection_made(transport)
     transport.set_protocol(link)
     client.protocol = client.transport = None
     client.close()
     return link
-
-
-class _RegisteredLink(UpstreamLink):
-    """An UpstreamLink whose ends are known while it lives."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        # Under TLS half a megabyte would wait unseen otherwise.
-        self._transport.set_write_buffer_limits(high=PIECE)
-        self._ends = _ends(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-        _own_connections.add(self._ends)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        _own_connections.discard(self._ends)
-        super().connection_lost(error)
 
 
 def _fault_of(error: BaseException, destination: Destination) -> Fault:
@@ -186,9 +175,12 @@ def _refusal_at_greeting(code: int, message: str) -> Reply:
         return compose(code, "", "refused")
 
 
-async def greet(link: UpstreamLink, line: bytes) -> Reply:
-    """Sends the client's own EHLO or HELO line and remembers what the upstream offers."""
-    reply = await link.ask(line)
-    if reply.is_positive and line[:1] in b"Ee":
-        link.capabilities = capabilities_of(reply)
-    return reply
+def greet(link: UpstreamLink, line: bytes, answered: OnReply) -> None:
+    """Sends an EHLO or HELO line and remembers what the upstream offers."""
+
+    def heard(reply: Reply) -> None:
+        if reply.is_positive and line[:1] in b"Ee":
+            link.capabilities = capabilities_of(reply)
+        answered(reply)
+
+    link.send(line + b"\r\n", heard)

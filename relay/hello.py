@@ -5,45 +5,71 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.capabilities import OWN_MECHANISMS, Offer, mirrored
-from relay.dialing import dial, greet
-from relay.replies import Reply, UpstreamRefusal, compose
+from relay.dialing import greet, open_link
+from relay.opening import Opened
+from relay.replies import Reply, compose
 from relay.transaction import Transaction
-from relay.upstream import UpstreamLink
+from relay.upstream import OnReply, UpstreamLink
 
 if TYPE_CHECKING:
     from relay.session import Session
 
 
-async def say(session: Session, line: bytes) -> None:
+def say(session: Session, line: bytes) -> None:
     """Answers the client's EHLO or HELO."""
-    try:
-        reply = await _greet_upstream(session, line)
-    except UpstreamRefusal as refusal:
-        session.say(refusal.reply)
+
+    def answered(reply: Reply) -> None:
+        if reply.is_positive:
+            session.hello = line
+            session.transaction = Transaction()
+            if line[:1] in b"Ee" and session.link is not None:
+                reply = mirrored(session.link.capabilities, offer_of(session))
+        session.answer(reply)
+        session.release()
+
+    _greet_upstream(session, line, answered)
+
+
+def again(session: Session, mail: bytes) -> None:
+    """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
+    if session.is_logged_in and session.around.accounts is None:
+        session.finish_with(compose(421, "4.4.2", "The mail server has closed the connection"))
         return
-    if reply.is_positive:
-        session.hello = line
-        session.transaction = Transaction()
-        if line[:1] in b"Ee" and session.link is not None:
-            reply = mirrored(session.link.capabilities, offer_of(session))
-    session.answer(reply)
+
+    def greeted(reply: Reply) -> None:
+        if reply.is_positive and session.link is not None:
+            session.transaction = Transaction()
+            session.link.send(mail + b"\r\n", answered)
+        else:
+            session.answer(reply)
+            session.release()
+
+    def answered(reply: Reply) -> None:
+        session.transaction.mail_answered(mail, reply)
+        session.answer(reply)
+        session.release()
+
+    _greet_upstream(session, session.hello, greeted)
 
 
-async def _greet_upstream(session: Session, line: bytes) -> Reply:
+def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:
+    """``answered`` gets what the upstream says to that, or what there is to say instead. The client waits."""
+    session.is_busy = True
     link = session.link
-    if link is None or not link.is_open:
-        link = await _connect(session, line)
-        session.link = link
-    return await greet(link, line)
+    if link is not None and link.is_open:
+        greet(link, hello, answered)
+        return
 
+    def opened(outcome: Opened) -> None:
+        session.opening = None
+        if isinstance(outcome, UpstreamLink):
+            session.link = outcome
+            greet(outcome, hello, answered)
+        else:
+            answered(outcome)
 
-async def _connect(session: Session, line: bytes) -> UpstreamLink:
-    name = line.partition(b" ")[2].strip().decode("ascii", "replace")
-    link = await dial(session.around.destination(), session, name)
-    if session.is_over:
-        link.leave()
-        raise ConnectionResetError
-    return link
+    name = hello.partition(b" ")[2].strip().decode("ascii", "replace")
+    session.opening = open_link(session.around.destination(), session, name, opened)
 
 
 def offer_of(session: Session) -> Offer:
@@ -54,25 +80,6 @@ def offer_of(session: Session) -> Offer:
         login=client.is_encrypted or not around.is_exposed,
         own_mechanisms=OWN_MECHANISMS if around.accounts is not None else (),
     )
-
-
-async def again(session: Session, line: bytes) -> None:
-    """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
-    if session.is_logged_in and session.around.accounts is None:
-        session.finish_with(compose(421, "4.4.2", "The mail server has closed the connection"))
-        return
-    try:
-        reply = await _greet_upstream(session, session.hello)
-    except UpstreamRefusal as refusal:
-        session.say(refusal.reply)
-        return
-    if not reply.is_positive or session.link is None:
-        session.say(reply)
-        return
-    session.transaction = Transaction()
-    answer = await session.link.ask(line)
-    session.transaction.mail_answered(line, answer)
-    session.answer(answer)
 
 
 async def encrypt(session: Session) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 
-from relay.dialing import Credentials
+from relay.destination import Credentials
 
 
 class AccountReader:

@@ -6,7 +6,7 @@ import asyncio
 
 from relay.capabilities import Capabilities
 from relay.data_reader import stuffed
-from relay.dialing import Credentials
+from relay.destination import Credentials
 from relay.failpoints import failpoint
 from relay.outlet import END_MARK
 from relay.replies import Reply

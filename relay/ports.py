@@ -10,7 +10,7 @@ from typing import Protocol
 from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
 from relay.capabilities import Capabilities
-from relay.dialing import Credentials
+from relay.destination import Credentials
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 

@@ -16,7 +16,9 @@ from relay import commands, logbook
 from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
 from relay.command_lines import CommandLines
-from relay.dialing import Credentials
+from relay.destination import Credentials
+from relay.dialing import Attempt
+from relay.last_verdict import LastVerdict
 from relay.message_phase import MessagePhase
 from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
 from relay.resends import Unheard
@@ -26,6 +28,7 @@ from relay.upstream import UpstreamLink
 
 MOST_ERRORS = 20
 MOST_WAITING = 64 * 1024
+MOST_AT_ONCE = 100  # commands of one client before all others have their turn: a millisecond
 
 
 class Session:
@@ -35,6 +38,7 @@ class Session:
         self.id = around.next_session_id()
         self.lines = CommandLines()
         self.link: UpstreamLink | None = None
+        self.opening: Attempt | None = None  # to get one
         self.hello = b""  # the client's last accepted EHLO or HELO line
         self.login = ""
         self.is_logged_in = False
@@ -53,7 +57,7 @@ class Session:
         self._faults = 0
         self._job: asyncio.Task[None] | None = None
         self._line_wanted: asyncio.Future[bytes] | None = None
-        self._unheard: Unheard | None = None  # the last verdict, until the client shows that it goes on
+        self._verdict = LastVerdict(client, around.resends)
 
     # What the connection tells
 
@@ -68,14 +72,14 @@ class Session:
             self._await_command()
 
     def received(self, data: bytes) -> None:
-        self._unheard = None
+        self._verdict.unheard = None
         lines, phase = self.lines, self.phase
-        if phase is not None and phase.is_reading and not lines.unread:
+        if phase is not None and phase.is_reading and not lines.waiting:
             phase.received(data)
             return
         lines.add(data)
         self.advance()
-        if len(lines.unread) > MOST_WAITING:
+        if lines.waiting > MOST_WAITING:
             self._is_full = True
             self.client.hold_back("waiting", True)
 
@@ -97,16 +101,12 @@ class Session:
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        if self._is_at_eof and error is None and self._unheard is not None:
-            self.around.resends.take(self._unheard.digest)  # it has listened to the end
-        elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
-            self._keep_unheard()
-        self._unheard = None
+        self._verdict.client_left(error, self._is_at_eof)
         self._no_more_lines()
         if self.phase is not None:
             self.phase.client_vanished()
-        elif self.link is not None and self._job is None:
-            self.link.leave()
+        elif self._job is None:
+            self._leave()
         logbook.session_ended(self.id, self.messages)
         self._retire()
 
@@ -133,14 +133,6 @@ class Session:
         elif not self.is_over:
             self.finish_with(self.incident(Fault.STOPPING))
 
-    def _keep_unheard(self) -> None:
-        """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.
-
-        A reset tells nothing of the kind: systems confirm some 40 ms late, and many programs read and then reset.
-        """
-        if self._unheard is not None and self.client.is_unheard:
-            self.around.resends.remember(self._unheard)
-
     def fell_silent(self) -> None:
         if self.phase is not None and self.phase.is_reading:
             self.phase.give_up()
@@ -148,7 +140,7 @@ class Session:
         elif self._is_owing and not self._is_unread and self._line_wanted is None:
             self._await_command()  # it waits for us, or for the upstream, which has a time of its own
         else:
-            self._keep_unheard()
+            self._verdict.keep_unconfirmed()
             self.refuse_session(Refusal.IDLE)
 
     def client_is_full(self, is_full: bool) -> None:
@@ -177,13 +169,18 @@ class Session:
 
     def advance(self) -> None:
         """Works on what the client has sent, as far as that can be done before something else happens."""
-        lines, link, is_corked = self.lines, self.link, False
+        lines, link, is_corked, turns = self.lines, self.link, False, MOST_AT_ONCE
         try:
-            while lines.unread and not self.is_over and not self._must_wait():
+            while lines.waiting and not self.is_over and not self._must_wait():
+                if not turns:
+                    self.is_busy = True
+                    asyncio.get_running_loop().call_soon(self.release)
+                    break
+                turns -= 1
                 line = lines.next()
                 if line is None:
                     break
-                if lines.unread and not is_corked:  # a batch: what comes of it leaves in one packet each way
+                if lines.waiting and not is_corked:  # a batch: what comes of it leaves in one packet each way
                     is_corked = True
                     self.client.cork()
                     if link is not None:
@@ -199,7 +196,7 @@ class Session:
             self.finish(while_sending=True)
 
     def _make_room(self) -> None:
-        if self._is_full and len(self.lines.unread) <= MOST_WAITING:
+        if self._is_full and self.lines.waiting <= MOST_WAITING:
             self._is_full = False
             self.client.hold_back("waiting", False)
 
@@ -274,9 +271,16 @@ class Session:
 
     def finish(self, while_sending: bool = False) -> None:
         self.is_over = True
+        self._leave()
+        self.client.close(while_sending)
+
+    def _leave(self) -> None:
+        """The upstream is not needed any more."""
+        if self.opening is not None:
+            self.opening.give_up()
+            self.opening = None
         if self.link is not None:
             self.link.leave()
-        self.client.close(while_sending)
 
     def incident(self, fault: Fault, detail: str = "") -> Reply:
         self._faults += 1
@@ -322,8 +326,7 @@ class Session:
             return
         self.is_busy = False
         if self.is_over:
-            if self.link is not None:
-                self.link.leave()
+            self._leave()
             self._retire()
             return
         if self.around.is_stopping and not self.transaction.is_begun:
@@ -356,10 +359,10 @@ class Session:
             if reply.is_positive:
                 self.around.resends.remember(unheard)
         else:
-            self._unheard = unheard if reply.is_positive else None
+            self._verdict.unheard = unheard if reply.is_positive else None
             self.answer(reply)
-            if self._unheard and self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
-                self.around.resends.remember(self._unheard)
+            if self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
+                self._verdict.keep()
         if self._job is None:
             self.release()
 
@@ -371,7 +374,7 @@ class Session:
     def upstream_answered(self, several: bool) -> None:
         if several:
             self.client.uncork()
-        if not self.is_busy and (self.lines.unread or self._is_at_eof):
+        if not self.is_busy and (self.lines.waiting or self._is_at_eof):
             self.advance()
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Outcome, Refused
-from relay.dialing import Credentials as Account
+from relay.destination import Credentials as Account
 from relay.failpoints import failpoint
 from relay.ports import Conversation
 from relay.replies import UpstreamFault, UpstreamRefusal

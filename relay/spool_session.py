@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from relay.dialing import Destination, dial, greet
+from relay.capabilities import capabilities_of
+from relay.destination import Destination
+from relay.dialing import dial
 from relay.link_conversation import LinkConversation
 from relay.ports import Conversation
 from relay.replies import Fault, Reply, UpstreamRefusal, for_fault
@@ -32,7 +34,7 @@ class _Nobody:
     def upstream_full(self, is_full: bool) -> None:
         pass
 
-    def incident(self, fault: Fault) -> Reply:
+    def incident(self, fault: Fault, detail: str = "") -> Reply:
         return for_fault(fault, "spool")
 
     def broke(self, error: Exception) -> None:
@@ -45,9 +47,11 @@ async def spool_session(destination: Destination, hostname: str, final_seconds: 
     link = await dial(destination, _Nobody(), hostname)
     try:
         name = hostname.encode("ascii")
-        reply = await greet(link, b"EHLO " + name)
-        if reply.code in NOT_KNOWN:
-            reply = await greet(link, b"HELO " + name)
+        reply = await link.ask(b"EHLO " + name)
+        if reply.is_positive:
+            link.capabilities = capabilities_of(reply)
+        elif reply.code in NOT_KNOWN:
+            reply = await link.ask(b"HELO " + name)
         if not reply.is_positive:
             raise UpstreamRefusal(reply)
         yield LinkConversation(link, final_seconds)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from config.settings import Settings
 from relay.copies_on_record import CopiesOnRecord
 from relay.copy_delivery import CopyDelivery
-from relay.dialing import Destination
+from relay.destination import Destination
 from relay.individual import IndividualDelivery, Ledger
 from relay.ports import Conversation
 from relay.replies import Fault, UpstreamFault

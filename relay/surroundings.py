@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from config.settings import Limits
-from relay.dialing import Destination
+from relay.destination import Destination
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline
 from relay.ports import Accounts, Copies

@@ -42,7 +42,7 @@ class UpstreamOwner(Protocol):
     def upstream_full(self, is_full: bool) -> None:
         """Stop sending; go on sending."""
 
-    def incident(self, fault: Fault) -> Reply:
+    def incident(self, fault: Fault, detail: str = "") -> Reply:
         """Our own reply for a fault."""
 
     def broke(self, error: Exception) -> None:
@@ -68,11 +68,6 @@ class UpstreamLink(asyncio.Protocol):
     @property
     def is_awaiting(self) -> bool:
         return bool(self._awaiting)
-
-    @property
-    def is_being_told(self) -> bool:
-        """Whether the beginning of another reply has come with the last one."""
-        return self._reader.is_inside_reply
 
     @property
     def owes_many(self) -> bool:
@@ -117,12 +112,6 @@ class UpstreamLink(asyncio.Protocol):
             self._awaiting.append((act, None))
         else:
             act()
-
-    def greeting(self) -> asyncio.Future[Reply]:
-        """The first reply, which nobody asks for; to be called before there is a connection."""
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._awaiting.append((lambda reply: None if answer.done() else answer.set_result(reply), self.reply_seconds))
-        return answer
 
     async def ask(self, line: bytes, seconds: float | None = None) -> Reply:
         """Sends one command line (without CR LF). Raises UpstreamFault when no answer of the upstream's comes."""

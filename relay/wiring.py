@@ -14,7 +14,7 @@ from config.settings import Listener, Settings, Upstream, host_and_port, is_loop
 from ledger.message_id import MessageId, mint_message_id
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
-from relay.dialing import Credentials, Destination
+from relay.destination import Credentials, Destination
 from relay.individual import Ledger
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline, Rewriter

@@ -11,7 +11,7 @@ import pytest
 from config.addresses import reaches
 from config.settings import Listener, Settings, Upstream
 from relay.circles import circles
-from relay.dialing import is_own_connection
+from relay.own_connections import is_own_connection
 from tests.e2e.installation import Installation
 from tests.relay.conftest import StartRelay
 from tests.relay.upstream_servers import Behaves

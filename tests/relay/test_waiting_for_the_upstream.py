@@ -33,7 +33,7 @@ class Owner:
         self.is_full = is_full
         self.changed.set()
 
-    def incident(self, fault: Fault) -> Reply:
+    def incident(self, fault: Fault, detail: str = "") -> Reply:
         return for_fault(fault, "1")
 
     async def until(self, is_full: bool) -> None:

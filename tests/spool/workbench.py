@@ -13,7 +13,7 @@ from ledger.records import MessageRecord, State
 from relay.command_lines import path_of
 from relay.copies_on_record import CopiesOnRecord
 from relay.copy_delivery import CopyDelivery
-from relay.dialing import Destination
+from relay.destination import Destination
 from relay.individual import IndividualDelivery
 from relay.ports import Addressee, Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Tracks

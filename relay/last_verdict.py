@@ -1,0 +1,36 @@
+"""A session's last verdict, until its client shows that it has heard it (docs/decisions/0013)."""
+
+from __future__ import annotations
+
+from relay.client import Client
+from relay.resends import Resends, Unheard
+
+
+class LastVerdict:
+    def __init__(self, client: Client, resends: Resends) -> None:
+        self.unheard: Unheard | None = None  # none given, or the client went on after it
+        self._client = client
+        self._resends = resends
+
+    def keep(self) -> None:
+        """For when the message comes again, whatever the client has heard."""
+        if self.unheard is not None:
+            self._resends.remember(self.unheard)
+
+    def keep_unconfirmed(self) -> None:
+        """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.
+
+        A reset tells nothing of the kind: systems confirm some 40 ms late, and many programs read and then reset.
+        """
+        if self._client.is_unheard:
+            self.keep()
+
+    def client_left(self, error: Exception | None, has_listened: bool) -> None:
+        """``has_listened``: to the end, having said before that it would say no more."""
+        if self.unheard is None:
+            return
+        if error is None and has_listened:
+            self._resends.take(self.unheard.digest)
+        elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
+            self.keep_unconfirmed()
+        self.unheard = None
