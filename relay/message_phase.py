@@ -29,7 +29,10 @@ from relay.upstream import UpstreamLink
 if TYPE_CHECKING:
     from relay.session import Session
 
-LONGEST_HEADER = 1024 * 1024  # what a longer header block asks for is not heard: the message goes on untracked
+# What a header block of more octets or lines asks for is not heard, and the message goes on untracked: reading it would
+# keep all others waiting, a field takes some microseconds.
+LONGEST_HEADER = 256 * 1024
+MOST_HEADER_LINES = 5000
 MOST_RECEIVED = 50
 SLACK = 16 * 1024 * 1024  # read beyond the size limit before the connection is cut
 LOWEST_RATE = 500.0  # octets a second, as Postfix's smtpd_min_data_rate
@@ -146,7 +149,7 @@ class MessagePhase:
         self._how = _STREAM
         if end < 0 and ended:
             end = len(content)
-        is_long = not 0 <= end <= LONGEST_HEADER
+        is_long = not 0 <= end <= LONGEST_HEADER or _has_many_lines(content, end)
         head = content if is_long else content[:end]
         lowered = head.lower()
         self._is_named = names_itself(lowered)
@@ -157,7 +160,7 @@ class MessagePhase:
         if is_long:
             self.header = unstuffed(head[:LONGEST_HEADER])
             self.wanted = pipeline.decide(b"")
-            self._long = LongHeader(pipeline.is_control)
+            self._long = LongHeader(pipeline.is_control, pipeline.control_headers)
             return self._long.feed(content, ended)
         if not pipeline.may_concern(lowered):
             if pipeline.records_untracked:
@@ -318,6 +321,11 @@ class MessagePhase:
             self.session.client.deadline.clear()
         else:
             self.session.client.deadline.set(self.session.around.idle_seconds)
+
+
+def _has_many_lines(content: bytes, end: int) -> bool:
+    # Fewer octets than two for each line hold no such number.
+    return end > 2 * MOST_HEADER_LINES and content.count(b"\n", 0, end) > MOST_HEADER_LINES
 
 
 def _end_of_header(content: bytes | bytearray, start: int) -> int:

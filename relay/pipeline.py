@@ -51,7 +51,8 @@ class TrackingRules:
 
     plan_for: Callable[[Wanted], Plan]
     until: Callable[[str, datetime], datetime | None]  # the end of recording, from X-Track-Until
-    control_headers: tuple[bytes, ...] = (b"x-track",)  # in lower case; a header without any of them asks for nothing
+    # What their names begin with, in lower case. Without any of them (and no default, no subject tag) nothing is asked.
+    control_headers: tuple[bytes, ...] = (b"x-track",)
     is_control: Callable[[str], bool] = is_track_header  # a header's name in lower case
     always_decide: bool = False  # a default, a dialect or a subject tag may ask without a control header
     records_untracked: bool = False
@@ -88,6 +89,7 @@ class Pipeline:
         self.records_untracked = rules.records_untracked
         self.max_octets = rules.max_octets
         self.is_control = rules.is_control
+        self.control_headers = rules.control_headers
 
     def may_concern(self, lowered_header: bytes) -> bool:
         """False when nothing in the header block can ask for anything: then nobody has to look closer."""

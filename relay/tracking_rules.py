@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from config.settings import Listener, Settings
 from config.units import parse_duration
 from relay.pipeline import TrackingRules
+from relay.rewriting.dialects import DIALECTS
 from relay.rewriting.optin import OptInPolicy, decide, is_control, under_ceiling
 from relay.rewriting.plan import Plan, Quoted, TextIsUrl, Wanted
 
@@ -18,6 +19,7 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         plan_for=lambda wanted: plan_for(settings, wanted),
         until=recording_end,
         is_control=lambda name: is_control(name, tracking.dialects),
+        control_headers=control_headers(tracking.dialects),
         always_decide=listener.default != "none" or bool(tracking.subject_tag) or bool(tracking.dialects),
         records_untracked=tracking.record_untracked,
         refuse_without_ledger=tracking.on_ledger_failure == "refuse",
@@ -27,6 +29,13 @@ def tracking_rules(settings: Settings, listener: Listener) -> TrackingRules:
         never_recipients=tracking.never_recipients,
         keeps_subjects=settings.privacy.keep_subject,
     )
+
+
+def control_headers(dialects: Iterable[str]) -> tuple[bytes, ...]:
+    """What the names of all control headers begin with, in lower case."""
+    accepted = [DIALECTS[name] for name in dialects if name in DIALECTS]
+    names = (name for dialect in accepted for name in (*sorted(dialect.names), *dialect.prefixes))
+    return (b"x-track", *(name.encode("ascii") for name in names))
 
 
 def decider(settings: Settings, listener: Listener) -> Callable[[bytes], Wanted]:

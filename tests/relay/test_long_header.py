@@ -12,6 +12,7 @@ from relay.data_reader import stuffed, unstuffed
 from relay.long_header import LONGEST_NAME, LongHeader
 from relay.rewriting.optin import OptInPolicy, decide, is_control, is_track_header
 from relay.rewriting.plan import Edit
+from relay.tracking_rules import control_headers
 
 
 def cut_whole(content: bytes, dialects: tuple[str, ...] = ()) -> bytes:
@@ -24,7 +25,7 @@ def cut_whole(content: bytes, dialects: tuple[str, ...] = ()) -> bytes:
 
 
 def cut_in_pieces(pieces: list[bytes], dialects: tuple[str, ...] = ()) -> bytes:
-    cutter = LongHeader(lambda name: is_control(name, dialects))
+    cutter = LongHeader(lambda name: is_control(name, dialects), control_headers(dialects))
     last = len(pieces) - 1
     out = b"".join(cutter.feed(piece, ended=number == last) for number, piece in enumerate(pieces))
     assert cutter.has_cut is (out != b"".join(pieces))
@@ -63,7 +64,7 @@ def test_a_dot_that_the_upstream_takes_away_hides_no_field() -> None:
 
 
 def test_no_more_than_the_beginning_of_a_line_is_held_back() -> None:
-    cutter = LongHeader(is_track_header)
+    cutter = LongHeader(is_track_header, control_headers(()))
     sent = cutter.feed(b"A: 1\r\nX-Tr")
     assert sent == b"A: 1\r\n"
     assert cutter.feed(b"acker: " + b"y" * LONGEST_NAME) == b"X-Tracker: " + b"y" * LONGEST_NAME
