@@ -20,6 +20,7 @@ _PASSED_ON = frozenset(
 )
 # A tracked message grows by its pixel and by about 150 octets a link; a 64 kB reserve is 400 links.
 GROWTH = 64 * 1024
+SIZE_DIGITS = 20  # RFC 1870 section 3; what is longer is no limit that anybody will reach
 MOST_KNOWN = 64  # answers remembered: an upstream gives all sessions of a client the same
 OWN_MECHANISMS = (b"PLAIN", b"LOGIN")
 
@@ -47,7 +48,7 @@ class Capabilities:
         if b"SIZE" not in self.words:
             return None
         value = self.words[b"SIZE"][4:].strip()
-        return int(value) if value.isdigit() else 0
+        return int(value) if value.isdigit() and len(value) <= SIZE_DIGITS else 0
 
 
 def _is_bound_to_tls(mechanism: bytes) -> bool:

@@ -198,6 +198,10 @@ def test_the_offered_size_leaves_room_for_what_tracking_adds(upstream: int | Non
     assert offered_size(upstream, own) == offered
 
 
+def test_a_size_of_thousands_of_digits_is_no_limit() -> None:
+    assert capabilities_of(Reply(250, b"250-up\r\n250 SIZE " + b"9" * 5000 + b"\r\n")).size == 0
+
+
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=3))
 @settings(max_examples=200, deadline=None)
 def test_whatever_an_upstream_says_what_comes_out_is_well_formed(said: bytes, cuts: list[int]) -> None:
