@@ -1,14 +1,19 @@
-"""A session's last verdict, until its client shows that it has heard it (docs/decisions/0013)."""
+"""A session's last verdict, until its client shows that it has heard it (docs/decisions/0013).
+
+A client that has said that it will say no more may be gone: its verdicts are kept for when their messages come again,
+and forgotten when it turns out that it has listened to the end.
+"""
 
 from __future__ import annotations
 
 from relay.client import Client
-from relay.resends import Resends, Unheard
+from relay.resends import Digest, Resends, Unheard
 
 
 class LastVerdict:
     def __init__(self, client: Client, resends: Resends) -> None:
         self.unheard: Unheard | None = None  # none given, or the client went on after it
+        self._kept: tuple[Digest, ...] = ()
         self._client = client
         self._resends = resends
 
@@ -16,6 +21,7 @@ class LastVerdict:
         """For when the message comes again, whatever the client has heard."""
         if self.unheard is not None:
             self._resends.remember(self.unheard)
+            self._kept += (self.unheard.digest,)
 
     def keep_unconfirmed(self) -> None:
         """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.
@@ -27,10 +33,9 @@ class LastVerdict:
 
     def client_left(self, error: Exception | None, has_listened: bool) -> None:
         """``has_listened``: to the end, having said before that it would say no more."""
-        if self.unheard is None:
-            return
         if error is None and has_listened:
-            self._resends.take(self.unheard.digest)
+            for digest in self._kept:
+                self._resends.take(digest)
         elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
             self.keep_unconfirmed()
         self.unheard = None

@@ -100,6 +100,21 @@ async def test_a_client_that_heard_its_250_may_send_the_same_octets_again_howeve
     assert len(upstream.delivered) == 3
 
 
+async def test_a_client_that_sends_several_messages_and_half_closes_may_send_each_of_them_again(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    for turn in (1, 2):
+        client = await relay.connect()
+        message = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + NAMELESS
+        await client.send(b"EHLO x\r\n" + message + b".\r\n" + message + b"more\r\n.\r\n" + message + b"\0\r\n.\r\n")
+        client.writer.write_eof()
+        said = await client.everything()
+        assert said.count(b"250 2.0.0 Ok: queued") == 2
+        assert said.count(b"550 5.6.0 ") == 1
+        await relay.server.ports[0].around.sessions.until_empty()
+        assert len(upstream.delivered) == 2 * turn
+
+
 class TellsMuch(Behaves):
     async def on_vrfy(self, talk: Talk, line: bytes) -> bytes:
         return b"252-" + b"y" * 50_000 + b"\r\n252 2.0.0 Perhaps\r\n"
