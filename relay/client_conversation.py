@@ -53,6 +53,7 @@ def reports_wait(session: Session) -> bool:
 
 async def bring_reports(session: Session) -> None:
     """Delivers it, between two messages of the client. Nothing of the client's depends on what comes of it."""
+    session.may_bring_reports = False
     copies, link = session.around.copies, session.link
     if copies is not None and link is not None:
         conversation = ClientConversation(session, link, lambda reply: None)

@@ -73,6 +73,17 @@ class CommandLines:
         self._data, self._at, self.waiting = b"", 0, 0
 
 
+def the_only_line_in(data: bytes) -> bytes | None:
+    """The line, when the data is exactly one that is right; None says nothing, and CommandLines is to be asked.
+
+    Nearly always a client sends one command and waits, and then nothing need be kept.
+    """
+    line = data[:-2]
+    if not data.endswith(b"\r\n") or 10 in line or 13 in line or 0 in line:
+        return None
+    return line
+
+
 def is_too_long(verb: bytes, line: bytes) -> bool:
     return len(line) + 2 > COMMAND_OCTETS and len(line) + 2 > _LONGER.get(verb, COMMAND_OCTETS)
 

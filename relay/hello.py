@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relay.capabilities import OWN_MECHANISMS, Offer, mirrored
 from relay.dialing import greet, open_link
 from relay.opening import Opened
-from relay.replies import Reply, compose
+from relay.replies import UPSTREAM_HAS_LEFT, Reply
 from relay.transaction import Transaction
 from relay.upstream import OnReply, UpstreamLink
 
@@ -33,7 +33,7 @@ def say(session: Session, line: bytes) -> None:
 def again(session: Session, mail: bytes) -> None:
     """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
     if session.is_logged_in and session.around.accounts is None:
-        session.finish_with(compose(421, "4.4.2", "The mail server has closed the connection"))
+        session.finish_with(UPSTREAM_HAS_LEFT)
         return
 
     def greeted(reply: Reply) -> None:

@@ -176,6 +176,9 @@ def _safe(line: bytes) -> bytes:
     return _UNPRINTABLE.sub(b"?", line)
 
 
+UPSTREAM_HAS_LEFT = compose(421, "4.4.2", "The mail server has closed the connection")
+
+
 class RelayFault(Exception):
     """Something failed that is no doubt and no refusal; ``fault`` says what the client is to hear."""
 

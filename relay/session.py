@@ -15,12 +15,12 @@ from collections.abc import Callable, Coroutine
 from relay import commands, logbook
 from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
-from relay.command_lines import CommandLines
+from relay.command_lines import CommandLines, the_only_line_in
 from relay.destination import Credentials
 from relay.dialing import Attempt
 from relay.last_verdict import LastVerdict
 from relay.message_phase import MessagePhase
-from relay.replies import Fault, Refusal, RelayFault, Reply, compose, for_fault, for_refusal
+from relay.replies import UPSTREAM_HAS_LEFT, Fault, Refusal, RelayFault, Reply, for_fault, for_refusal
 from relay.resends import Unheard
 from relay.surroundings import Surroundings
 from relay.transaction import Transaction
@@ -69,7 +69,7 @@ class Session:
             self.finish_with(self.incident(Fault.STOPPING))
         else:
             self.client.write(self.around.greeting)
-            self._await_command()
+            self.client.deadline.set(self.around.idle_seconds)
 
     def received(self, data: bytes) -> None:
         self._verdict.unheard = None
@@ -77,6 +77,11 @@ class Session:
         if phase is not None and phase.is_reading and not lines.waiting:
             phase.received(data)
             return
+        if not lines.waiting and self._line_wanted is None and not self._must_wait() and not self.is_over:
+            line = the_only_line_in(data)
+            if line is not None:
+                self._take(line)
+                return
         lines.add(data)
         self.advance()
         if lines.waiting > MOST_WAITING:
@@ -138,7 +143,9 @@ class Session:
             self.phase.give_up()
             self.refuse_session(Refusal.SLOW_DATA)
         elif self._is_owing and not self._is_unread and self._line_wanted is None:
-            self._await_command()  # it waits for us, or for the upstream, which has a time of its own
+            self.client.deadline.set(
+                self.around.idle_seconds
+            )  # it waits for us, or for the upstream, which has a time of its own
         else:
             self._verdict.keep_unconfirmed()
             self.refuse_session(Refusal.IDLE)
@@ -218,9 +225,6 @@ class Session:
     @property
     def _is_owing(self) -> bool:
         return self.is_busy or (self.link is not None and self.link.is_awaiting)
-
-    def _await_command(self) -> None:
-        self.client.deadline.set(self.around.idle_seconds)
 
     def _take(self, line: bytes | Refusal) -> None:
         self.client.deadline.set(self.around.idle_seconds)
@@ -333,10 +337,9 @@ class Session:
             self.finish_with(self.incident(Fault.STOPPING))
             return
         if reports_wait(self):
-            self.may_bring_reports = False
             self.run(bring_reports(self))
             return
-        self._await_command()
+        self.client.deadline.set(self.around.idle_seconds)
         self.advance()
 
     async def next_line(self) -> bytes:
@@ -382,7 +385,7 @@ class Session:
             self.phase.upstream_lost(fault, said)
         elif self.is_logged_in and self.around.accounts is None and not self.is_over:
             # No password is kept, so nobody could log in again: the client has to.
-            self.finish_with(said if said is not None and said.code == 421 else _GONE)
+            self.finish_with(said if said is not None and said.code == 421 else UPSTREAM_HAS_LEFT)
 
     def upstream_opens(self, is_on: bool) -> None:
         """Its DATA is being opened; the client waits so long."""
@@ -394,6 +397,3 @@ class Session:
         self.client.hold_back("upstream", is_full)
         if self.phase is not None:
             self.phase.upstream_full(is_full)
-
-
-_GONE = compose(421, "4.4.2", "The mail server has closed the connection")
