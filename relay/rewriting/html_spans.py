@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from relay.rewriting import opt_out, unsubscribe
 from relay.rewriting.character_references import decode_attribute, decode_text
 from relay.rewriting.charsets import Text
 from relay.rewriting.html_grammar import TAG
@@ -23,6 +24,7 @@ from relay.rewriting.quoted_regions import find_quoted_regions, may_hold_quotes
 MOST_LINKS = 10_000
 LONGEST_TEXT = 200
 _OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
+_TELLING = frozenset(name.encode("ascii") for name in (*opt_out.KNOWN, unsubscribe.MARK, "data-track-name"))
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -34,7 +36,7 @@ class LinkSpan(NamedTuple):
     quote: str
     href: str  # references decoded
     text: str
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str]  # those that could tell something of the author's wishes
     in_quoted_text: bool
     conditional: bool
     inert: bool = False
@@ -69,7 +71,7 @@ def find_spans(text: Text) -> HtmlSpans | None:
     """The spans of an HTML body; None when it has more links or tags than anybody writes."""
     html = text.scan
     lower = html.lower()
-    own_pixel = _OWN_PIXEL_PATH.search(html) is not None
+    own_pixel = b".gif" in html and _OWN_PIXEL_PATH.search(html) is not None
     has_marks = b"data-track" in lower
     may_quote = may_hold_quotes(lower)
     every_tag = own_pixel or has_marks or may_quote
@@ -130,34 +132,35 @@ class _Links:
     def _take_any(self, index: int, tag: Tag) -> None:
         text = self._text
         target: Attribute | None = None
-        values = {}
+        alternative = ""
+        telling = {}
         for found in attributes_of(self._html, tag):
             if found.name == b"href":
                 target = found
-            if found.name != b"style":
-                values[found.name.decode("latin-1")] = decode_attribute(text.decode(found.start, found.end))
+            elif found.name == b"alt":
+                alternative = decode_attribute(text.decode(found.start, found.end))
+            elif found.name in _TELLING:
+                telling[found.name.decode("ascii")] = decode_attribute(text.decode(found.start, found.end))
         if target is None:
             return
         before = self._html[target.start - 1 : target.start]
         quote = before.decode("ascii") if before in (b'"', b"'") and target.whole_end > target.end else ""
-        words, alternative, after = "", "", tag.end
+        words, after = "", tag.end
         if tag.name == b"a" and not tag.inert:
             words, after = self._visible_text(index, tag)
             alternative = "" if words else self._alternative(tag.end, after)
-        else:
-            alternative = _folded(values.get("alt", ""))
         self._spans.links.append(
             LinkSpan(
                 target.start,
                 target.end,
                 quote,
-                values["href"],
+                decode_attribute(text.decode(target.start, target.end)),
                 words,
-                values,
+                telling or _NO_ATTRIBUTES,
                 self._is_quoted(tag.start),
                 tag.conditional,
                 tag.inert,
-                alternative,
+                _folded(alternative),
                 tag.start,
                 after,
             )

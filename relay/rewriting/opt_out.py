@@ -16,14 +16,14 @@ _PRESENT = ("data-pm-no-track", "ses:no-track", "data-as-no-track")
 _SWITCHED_OFF = ("data-track", "clicktracking", "data-msys-clicktrack")
 # "Disable": opts out unless a word for "no" takes that back. Mailgun, Mautic, Mandrill.
 _DISABLED = ("disable-tracking", "mautic:disable-tracking", "mc:disable-tracking")
-_KNOWN = frozenset((*_PRESENT, *_SWITCHED_OFF, *_DISABLED))
+KNOWN = frozenset((*_PRESENT, *_SWITCHED_OFF, *_DISABLED))
 
 _NO_TRACK_SCHEMES = ("http+notrack://", "https+notrack://")  # Postal
 
 
 def is_opted_out(href: str, attributes: Mapping[str, str]) -> bool:
     """``attributes`` of the link with lower-case names; ``href`` as written, entities decoded."""
-    if not _KNOWN.isdisjoint(attributes) and (
+    if not KNOWN.isdisjoint(attributes) and (
         any(name in attributes for name in _PRESENT)
         or any(_word(attributes, name) in NO_WORDS for name in _SWITCHED_OFF)
         or any(name in attributes and _word(attributes, name) not in NO_WORDS for name in _DISABLED)

@@ -36,6 +36,8 @@ class QuotedPrintable:
         self._is_odd = _BARE_CR.search(encoded) is not None or _has_odd_escapes(encoded, self.decoded)
         if self._is_odd:
             self.decoded = _ESCAPE.sub(_octet, encoded)
+        # How much longer the encoded form is; not quite, since a stride that goes too far is in vain.
+        self._spread = 0.9 * (len(encoded) / max(len(self.decoded), 1) - 1)
 
     def encoded_span(self, start: int, end: int) -> tuple[int, int]:
         """The encoded bytes that stand for ``decoded[start:end]``, without soft breaks round them."""
@@ -112,23 +114,28 @@ class QuotedPrintable:
 
         By counting: an octet is three bytes for one, a soft break two for none, or three with a CR.
 
-        As many encoded bytes as are still missing are never too many, so each round goes the better part of the way.
+        As many encoded bytes as are still missing are never too many, so each round goes the better part of the way;
+        the first one goes as far as is likely from the whole body.
         """
         encoded = self._encoded
         position, decoded = self._at if self._at[1] <= offset else (0, 0)
         missing = offset - decoded
+        stride = max(missing, min(missing + int(missing * self._spread), len(encoded) - position - 2))
         while missing:
-            end = position + missing
+            end = position + stride
             last = encoded[end - 1]
-            whole = 0  # how much further the escape goes that would be cut here
-            if last == _EQUALS:
-                whole = 1 if encoded[end] == 10 else 2
+            if last == _EQUALS:  # an escape would be cut here
+                end += 1 if encoded[end] == 10 else 2
             elif last != 10 and encoded[end - 2] == _EQUALS and end - 2 >= position:
-                whole = 1
-            end += whole
+                end += 1
             escapes = encoded.count(b"=", position, end)
-            missing = 2 * escapes + encoded.count(b"=\r\n", position, end) - whole if escapes else 0
-            position = end
+            gained = end - position
+            if escapes:
+                gained -= 2 * escapes + encoded.count(b"=\r\n", position, end)
+            if gained <= missing:
+                missing -= gained
+                position = end
+            stride = missing
         self._at = (position, offset)
         while encoded.startswith((b"=\r\n", b"=\n"), position):
             position += 3 if encoded[position + 1] == 13 else 2

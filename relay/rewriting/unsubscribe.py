@@ -27,6 +27,7 @@ from relay.rewriting.unsubscribe_words import (
     URL_WORDS,
 )
 
+MARK = "data-msys-unsubscribe"  # SparkPost's
 # A paragraph that happens to name the word is no button.
 _LONGEST_TEXT = 160
 _LONGEST_GENERIC = 40
@@ -51,7 +52,7 @@ def is_unsubscribe(destination: str, text: str, attributes: Mapping[str, str], n
         destination in named
         or url_says_so(destination)
         or text_says_so(text)
-        or attributes.get("data-msys-unsubscribe", "").strip() == "1"  # SparkPost's own mark
+        or attributes.get(MARK, "").strip() == "1"
     )
 
 
