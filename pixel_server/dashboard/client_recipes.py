@@ -136,7 +136,7 @@ def _phone(server: Server) -> Recipe:
                 N_("No phone can reach this relay as it is: it listens on this machine only. Give it another listener "
                    "in relay.toml, with a certificate for the name by which the phone finds this machine."),
                 N_("Then, in the mail account's settings, open the outgoing server (SMTP) and enter that name, port "
-                   "2465 and SSL/TLS."),
+                   "2465, SSL/TLS and your login."),
             ),
             ways=((
                 N_("Phones cannot add headers, so this listener tracks by default. As a section of its own:"),
