@@ -1,12 +1,15 @@
 """The relay as a process of its own, for tests that kill it: ``python -m tests.relay.relay_process UPSTREAM DATA``.
 
-Prints its port. Records are kept as lines of a file, each in the file before ``register`` or ``settle`` returns.
+Prints its port, and at SIGUSR1 how many blocks of memory Python's objects have when all garbage is gone. Records are
+kept as lines of a file, each in the file before ``register`` or ``settle`` returns.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +31,11 @@ class FileRecords:
         os.write(self._file, f"{message_id} {state}\n".encode())
 
 
+def tell_blocks() -> None:
+    gc.collect()
+    print(sys.getallocatedblocks(), flush=True)
+
+
 async def main() -> None:
     data = Path(sys.argv[2])
     settings = settings_for(int(sys.argv[1]), data, limits={"connections": 2000, "connections_per_address": 2000})
@@ -38,6 +46,7 @@ async def main() -> None:
     )
     server = build(settings, neighbours)
     await server.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell_blocks)
     print(server.ports[0].port, flush=True)
     await asyncio.Event().wait()
 
