@@ -64,6 +64,17 @@ async def test_offices_own_look_is_a_person_when_no_browser_follows(proxied: Pub
     assert await the_row(proxied.ledger, "SELECT clicks_confirmed, clicks_machine FROM message") == (1, 0)
 
 
+async def test_offices_own_look_becomes_a_persons_where_only_numbers_are_kept(proxied: PublicPort) -> None:
+    urls = await proxied.message(link_list=LINKS, counts_only=True)
+    await proxied.get(urls.link(1, LINKS[0].url), X_Forwarded_For="198.51.100.7", User_Agent=OFFICE)
+    assert await rows(proxied.ledger, "SELECT class, number FROM daily") == [("link-preview", 1)]
+    async with asyncio.timeout(15):
+        while await the_row(proxied.ledger, "SELECT clicks_confirmed, clicks_machine FROM message") != (1, 0):
+            await asyncio.sleep(0.05)
+    kept = "SELECT class, number FROM daily WHERE number != 0"
+    assert await rows(proxied.ledger, kept) == [("human", 1)]
+
+
 async def test_a_click_right_after_delivery_is_a_scanners(proxied: PublicPort) -> None:
     urls = await proxied.message(accepted_at=datetime.now(UTC))
     await proxied.get(urls.link(1, "https://example.org/?a=1"), X_Forwarded_For="198.51.100.7")
