@@ -14,13 +14,10 @@ from relay.rewriting.possessive_groups import compiled
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
-_EQUALS = ord("=")
+_EQUALS, _DOT = b"=."
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
-# A line's worth of new text, with one column kept for the "=" of a soft break: not cut through an "=3D", nor before a
-# dot, which at a line's beginning is precious to SMTP.
-_PIECE = re.compile(rb".{1,75}(?<!=)(?<!=3)(?:(?!\.)|(?<=[3D.]))", re.DOTALL)
 _SOFT_BREAK_BEFORE = re.compile(rb"=\r?\n\Z")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 
@@ -90,11 +87,27 @@ class QuotedPrintable:
         if start == end and rest == 0 and column >= LONGEST_LINE - 1:
             return None
         text = new.replace(b"=", b"=3D")
-        # What stands before in the line takes room from the first piece; as "3" it forbids no cut behind it.
-        before = b"3" * min(column, _SHORT_LINE - 1)
-        first, *others = _PIECE.findall(before + text) or [b""]
-        pieces = [first[len(before) :], *others]
-        column = len(others[-1]) if others else column + len(text)
+        length = len(text)
+        pieces: list[bytes] = []
+        position = 0
+        # One column is kept for the "=" of a soft break.
+        while position < length and (cut := position + _SHORT_LINE - 1 - column) < length:
+            if cut < position + 3:
+                pieces.append(b"")
+                column = 0
+                continue
+            # Never cut through an "=3D".
+            if text[cut - 1] == _EQUALS:
+                cut -= 1
+            elif text[cut - 2] == _EQUALS:
+                cut -= 2
+            if text[cut] == _DOT and text[cut - 1] not in b"3D.":
+                cut -= 1  # a dot at a line's beginning is precious to SMTP
+            pieces.append(text[position:cut])
+            column = 0
+            position = cut
+        pieces.append(text[position:])
+        column += length - position
         if rest and column and column + rest > _SHORT_LINE:
             pieces.append(b"")
             column = 0
