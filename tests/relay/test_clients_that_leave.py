@@ -15,7 +15,7 @@ from relay.replies import compose
 from relay.resends import UNDIGESTED, Digest, Resends, Unheard, digest_of, names_itself
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
-from tests.relay.upstream_servers import Behaves, Talk
+from tests.relay.upstream_servers import Behaves, Hangup, Talk
 
 BODY = b"Subject: x\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n"
 ASKING = b"X-Track: all\r\n" + BODY
@@ -113,6 +113,27 @@ async def test_a_client_that_sends_several_messages_and_half_closes_may_send_eac
         assert said.count(b"550 5.6.0 ") == 1
         await relay.server.ports[0].around.sessions.until_empty()
         assert len(upstream.delivered) == 2 * turn
+
+
+class NeverGreets(Behaves):
+    async def greet(self, talk: Talk) -> None:
+        self.note()
+        await talk.reader.read()  # until the other side closes
+        raise Hangup
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_a_client_that_leaves_while_the_upstream_is_being_connected_ends_the_attempt(
+    start_relay: StartRelay, security: str
+) -> None:
+    upstream = NeverGreets()
+    relay = await start_relay(upstream, upstream={"security": security})
+    client = await relay.connect()
+    await client.send(b"EHLO client.example.com\r\n")
+    await upstream.until(lambda: upstream.open_connections == 1)
+    client.reset()  # a mere FIN might come from one that still listens
+    await upstream.until(lambda: upstream.open_connections == 0)
+    await relay.server.ports[0].around.sessions.until_empty()
 
 
 class TellsMuch(Behaves):
