@@ -98,11 +98,7 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
         # Said only before STARTTLS and our own login; the client's own EHLO line follows.
         local_hostname=name if name.isascii() and name.isprintable() and name and " " not in name else "localhost",
     )
-    try:
-        await client.connect()
-    except BaseException:  # by itself it does not close when it is cancelled
-        client.close()
-        raise
+    await client.connect()
     if destination.security != "none" and client.get_transport_info("sslcontext") is None:
         client.close()
         raise UpstreamFault(Fault.UPSTREAM_UNTRUSTED, "not encrypted")
