@@ -160,8 +160,11 @@ def _last_words(html: bytes, spans: HtmlSpans, place: int) -> int | None:
     tokens = spans.tokens if spans.every_tag else tokenize(html, every_tag=True)
     if tokens is None:
         return None
-    taken = [(tag.start, tag.end) for tag in tokens.tags if not (tag.conditional or tag.inert)]
-    taken = sorted([*taken, *tokens.hidden])
+    taken: list[tuple[int, int]] = []
+    tags = ((tag.start, tag.end) for tag in tokens.tags if not (tag.conditional or tag.inert))
+    for start, stop in sorted([*tags, *tokens.hidden]):
+        if not taken or stop > taken[-1][1]:  # what is hidden inside a comment shows no words behind it
+            taken.append((start, stop))
     end = place
     for start, stop in reversed(taken):
         if start >= place:

@@ -16,6 +16,8 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
     [
         # A mark of quoting on an element that nobody quotes with: a second look must not see more than the first.
         "<body><p>Hi</p><ir id='stopSpelling'>Date: yesterday<p>words</p></body>\r\n",
+        # A style inside a comment: what stands behind it in the comment is no text that has opened the body.
+        "<!--[if mso]><v:rect href='https://e.com/v'><style>a{b:c}</style><!-- note --><!--[if mso]><v:rect href='x'>",
     ],
 )
 def test_what_once_broke_a_promise_breaks_none(html: str) -> None:
