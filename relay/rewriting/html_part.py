@@ -60,8 +60,11 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     spans = find_spans(text)
     if spans is None or job.links_before + len(spans.links) > HIGHEST_NUMBER:
         return Reason.TOO_COMPLEX
+    return _result(job, text, spans, is_done=_is_rewritten_already(job, spans))
+
+
+def _result(job: HtmlPlan, text: Text, spans: HtmlSpans, *, is_done: bool) -> HtmlResult:
     slots: list[Slot] = []
-    is_done = _is_rewritten_already(job, spans)
     links = [
         _link(job, text, span, job.links_before + index, slots, is_done=is_done)
         for index, span in enumerate(spans.links, start=1)
@@ -73,6 +76,8 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
         if not any(first <= start < last for first, last in removed)
     )
     opens = _put_in_pixel(job, text, spans, slots)
+    if job.plan.opens and job.is_main and not (opens or is_done) and _has_own_link(job, spans):
+        return _result(job, text, spans, is_done=True)  # an earlier time found no place for the pixel, either
     slots.sort(key=itemgetter(0))
     body = PreparedBody(
         job.body,
@@ -91,6 +96,10 @@ def _is_rewritten_already(job: HtmlPlan, spans: HtmlSpans) -> bool:
     """
     if job.plan.opens:
         return any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
+    return _has_own_link(job, spans)
+
+
+def _has_own_link(job: HtmlPlan, spans: HtmlSpans) -> bool:
     return any(
         not link.in_quoted_text and job.urls.is_own(link.href) and job.urls.original_of(link.href) is not None
         for link in spans.links
