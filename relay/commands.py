@@ -126,7 +126,7 @@ def _begin_data(session: Session, line: bytes, link: UpstreamLink) -> None:
     if len(session.transaction.accepted) > 1:
         _data_answered(session, compose(354, "", "End data with <CR><LF>.<CR><LF>"), is_open=False)
     else:
-        link.send(line + b"\r\n", lambda reply: _data_answered(session, reply))
+        link.send_data(lambda reply: _data_answered(session, reply), line)
 
 
 def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None:

@@ -93,7 +93,7 @@ async def _announce(session: Conversation, mail: bytes, rcpt: bytes) -> Refused 
     if not reply.is_positive:
         return Refused(reply)
     failpoint("delivery.after-recipient")
-    reply = await session.ask(b"DATA")
+    reply = await session.ask_data()
     return None if reply.code == 354 else Refused(reply)
 
 

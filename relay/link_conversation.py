@@ -26,6 +26,9 @@ class LinkConversation:
     async def ask(self, line: bytes) -> Reply:
         return await self._link.ask(line)
 
+    async def ask_data(self) -> Reply:
+        return await self._link.ask_data()
+
     async def deliver(self, content: bytes) -> Reply:
         # Content and dot leave apart, so that the failpoint between them is a place that exists.
         await self._link.write_all(stuffed(content))

@@ -80,7 +80,7 @@ class Outlet:
         if self._state is _CLOSED:
             self._state = _OPENING
             self._wait(True)
-            self._link.send(b"DATA\r\n", self._opened)
+            self._link.send_data(self._opened)
 
     def _opened(self, reply: Reply) -> None:
         self._wait(False)

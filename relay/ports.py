@@ -86,6 +86,9 @@ class Conversation(Protocol):
     async def ask(self, line: bytes) -> Reply:
         """Sends one command line (without CR LF); raises UpstreamFault."""
 
+    async def ask_data(self) -> Reply:
+        """Sends DATA: 354, or a refusal (4yz, 5yz); raises UpstreamFault, also for an answer that is neither."""
+
     async def deliver(self, content: bytes) -> Reply:
         """Sends unstuffed content after a 354, with the final dot; raises UpstreamFault (then it is in doubt)."""
 

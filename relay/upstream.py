@@ -87,6 +87,20 @@ class UpstreamLink(asyncio.Protocol):
         else:
             self._corked.append(data)
 
+    def send_data(self, on_reply: OnReply, line: bytes = b"DATA") -> None:
+        """Sends DATA, which is answered with 354 or refused with 4yz or 5yz (RFC 5321 section 4.3.2).
+
+        Any other answer makes no sense, and the connection goes: a 250 would be taken for the message's verdict.
+        """
+
+        def answered(reply: Reply) -> None:
+            if reply.code != 354 and not 400 <= reply.code <= 599:
+                self.abandon()
+                reply = self._owner.incident(Fault.UPSTREAM_NONSENSE, "answer to DATA")
+            on_reply(reply)
+
+        self.send(line + b"\r\n", answered)
+
     def hold_back(self, is_on: bool) -> None:
         """Stops and starts reading replies."""
         if not self.is_open:
@@ -119,11 +133,14 @@ class UpstreamLink(asyncio.Protocol):
 
     async def ask_raw(self, data: bytes, seconds: float | None = None) -> Reply:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.send(data, lambda reply: None if answer.done() else answer.set_result(reply), seconds)
-        reply = await answer
-        if reply.fault is not None:
-            raise UpstreamFault(reply.fault)
-        return reply
+        self.send(data, _into(answer), seconds)
+        return _unless_fault(await answer)
+
+    async def ask_data(self) -> Reply:
+        """Sends DATA: 354 or a refusal. Raises UpstreamFault."""
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.send_data(_into(answer))
+        return _unless_fault(await answer)
 
     def write(self, data: bytes) -> None:
         """Sends what has no reply of its own: the content of a message."""
@@ -254,3 +271,13 @@ class UpstreamLink(asyncio.Protocol):
                 callback()  # type: ignore[call-arg]
             else:
                 callback(self._owner.incident(fault))  # type: ignore[call-arg]
+
+
+def _into(answer: asyncio.Future[Reply]) -> OnReply:
+    return lambda reply: None if answer.done() else answer.set_result(reply)
+
+
+def _unless_fault(reply: Reply) -> Reply:
+    if reply.fault is not None:
+        raise UpstreamFault(reply.fault)
+    return reply

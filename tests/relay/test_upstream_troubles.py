@@ -190,6 +190,28 @@ async def test_with_several_recipients_a_refused_data_command_is_the_final_reply
     assert (await client.ask(b"NOOP")).startswith(b"250")
 
 
+@pytest.mark.parametrize("said", [b"250 2.0.0 Ok\r\n", b"220 up\r\n", b"334 \r\n"])
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+@pytest.mark.parametrize("recipients", [(b"b@example.net",), (b"b@example.net", b"c@example.net")], ids=["one", "two"])
+async def test_an_answer_to_data_that_neither_opens_nor_refuses_is_no_verdict(
+    start_relay: StartRelay, recipients: tuple[bytes, ...], content: bytes, said: bytes
+) -> None:
+    upstream = Scripted(DATA=said)
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.begin(*recipients)
+    reply = await client.ask(b"DATA")
+    if len(recipients) > 1:  # then the relay says 354 itself, and asks the upstream later
+        assert reply.startswith(b"354")
+        reply = await client.ask(content + b".")
+    assert reply.startswith(b"451 4.5.0 "), reply
+    await upstream.until(lambda: upstream.open_connections == 0)
+    assert not upstream.delivered
+    assert b"QUIT" not in upstream.commands  # it may take anything for content
+    upstream.answers.clear()
+    assert (await client.submit(content)).startswith(b"250 2.0.0 Ok: queued")
+
+
 async def test_an_upstream_that_refuses_in_the_middle_is_heard_after_the_dot(start_relay: StartRelay) -> None:
     class RefusesInTheMiddle(Behaves):
         async def read_content(self, talk: Talk) -> bytes:

@@ -40,6 +40,10 @@ def at_mail(reply: str) -> Verdict:
     return Verdict("mail", reply)
 
 
+def at_data(reply: str) -> Verdict:
+    return Verdict("data", reply)
+
+
 def at_dot(reply: str) -> Verdict:
     return Verdict("dot", reply)
 
@@ -169,6 +173,9 @@ class _Talk:
             self.say("250 2.1.5 Ok")
 
     async def data(self) -> None:
+        if self.verdict.stage == "data":
+            self.say(self.verdict.reply)
+            return
         self.say("354 Go on")
         content = await self.reader.readuntil(b"\r\n.\r\n")
         verdict = self.verdict if len(self.recipients) == 1 else accepts()

@@ -14,6 +14,7 @@ from tests.spool.messages import PLAIN, rendered
 from tests.spool.scripted_upstream import (
     ScriptedUpstream,
     accepts,
+    at_data,
     at_dot,
     at_rcpt,
     closes_after_dot,
@@ -99,6 +100,28 @@ async def test_the_session_lost_before_anything_was_accepted_leaves_the_message_
     assert bench.folder() == []
     await bench.later(timedelta(hours=1))
     assert bench.upstream.taken == []
+
+
+async def test_a_250_to_data_sends_no_copy_and_leaves_the_message_to_the_client(bench: Workbench) -> None:
+    bench.upstream.script = {R1: [at_data("250 2.0.0 Ok")]}
+    with pytest.raises(RelayFault) as raised:
+        async with bench.client_session() as session:
+            await bench.submit(session)
+    assert raised.value.fault is Fault.UPSTREAM_NONSENSE
+    assert bench.upstream.taken == []
+    assert bench.folder() == []
+
+
+async def test_a_copy_whose_data_was_answered_with_250_is_sent_again_later(bench: Workbench) -> None:
+    bench.upstream.script = {R2: [at_data("250 2.0.0 Ok"), accepts()]}
+    async with bench.client_session() as session:
+        reply = await bench.submit(session)
+    assert b"1 of 3 copies sent, 2 waiting" in reply.raw
+    assert bench.upstream.addresses() == [R1]
+    await bench.runner.run_once()  # the third was not tried yet
+    await bench.later(timedelta(minutes=10))
+    assert sorted(bench.upstream.addresses()) == sorted(RECIPIENTS)
+    assert set(bench.book.states.values()) == {State.SENT}
 
 
 async def test_the_session_lost_at_the_first_dot_is_in_doubt_and_never_sent_again(bench: Workbench) -> None:
