@@ -48,6 +48,14 @@ PROGRAMS = (
     "Mozilla/5.0 (compatible; evc-batch/2.0)", f"{ELECTRON[:-1]}; compatible; pageburst) Chrome/98.0 Safari/537.36",
     "Google-AdWords-Express", "internetVista monitor", "websitepulse checker/1.1", "Netcraft Web Server Survey",
     f"{CHROME} GTmetrix", "Cloudflare-diagnostics", "SSL Labs", "GIFTEDVISITOR SCAN",
+    "Mozilla/5.0 (compatible; U; WebCopier/4.6)", f"{CHROME} CloudflareObservatory/1.0", "LogicMonitor SiteMonitor/1.0",
+    f"{ELECTRON[:-1]}; Google-Sites-Thumbnails) Chrome/120.0 Safari/537.36", "Google-Cloud-Tasks", "GoogleHC/1.0",
+    "COMODO SSL Checker", "ELB-HealthChecker/2.0", "Owler@ows.eu/1", "hyper/0.14", "Erlang/OTP httpc", "Miniflux/2.0",
+    # What crawlers say of themselves counts beside a browser's name too.
+    f"{ELECTRON[:-1]}; compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/120.0 Safari/537.36",
+    f"{ELECTRON[:-1]}; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116.0 Safari/537.36",
+    "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
+    f"{ELECTRON} HeadlessChrome/113.0 Safari/537.36", f"{CHROME} (+https://example.com/about)",
 )  # fmt: skip
 NO_PROGRAMS = (
     "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.6.5",  # what mutt opens links with
@@ -55,6 +63,28 @@ NO_PROGRAMS = (
     "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; WOW64; Trident/6.0)",
     "Mozilla/5.0 (compatible; Konqueror/4.4; Linux) KHTML/4.4.5 (like Gecko) Kubuntu",
     "Links (2.1pre23; Linux 3.5.0 i686)",
+    # Browsers and telephones that carry an address, a page or a common word.
+    "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; Feedreader; .NET CLR 1.1.4322)",
+    "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1; Embedded Web Browser from: http://bsalsa.com/; .NET CLR)",
+    "Avant Browser/1.2.789rel1 (http://www.avantbrowser.com)",
+    "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.6) Gecko/20040206 Firefox/0.8 (John Bokma, http://johnbokma.com/)",
+    "Mozilla/5.0 (compatible; Konqueror; FreeBSD; http://www.cartedaffaire.net/)",
+    "Mozilla/4.0 ( http://example.com/ ; mailto:user@example.com ; NSA/666.666.666 ; .NET CLR 1.1.4322)",
+    "Mozilla/5.0 (compatible; Teleca Q7; Brew 3.1.5; U; en) 240X400 LGE VX9700",
+    "Mozilla/5.0 (compatible; OSS/1.0; Chameleon; Linux) MOT-U9/R6632_G_81.11.29R BER/2.0 Profile/MIDP-2.0",
+    "Mozilla/5.0 (compatible; iCab 3.0.3; Macintosh; U; PPC Mac OS)", "Mozilla/5.0 (compatible; Galeon/1.2; Linux)",
+    "Mozilla/5.0 (compatible; Netscape 7.0)", "Mozilla/5.0 (compatible; X11; Linux i686; Konqueror/3.2)",
+    "Mozilla/5.0 (compatible; Windows; U; Windows NT 6.2; WOW64; en-US; rv:12.0) Gecko/20120403211507 Firefox/12.0",
+    "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; Google-TR-1)",
+    "Mozilla/5.0 (Windows; U; Windows NT 5.0; en-US; rv:1.7.5; Google-TR-1) Gecko/20041107 Firefox/1.0",
+    "SonyEricssonw580i/R4EA Java/SEMC-Java/2.0 Profile/MIDP-2.0 Configuration/CLDC-1.1 sonyericssonw580i",
+    "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.0; user@ch.eu.csc.com; .NET CLR 1.0.3705; .NET CLR 1.1.4322)",
+    *(form for name in ("MyHealthyVet", "SamsungHealth/6.22.0", "HuaweiHealth/11.0.4", "Cloudflare-WARP",
+                        "Site Audit/1.0", "SurveyMonkey/4.2", "QR Scanner/2.1", "Baby Monitor/1.0", "Probe/1.0",
+                        "Feed Reader/3")
+      for form in (f"{CHROME} {name}", f"{FIREFOX} {name}", f"{SAFARI} {name}")),
+    "MyHealthyVet", "SamsungHealth/6.22.0", "HuaweiHealth/11.0.4", "Cloudflare-WARP", "SurveyMonkey/4.2",
+    "QR Scanner/2.1", CUBOT.replace("CUBOT X19", "Scanner TC51"), CUBOT.replace("CUBOT X19", "Site Scanner 2"),
     f"{CHROME} [FBAN/FBIOS;FBAV/300.0]", f"{CHROME} Instagram 123.0", "Mozilla/4.01 (Compatible; Java 1)",
 )  # fmt: skip
 SOMEWHERE = "203.0.113.24"

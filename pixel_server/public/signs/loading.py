@@ -68,9 +68,10 @@ def _table(name: str) -> dict[str, Any]:
 
 
 def _tokens(table: dict[str, Any]) -> Iterator[Token]:
+    people = re.compile(table["people"], re.VERBOSE) if "people" in table else None
     for entry in table["signs"]:
         for word in entry["words"]:
-            yield Token(word, _condition(word, entry))
+            yield Token(word, _condition(word, entry), people if entry.get("alone") else None)
 
 
 def _condition(word: str, entry: dict[str, Any]) -> re.Pattern[str] | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ledger.records import HitFacts
 from pixel_server.public.signs.networks import NetworkTable, parse_address
@@ -63,10 +63,14 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sign: a word as written in its table, and what must hold beside it. The word is looked for first."""
+    """One sign: a word as written in its table, and what must hold beside it. The word is looked for first.
+
+    ``regex`` must be found as well. Where ``unless`` is found in the text in small letters, the word says nothing.
+    """
 
     word: str
     regex: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None
     lowered: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,4 +157,15 @@ def _read_agent(signs: Signs, user_agent: str) -> Mapping[Sign, str]:
 
 
 def _first(tokens: Iterable[Token], text: str, lowered: str) -> str | None:
-    return next((token.word for token in tokens if token.is_in(text, lowered)), None)
+    @cache  # a text with many such words is walked through once for all of them
+    def names(people: re.Pattern[str]) -> bool:
+        return people.search(lowered) is not None
+
+    return next(
+        (
+            token.word
+            for token in tokens
+            if token.is_in(text, lowered) and not (token.unless is not None and names(token.unless))
+        ),
+        None,
+    )
