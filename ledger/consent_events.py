@@ -123,6 +123,24 @@ def may_track(state: Standing, required: bool) -> bool:
     return state not in (*NOES, Standing.RESTRICTED)
 
 
+def is_silent(events: Iterable[ConsentEvent], purpose: ConsentPurpose) -> bool:
+    """Whether nothing of this purpose is recorded, in delivered mail either: a no to all senders silenced what there
+    was, and nothing was said since that could have opened the gate for anybody. A refusal stops what is to come; what
+    was delivered before it is recorded on."""
+    silent = False
+    for event in events:
+        if event.purpose not in (None, purpose):
+            continue
+        match event.action:
+            case Action.WITHDRAW | Action.ERASE if event.sender == "":
+                silent = True
+            case Action.GRANT | Action.CONFIRM | Action.IMPORT | Action.EXPIRE:
+                silent = False
+            case _:
+                pass
+    return silent
+
+
 def may_ask(events: Iterable[ConsentEvent], now: datetime, pause: timedelta) -> bool:
     """Whether a request may be sent: not within ``pause`` of the last one, of a refusal or of a withdrawal, and never
     after an erasure."""

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.anchors import Anchor
 from ledger.chain import START, chained, detailed
-from ledger.consent_events import NOES, Action, ConsentEvent, ConsentPurpose, Standing, standing
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, is_silent, standing
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
+from ledger.consent_senders import not_from, only_from
 from ledger.consent_writing import chained_values, details_of, hashed_values
 from ledger.message_id import MessageId
 
@@ -30,11 +31,8 @@ class PersonRow:
     standings: Mapping[ConsentPurpose, Standing]
     last_event_at: datetime | None
     not_from: tuple[str, ...] = ()  # senders to whom alone they said no
-
-    @property
-    def said_no(self) -> bool:
-        """To everything, so that nothing is left to withdraw."""
-        return all(standing in NOES for standing in self.standings.values())
+    only_from: tuple[str, ...] = ()  # senders for whose mail alone they agreed
+    is_silent: bool = False  # nothing is recorded, in delivered mail either: nothing is left to withdraw
 
 
 async def events_of(connection: AsyncConnection, keys: Iterable[bytes]) -> dict[bytes, list[ConsentEvent]]:
@@ -161,16 +159,17 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
 
 def _person(row: Row[Any], events: list[ConsentEvent], now: datetime, valid_for: timedelta) -> PersonRow:
     standings = {purpose: standing(events, purpose, (), now, valid_for) for purpose in ConsentPurpose}
-    not_from = tuple(
-        sender
-        for sender in sorted({event.sender for event in events} - {""})
-        if any(
-            standings[purpose] not in NOES and standing(events, purpose, (sender,), now, valid_for) in NOES
-            for purpose in ConsentPurpose
-        )
-    )
     last_event_at = events[-1].at if events else None
-    return PersonRow(bytes(row.key), row.address, row.language, standings, last_event_at, not_from)
+    return PersonRow(
+        bytes(row.key),
+        row.address,
+        row.language,
+        standings,
+        last_event_at,
+        not_from(events, now, valid_for),
+        only_from(events, now, valid_for),
+        all(is_silent(events, purpose) for purpose in ConsentPurpose),
+    )
 
 
 def _event(row: Row[Any]) -> ConsentEvent:

@@ -104,7 +104,7 @@ def show(
             people = await list_people(connection, datetime.now(UTC), valid, limit=limit, search=search)
         return [_shown(one) for one in people]
 
-    print_rows(run_to_end(work()), ("address", "opens", "links", "not_from", "last_event_at"), as_json)
+    print_rows(run_to_end(work()), ("address", "opens", "links", "not_from", "only_from", "last_event_at"), as_json)
 
 
 @app.command("import")
@@ -217,7 +217,8 @@ def _write_privately(path: Path, text: str) -> None:
 
 def _shown(one: PersonRow) -> dict[str, object]:
     standings = {purpose.value: standing.value for purpose, standing in one.standings.items()}
-    return {"address": one.address, "last_event_at": one.last_event_at, **standings, "not_from": one.not_from}
+    alone = {"not_from": one.not_from, "only_from": one.only_from}
+    return {"address": one.address, "last_event_at": one.last_event_at, **standings, **alone}
 
 
 def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:

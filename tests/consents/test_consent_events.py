@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.settings import Settings
-from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, may_ask, may_track, standing
+from ledger.consent_events import (
+    Action,
+    ConsentEvent,
+    ConsentPurpose,
+    Standing,
+    is_silent,
+    may_ask,
+    may_track,
+    standing,
+)
+from ledger.consent_senders import only_from
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -77,6 +87,43 @@ def test_where_somebody_stands_is_what_their_events_come_to(
     events: list[ConsentEvent], expected: Standing, why: str
 ) -> None:
     assert stands(*events) is expected, why
+
+
+@pytest.mark.parametrize(
+    ("events", "silent", "why"),
+    [
+        ([], False, "mail may have been tracked already"),
+        ([said(9, Action.CONFIRM), said(1, Action.REFUSE)], False, "a refusal leaves delivered mail as it is"),
+        ([said(9, Action.CONFIRM), said(1, Action.WITHDRAW, None)], True, "withdrawn"),
+        ([said(1, Action.WITHDRAW, LINKS)], False, "the other purpose"),
+        ([said(1, Action.WITHDRAW, None, ME)], False, "one sender's mail only"),
+        ([said(1, Action.ERASE, None)], True, "erased"),
+        ([said(9, Action.WITHDRAW, None), said(1, Action.IMPORT, OPENS, ME)], False, "one sender may again"),
+        ([said(9, Action.WITHDRAW, None), said(5, Action.IMPORT), said(1, Action.REFUSE)], False, "what came between"),
+        ([said(9, Action.WITHDRAW, None), said(5, Action.ASK), said(1, Action.REFUSE)], True, "nothing came between"),
+    ],
+)
+def test_only_a_no_that_reached_delivered_mail_leaves_nothing_to_withdraw(
+    events: list[ConsentEvent], silent: bool, why: str
+) -> None:
+    assert is_silent(events, OPENS) is silent, why
+
+
+@pytest.mark.parametrize(
+    ("events", "alone", "why"),
+    [
+        ([said(9, Action.WITHDRAW, None), said(1, Action.IMPORT, OPENS, ME)], (ME,), "a no to all, taken back for one"),
+        ([said(1, Action.IMPORT, OPENS, ME)], (ME,), "nothing else was said"),
+        ([said(900, Action.WITHDRAW, None), said(800, Action.IMPORT, OPENS, ME)], (ME,), "it took back the no"),
+        ([said(9, Action.IMPORT), said(1, Action.IMPORT, OPENS, ME)], (), "they agreed in general"),
+        ([said(9, Action.IMPORT, OPENS, ME), said(1, Action.WITHDRAW, None)], (), "withdrawn since"),
+        ([said(9, Action.IMPORT, OPENS, ME), said(1, Action.RESTRICT, None)], (), "restricted"),
+    ],
+)
+def test_for_whom_alone_a_consent_holds_can_be_told(
+    events: list[ConsentEvent], alone: tuple[str, ...], why: str
+) -> None:
+    assert only_from(events, NOW, PRIVACY.consent_valid) == alone, why
 
 
 @pytest.mark.parametrize("state", Standing)

@@ -125,6 +125,14 @@ def test_a_no_to_one_sender_outlasts_a_consent_in_general_and_is_shown(config: s
     assert json.loads(run(config, "consent", "list", "--json")[1])[0]["not_from"] == []
 
 
+def test_a_consent_for_one_sender_after_a_no_to_all_is_shown(config: str) -> None:
+    assert run(config, "consent", "withdraw", "ann@example.com")[0] == 0
+    given = ["--evidence", "form 7", "--sender", "shop@example.org"]
+    assert run(config, "consent", "add", "ann@example.com", *given)[0] == 0
+    (ann,) = json.loads(run(config, "consent", "list", "--json")[1])
+    assert (ann["opens"], ann["not_from"], ann["only_from"]) == ("withdrawn", [], ["shop@example.org"])
+
+
 def test_every_deed_on_people_leaves_a_line_that_names_nobody(config: str, tmp_path: Path) -> None:
     deeds: list[tuple[list[str], str]] = [
         (["consent", "add", "ann@example.com", "--evidence", "form 7"], "consent-add"),

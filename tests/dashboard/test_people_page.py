@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ledger.consent_events import ConsentPurpose
+from ledger.message_id import mint_message_id
 from pixel_server.dashboard.keys import DESK
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
@@ -42,3 +44,28 @@ async def test_who_withdrew_is_not_asked_to_again_and_a_no_to_one_sender_shows(h
     assert [form["action"] for form in mia.select("form")] == ["/people/export"]
     assert "not from hanna@example.com" in leo.text
     assert [form["action"] for form in leo.select("form")] == ["/people/withdraw", "/people/export"]
+
+
+async def test_who_agreed_to_one_sender_alone_is_seen_to_be_tracked_and_can_withdraw(house: House, at_home: Visitor):
+    people = house.app[DESK].consents
+    house.run(people.withdraw("mia@example.net"))
+    house.run(people.add("mia@example.net", list(ConsentPurpose), "form 7", "test", sender="shop@example.org"))
+    (mia,) = (await at_home.get("/people")).page.select("tbody tr")
+    assert "consent for mail from shop@example.org alone" in mia.text
+    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export"]
+    await at_home.submit("/people", "/people/withdraw", address="mia@example.net")
+    (mia,) = (await at_home.get("/people")).page.select("tbody tr")
+    assert "alone" not in mia.text
+    assert [form["action"] for form in mia.select("form")] == ["/people/export"]
+
+
+async def test_after_a_refusal_delivered_mail_can_still_be_silenced(house: House, at_home: Visitor):
+    record = letter(recipients=("mia@example.net",))
+    house.register(record)
+    people, request = house.app[DESK].consents, mint_message_id(1, bytes(10))
+    house.run(people.ask("mia@example.net", "hanna@example.com", "en", "a year", request, "test"))
+    house.run(people.answer(request, (), "May we?", people.key_of("mia@example.net"), "en"))
+    house.add_hits(hit(record.id))
+    assert "mia@example.net" in (await at_home.get("/people")).words
+    (mia,) = (await at_home.get("/people")).page.select("tbody tr")
+    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export"]

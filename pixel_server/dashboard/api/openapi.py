@@ -211,6 +211,7 @@ def _schemas() -> dict[str, Any]:
         "days": {"type": "array", "items": _object({"day": {"type": "string", "format": "date"}, **slot})},
         "week": {"type": "array", "items": _object({"weekday": number, "hour": number, **slot})},
     }  # fmt: skip
+    consent = {"address": text, "purposes": {"type": "object"}, "not_from": texts, "only_from": texts}
     return {
         "Counts": counts,
         "BothCounts": _object({"opens": _ref("Counts"), "clicks": _ref("Counts")}),
@@ -220,9 +221,7 @@ def _schemas() -> dict[str, Any]:
         "Hit": _object(hit),
         "HitList": _list_of("Hit"),
         "Stats": _object(stats),
-        "Consent": _object(
-            {"address": text, "purposes": {"type": "object"}, "not_from": texts, "last_event_at": at_or_null}
-        ),
+        "Consent": _object(consent | {"last_event_at": at_or_null}),
         "ConsentList": _list_of("Consent"),
         "NewConsent": _object(
             {

@@ -71,6 +71,7 @@ def consent_form(person: PersonRow) -> dict[str, Any]:
         "address": person.address,
         "purposes": {purpose.value: standing.value for purpose, standing in person.standings.items()},
         "not_from": list(person.not_from),
+        "only_from": list(person.only_from),
         "last_event_at": moment(person.last_event_at),
     }
 
