@@ -2,7 +2,8 @@
 
 Knows nothing of the client. Every command is sent with a callback; exactly one reply comes back to it: the upstream's
 own, or, when the upstream is lost, slow or talks nonsense, one of ours that carries a fault. A late answer can thus
-never be taken for the answer to the next command: after a fault the connection is gone.
+never be taken for the answer to the next command: after a fault the connection is gone. Nor can an early one: a reply
+that nobody awaited when it arrived is nonsense, even if what was answered before it has had a command sent meanwhile.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class UpstreamLink(asyncio.Protocol):
         self._awaiting: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
         self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
         self.is_open = True
+        self._is_uninvited = False  # the reply of which a part is here: nobody awaited it when it began
         self._corked: list[bytes] | None = None
         self._room: asyncio.Future[None] | None = None  # set while the upstream takes nothing more
 
@@ -197,12 +199,15 @@ class UpstreamLink(asyncio.Protocol):
             self._lose(Fault.UPSTREAM_NONSENSE)
             return
         several, awaiting = len(replies) > 1, self._awaiting
+        invited = 0 if self._is_uninvited else self._invited(len(replies) + 1)
+        self._is_uninvited = self._reader.is_inside_reply and invited <= len(replies)
         try:
             if several:
                 self._owner.upstream_answers()
-            for reply in replies:
-                if not awaiting:
+            for number, reply in enumerate(replies):
+                if number >= invited:
                     self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
+                if not self.is_open:
                     break
                 awaiting.popleft()[0](reply)  # type: ignore[call-arg]
                 if awaiting:
@@ -212,6 +217,15 @@ class UpstreamLink(asyncio.Protocol):
             self._owner.upstream_answered(several)
         except Exception as error:
             self._owner.broke(error)
+
+    def _invited(self, most: int) -> int:
+        """How many of so many replies are awaited."""
+        count = 0
+        for _, seconds in self._awaiting:
+            if count == most:
+                break
+            count += seconds is not None
+        return count
 
     def _turn_to_next(self) -> None:
         """Says what has its turn now; then the time for the next reply begins."""

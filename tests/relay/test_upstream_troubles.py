@@ -265,6 +265,90 @@ async def test_an_upstream_that_speaks_unasked_is_left(start_relay: StartRelay) 
     assert (await client.submit(BODY)).startswith(b"250 2.0.0 Ok")
 
 
+RECIPIENTS = b"RCPT TO:<b@example.net>\r\nRCPT TO:<c@example.net>\r\n"
+TRANSACTION = b"MAIL FROM:<a@example.com>\r\n" + RECIPIENTS + b"DATA\r\n"
+GREETED = b"250-upstream.example.com\r\n250 PIPELINING\r\n"
+
+
+async def test_a_second_answer_to_ehlo_is_not_taken_for_the_answer_to_what_is_sent_next(
+    start_relay: StartRelay,
+) -> None:
+    upstream = Scripted(EHLO=GREETED + b"250 2.0.0 And more\r\n")
+    relay = await start_relay(upstream)
+    client = await relay.connect()
+    await client.send(b"EHLO client.example.com\r\n" + TRANSACTION)
+    assert (await client.reply()).startswith(b"250-")
+    for line in (b"MAIL", b"RCPT", b"RCPT", b"DATA"):
+        assert (await client.reply()).startswith(b"451 4."), line
+    await upstream.until(lambda: upstream.open_connections == 0)
+    upstream.answers.clear()
+    assert (await client.submit(BODY)).startswith(b"250 2.0.0 Ok: queued")
+
+
+async def test_a_second_answer_when_the_upstream_is_connected_anew_is_not_taken_for_the_answer_to_mail(
+    start_relay: StartRelay,
+) -> None:
+    upstream = Scripted(RCPT=None)
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.ask(b"MAIL FROM:<a@example.com>")
+    assert (await client.ask(b"RCPT TO:<b@example.net>")).startswith(b"451 4.4.2")
+    upstream.answers = {"EHLO": GREETED + b"250 2.0.0 And more\r\n"}
+    assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"451 4.5.0")
+    upstream.answers.clear()
+    assert (await client.submit(BODY)).startswith(b"250 2.0.0 Ok: queued")
+
+
+class SaysMoreAfterTheVerdict(Behaves):
+    """``more`` comes in the same piece as the verdict; ``rest`` when the next command is in."""
+
+    more = b"250 2.0.0 And more\r\n"
+    rest = b""
+
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        return await super().on_dot(talk, content) + self.more
+
+    async def on_mail(self, talk: Talk, line: bytes) -> bytes:
+        return (self.rest if self.delivered else b"") + await super().on_mail(talk, line)
+
+
+@pytest.mark.parametrize(
+    ("more", "rest", "heard"),
+    [
+        (b"250 2.0.0 And more\r\n", b"", b"451 4.5.0"),
+        (b"250-2.0.0 And\r\n", b"250 2.0.0 more\r\n", b"451 4.5.0"),
+        (b"2", b"50 2.0.0 more\r\n", b"451 4.5.0"),
+        (b"421 4.3.2 Enough for one session\r\n", b"", b"451 4.4.2"),
+    ],
+    ids=["whole", "its first line", "an octet of it", "a 421"],
+)
+async def test_what_follows_a_verdict_is_not_taken_for_the_answer_to_the_next_mail(
+    start_relay: StartRelay, more: bytes, rest: bytes, heard: bytes
+) -> None:
+    upstream = SaysMoreAfterTheVerdict()
+    upstream.more, upstream.rest = more, rest
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.send(TRANSACTION + BODY + b".\r\n" + b"MAIL FROM:<d@example.com>\r\n")
+    replies = [await client.reply() for _ in range(6)]
+    assert [reply[:3] for reply in replies[:4]] == [b"250", b"250", b"250", b"354"]
+    assert replies[4].startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert replies[5].startswith(heard)
+    await upstream.until(lambda: upstream.open_connections == 0)
+    upstream.more = upstream.rest = b""
+    assert (await client.submit(BODY)).startswith(b"250 2.0.0 Ok: queued as 4F2")
+
+
+async def test_a_250_that_comes_with_the_354_is_no_verdict_on_what_was_not_yet_sent(start_relay: StartRelay) -> None:
+    upstream = Scripted(DATA=b"354 Go ahead\r\n250 2.0.0 Ok\r\n")
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.send(TRANSACTION + BODY + b".\r\n")
+    replies = [await client.reply() for _ in range(5)]
+    assert replies[3].startswith(b"354")
+    assert replies[4].startswith(b"451 4.4.2 Outcome unknown")
+
+
 @pytest.mark.parametrize(
     "greeting",
     [b"250 no greeting\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 up\r\n250 and more\r\n", b"220 up\r\n250-and"],
