@@ -157,13 +157,16 @@ _ENDS = (Action.WITHDRAW, Action.REFUSE, Action.ERASE, Action.EXPIRE)
 
 def ended_at(events: Sequence[ConsentEvent], place: int, valid_for: timedelta) -> datetime:
     """When what the event at ``place`` says was over: for a consent, its withdrawal or its expiry; for all else, the
-    moment it was said. The evidence is needed for some time from there on."""
+    moment it was said. The evidence is needed for some time from there on. A consent for one sender ends with a no to
+    that sender as well as with one to all."""
     event = events[place]
     if event.action not in (Action.GRANT, Action.CONFIRM, Action.IMPORT):
         return event.at
     ends = [
         later.at
         for later in events[place + 1 :]
-        if later.action in _ENDS and later.sender == "" and (later.purpose is None or later.purpose == event.purpose)
+        if later.action in _ENDS
+        and later.sender in ("", event.sender)
+        and (later.purpose is None or later.purpose == event.purpose)
     ]
     return min([event.at + valid_for, *ends])

@@ -136,6 +136,27 @@ def test_evidence_is_needed_while_its_consent_lives(later: list[ConsentEvent], e
     assert ended_at([GRANT, *later], 0, 730 * DAY) == ended, why
 
 
+@pytest.mark.parametrize(
+    ("later", "ended", "why"),
+    [
+        ([], NOW + 730 * DAY, "it expires"),
+        ([ConsentEvent(NOW + 10 * DAY, Action.WITHDRAW, CONSENT, ME)], NOW + 10 * DAY, "withdrawn from this sender"),
+        ([ConsentEvent(NOW + 10 * DAY, Action.WITHDRAW)], NOW + 10 * DAY, "withdrawn from all"),
+        ([ConsentEvent(NOW + DAY, Action.WITHDRAW, sender="x@example.net")], NOW + 730 * DAY, "another sender"),
+        (
+            [ConsentEvent(NOW + DAY, Action.WITHDRAW, ConsentPurpose.LINKS, ME)],
+            NOW + 730 * DAY,
+            "another purpose",
+        ),
+    ],
+)
+def test_a_consent_for_one_sender_ends_with_a_no_to_that_sender(
+    later: list[ConsentEvent], ended: datetime, why: str
+) -> None:
+    given = ConsentEvent(NOW, Action.IMPORT, CONSENT, ME)
+    assert ended_at([given, *later], 0, 730 * DAY) == ended, why
+
+
 async def test_three_years_after_its_end_a_consent_is_a_key_and_a_status(
     store: Store, calendar: Calendar, tmp_path: Path
 ) -> None:
