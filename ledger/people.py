@@ -2,8 +2,9 @@
 
 Normalised means: white space round it gone, Unicode NFC, the domain as IDNA and without a dot at its end, the local
 part without quotes and backslashes that it does not need (``"a"@b.c`` is ``a@b.c``, RFC 5321 section 4.1.2), all in
-lower case. Local parts differ by case in theory (section 2.4) and never in practice; a person must not be asked twice
-for one letter's case. What goes to the upstream stays as it was written.
+lower case, and NFC again: of some letters only the small one is a character of its own. Local parts differ by case in
+theory (section 2.4) and never in practice; a person must not be asked twice for one letter's case. What goes to the
+upstream stays as it was written.
 Tags (``ann+news@``) and aliases stay different people: we cannot know, and a consent must not spread by a guess.
 """
 
@@ -27,6 +28,7 @@ _PLAIN = re.compile(r"[^\s()<>\[\]:;@\\,\"\x00-\x1f\x7f]+")
 _QUOTED_OR_ESCAPED = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'(["\\])')
+_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # what stands for a dot between labels (RFC 3490 section 3.1)
 
 
 def normalise(address: str) -> str:
@@ -34,13 +36,19 @@ def normalise(address: str) -> str:
     text = unicodedata.normalize("NFC", address.strip().removeprefix("<").removesuffix(">").strip())
     local, at, domain = text.rpartition("@")
     if not at:
-        return text.lower()
-    local, domain = _simplest(local), domain.rstrip(". ")
+        return _small(text)
+    # What only its quotes kept apart may compose, and needs no quotes then.
+    local = _simplest(_small(_simplest(local)))
+    domain = _OTHER_DOTS.sub(".", domain).rstrip(". ")
     try:
         domain = idna.encode(domain, uts46=True).decode("ascii") if not domain.isascii() else domain
     except (idna.IDNAError, UnicodeError):
         pass  # no name that DNS could know: compared as it is written
-    return f"{local}@{domain}".lower()
+    return f"{local}@{_small(domain.rstrip('.'))}"  # IDNA makes dots of further characters
+
+
+def _small(text: str) -> str:
+    return unicodedata.normalize("NFC", text.lower())
 
 
 def plainly_written(address: str) -> str:

@@ -182,19 +182,28 @@ async def test_an_erased_person_is_in_no_file_and_is_not_tracked_again(store: St
         (r'"a\"b"@example.com', r'"a\\b"@example.com', False, "and these are two"),
         ('"a@b"@example.com', "a@b@example.com", True, "which only quotes can mean"),
         ("ann@example.com.", "ann@example.com", True, "the root's dot"),
+        ("ann@example.com\u3002", "ann@example.com", True, "as Japanese writes it"),
+        ("ann@\u4f8b\u3048\u3002jp\u3002", "ann@\u4f8b\u3048.jp", True, "between labels too"),
+        ("ann@x_y\uff61", "ann@x_y", True, "behind what is no IDNA"),
+        ("a\u3002n@example.com", "a.n@example.com", False, "which is a letter like others in a local part"),
+        ("J\u030c@example.org", "\u01f0@example.org", True, "a letter that is composed only when it is small"),
+        ('"J"\u030c@example.org', "\u01f0@example.org", True, "or without its quotes"),
+        ("J\u030c@example.org", "j@example.org", False, "another letter"),
+        ('"<\\\u0338"@example.org', "\u226e@example.org", True, "which needs no quotes once it is composed"),
     ],
 )
 def test_an_address_is_known_by_its_normal_form(one: str, other: str, same: bool, why: str) -> None:
     assert (normalise(one) == normalise(other)) == same, why
 
 
-@given(st.text(st.sampled_from('ab"\\ .@')))
+@given(st.text(st.sampled_from('abJ"\\ .@\u030c\u0338\u3002\u4f8b\u03a3')))
 def test_the_normal_form_is_its_own(address: str) -> None:
     assert normalise(normalise(address)) == normalise(address)
 
 
 @pytest.mark.parametrize(
-    "written", ['"ann"@example.com', r'"\a\nn"@Example.com', r"a\nn@example.com", "ann@example.com."]
+    "written",
+    ['"ann"@example.com', r'"\a\nn"@Example.com', r"a\nn@example.com", "ann@example.com.", "ann@example.com\u3002"],
 )
 async def test_a_no_holds_for_mail_to_the_same_mailbox_otherwise_written(store: Store, written: str) -> None:
     people = consents(store, required=False)
