@@ -26,6 +26,7 @@ ERASED = "[erased]"  # stands where an address stood; nobody can have it
 # What needs no quotes (RFC 5321 section 4.1.2, RFC 6531 section 3.3); dots anywhere, since some mailboxes are so.
 _PLAIN = re.compile(r"[^\s()<>\[\]:;@\\,\"\x00-\x1f\x7f]+")
 _QUOTED_OR_ESCAPED = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)', re.DOTALL)
+_ERASED_NAME = re.compile(rf"key:[0-9a-f]{{{2 * KEY_BYTES}}}")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'(["\\])')
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # what stands for a dot between labels (RFC 3490 section 3.1)
@@ -73,6 +74,11 @@ def person_key(site_key: bytes, address: str) -> bytes:
 def erased_name(key: bytes) -> str:
     """What stands for a sender who was erased where their name told what a recipient's no is about."""
     return f"key:{key.hex()}"
+
+
+def shown_name(sender: str) -> str:
+    """A sender's name in a consent as people are to read it: the word for one who was erased, else as it is."""
+    return ERASED if _ERASED_NAME.fullmatch(sender) else sender
 
 
 def written_forms(address: str) -> tuple[str, ...]:

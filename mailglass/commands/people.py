@@ -16,6 +16,7 @@ import typer
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consents import ALL_PURPOSES
+from ledger.people import ERASED, shown_name
 from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
@@ -58,7 +59,7 @@ def add(
     async def work() -> list[str]:
         async with consents_of(settings_from_file(config)) as consents:
             await consents.add(address, purposes, evidence, actor=operator(), sender=sender)
-            return [one for one in await consents.noes(address, purposes) if one]
+            return list(dict.fromkeys(shown_name(one) for one in await consents.noes(address, purposes) if one))
 
     try:
         still_no_to = run_to_end(work())
@@ -66,7 +67,8 @@ def add(
         raise Failed(str(error)) from None
     typer.echo(f"Recorded: {', '.join(purposes)}.")
     for one in still_no_to:
-        typer.echo(f"They said no to mail from {one}; that stays, unless they agreed to it: --sender {one}")
+        hint = "" if one == ERASED else f", unless they agreed to it: --sender {one}"
+        typer.echo(f"They said no to mail from {one}; that stays{hint}")
 
 
 @app.command("withdraw")

@@ -133,6 +133,16 @@ def test_a_consent_for_one_sender_after_a_no_to_all_is_shown(config: str) -> Non
     assert (ann["opens"], ann["not_from"], ann["only_from"]) == ("withdrawn", [], ["shop@example.org"])
 
 
+def test_a_sender_who_was_erased_is_shown_as_such(config: str) -> None:
+    for sender in ("shop@example.org", "news@example.org"):
+        assert run(config, "consent", "withdraw", "ann@example.com", "--sender", sender)[0] == 0
+        assert run(config, "erase", sender, "--yes")[0] == 0
+    output = run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")[1]
+    assert output.splitlines()[1:] == ["They said no to mail from [erased]; that stays"]
+    listed = json.loads(run(config, "consent", "list", "--json")[1])
+    assert [one["not_from"] for one in listed if one["address"] == "ann@example.com"] == [["[erased]"]]
+
+
 def test_every_deed_on_people_leaves_a_line_that_names_nobody(config: str, tmp_path: Path) -> None:
     deeds: list[tuple[list[str], str]] = [
         (["consent", "add", "ann@example.com", "--evidence", "form 7"], "consent-add"),

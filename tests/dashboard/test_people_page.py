@@ -69,3 +69,13 @@ async def test_after_a_refusal_delivered_mail_can_still_be_silenced(house: House
     assert "mia@example.net" in (await at_home.get("/people")).words
     (mia,) = (await at_home.get("/people")).page.select("tbody tr")
     assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export"]
+
+
+async def test_a_sender_who_was_erased_is_shown_as_such_in_each_language(house: House, at_home: Visitor):
+    people = house.app[DESK].consents
+    house.run(people.add("mia@example.net", list(ConsentPurpose), "form 7", "test"))
+    house.run(people.withdraw("mia@example.net", sender="shop@example.org"))
+    house.run(people.erase("shop@example.org", "test"))
+    assert "not from [erased]" in (await at_home.get("/people")).words
+    japanese = await at_home.ask("GET", "/people", headers={"Accept-Language": "ja"})
+    assert "［消去済み］" in japanese.words
