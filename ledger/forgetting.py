@@ -17,7 +17,7 @@ from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, ended_at
 from ledger.consent_schema import consent_event
 from ledger.consent_writing import redact
 from ledger.notice_schema import notice
-from ledger.people import ERASED
+from ledger.people import ERASED, normalise
 from ledger.records_writing import INSERT_WORDS, forget_words
 from ledger.schema import copy, message, note
 from ledger.words import words_of
@@ -68,7 +68,12 @@ def redact_evidence(connection: Connection, now: datetime, valid_for: timedelta,
             select(consent_event).where(consent_event.c.person_key == key).order_by(consent_event.c.seq)
         ).all()
         events = [
-            ConsentEvent(row.at, Action(row.action), ConsentPurpose(row.purpose) if row.purpose else None, row.sender)
+            ConsentEvent(
+                row.at,
+                Action(row.action),
+                ConsentPurpose(row.purpose) if row.purpose else None,
+                normalise(row.sender),
+            )
             for row in rows
         ]
         due += [

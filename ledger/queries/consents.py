@@ -17,6 +17,7 @@ from ledger.consent_schema import audit, consent_event, consent_request, consent
 from ledger.consent_senders import not_from, only_from
 from ledger.consent_writing import chained_values, details_of, hashed_values
 from ledger.message_id import MessageId
+from ledger.people import normalise
 
 _NOT_HASHED = ("seq", "previous_hash", "hash")
 
@@ -36,7 +37,8 @@ class PersonRow:
 
 
 async def events_of(connection: AsyncConnection, keys: Iterable[bytes]) -> dict[bytes, list[ConsentEvent]]:
-    """The events of each person, oldest first; a person without any has an empty list."""
+    """The events of each person, oldest first; a person without any has an empty list. Their senders are normalised:
+    a no from a message's page has them as that message did."""
     found: dict[bytes, list[ConsentEvent]] = {key: [] for key in keys}
     statement = select(consent_event).where(consent_event.c.person_key.in_(list(found))).order_by(consent_event.c.seq)
     for row in await connection.execute(statement):
@@ -177,7 +179,7 @@ def _event(row: Row[Any]) -> ConsentEvent:
         row.at,
         Action(row.action),
         ConsentPurpose(row.purpose) if row.purpose else None,
-        row.sender,
+        normalise(row.sender),
         row.method,
         row.language,
         row.text_version,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from config.settings import Settings
-from ledger.consent_events import ConsentPurpose, Standing
-from ledger.consents import Consents, Gate
+from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing
+from ledger.consents import Consents, Gate, add_said
 from ledger.message_id import MessageId
 from ledger.people import normalise
 from ledger.queries.consents import find_person
@@ -219,3 +219,19 @@ async def test_a_no_to_a_sender_holds_however_that_sender_is_written(store: Stor
     await people.withdraw(ANN, sender='"Me"@example.org')
     for sender in ("me@example.org", r'"m\e"@example.org'):
         assert (await people.gates([ANN], sender))[ANN] == Gate(False, False)
+
+
+async def test_an_old_no_to_a_sender_is_judged_by_the_name_that_a_newer_record_has(store: Store) -> None:
+    people, both = consents(store, required=False), list(ConsentPurpose)
+    key, written, ascii_form = people.key_of(ANN), "info@b\u00fccher.example", "info@xn--bcher-kva.example"
+    old = ConsentEvent(NOW, Action.WITHDRAW, None, written, "page")
+    await store.write(add_said, key, ANN, [old], "test", "withdraw")
+    assert await people.noes(ANN, both) == [ascii_form]
+    assert (await people.gates([ANN], ascii_form))[ANN] == Gate(False, False)
+    await people.add(ANN, both, "form 7", "test", sender=ascii_form)
+    assert await people.noes(ANN, both) == []
+    assert (await people.gates([ANN], written))[ANN] == Gate(True, True)
+    async with store.read() as connection:
+        found = await find_person(connection, key, NOW, YEARS)
+    assert found is not None
+    assert found[0].not_from == ()
