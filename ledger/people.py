@@ -26,6 +26,7 @@ ERASED = "[erased]"  # stands where an address stood; nobody can have it
 # What needs no quotes (RFC 5321 section 4.1.2, RFC 6531 section 3.3); dots anywhere, since some mailboxes are so.
 _PLAIN = re.compile(r"[^\s()<>\[\]:;@\\,\"\x00-\x1f\x7f]+")
 _QUOTED_OR_ESCAPED = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)', re.DOTALL)
+_DOMAIN = re.compile(r"[^\s()<>@\\,;\"]+")
 _ERASED_NAME = re.compile(rf"key:[0-9a-f]{{{2 * KEY_BYTES}}}")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'(["\\])')
@@ -50,6 +51,16 @@ def normalise(address: str) -> str:
 
 def _small(text: str) -> str:
     return unicodedata.normalize("NFC", text.lower())
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether this is one address and nothing beside it, such as a name before it. ``<ann@b.c>`` is."""
+    text = text.strip()
+    if text.startswith("<") and text.endswith(">"):
+        text = text[1:-1]
+    local, _at, domain = text.rpartition("@")
+    outside_quotes = _QUOTED_OR_ESCAPED.sub("x", local)
+    return bool(text.isprintable() and _PLAIN.fullmatch(outside_quotes) and _DOMAIN.fullmatch(domain))
 
 
 def plainly_written(address: str) -> str:

@@ -16,7 +16,7 @@ import typer
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consents import ALL_PURPOSES
-from ledger.people import ERASED, shown_name
+from ledger.people import ERASED, is_mailbox, shown_name
 from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
@@ -54,6 +54,7 @@ def add(
     """Record a consent that was given elsewhere; it counts at once. A no to one sender stays: only their own
     confirmation or a consent recorded for that --sender ends it."""
     _need_address(address)
+    _need_sender(sender)
     purposes = purpose or ALL_PURPOSES
 
     async def work() -> list[str]:
@@ -253,3 +254,9 @@ def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[Con
 def _need_address(text: str) -> None:
     if "@" not in text.strip("@"):
         raise Failed(f'"{text}" is no address')
+
+
+def _need_sender(text: str) -> None:
+    """A record for what is no address would be about nobody's mail, and say that it was made."""
+    if text and not is_mailbox(text):
+        raise Failed(f'--sender: "{text}" is no address; write it alone, as in shop@example.org')

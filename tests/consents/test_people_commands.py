@@ -143,6 +143,23 @@ def test_a_sender_who_was_erased_is_shown_as_such(config: str) -> None:
     assert [one["not_from"] for one in listed if one["address"] == "ann@example.com"] == [["[erased]"]]
 
 
+@pytest.mark.parametrize(
+    "sender", ["Shop <shop@example.org>", "shop", "shop@", "@example.org", "shop@example.org, x@example.org", " "]
+)
+def test_a_consent_for_a_sender_needs_that_senders_address(config: str, sender: str) -> None:
+    given = ["--evidence", "form 7", "--sender", sender]
+    status, output = run(config, "consent", "add", "ann@example.com", *given)
+    assert status != 0
+    assert "is no address" in output
+    assert json.loads(run(config, "consent", "list", "--json")[1]) == []
+
+
+@pytest.mark.parametrize("sender", ["<shop@example.org>", '"the shop"@example.org', "info@b\u00fccher.example"])
+def test_a_senders_address_may_be_written_in_any_form(config: str, sender: str) -> None:
+    given = ["--evidence", "form 7", "--sender", sender]
+    assert run(config, "consent", "add", "ann@example.com", *given)[0] == 0
+
+
 def test_every_deed_on_people_leaves_a_line_that_names_nobody(config: str, tmp_path: Path) -> None:
     deeds: list[tuple[list[str], str]] = [
         (["consent", "add", "ann@example.com", "--evidence", "form 7"], "consent-add"),
