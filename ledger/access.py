@@ -70,16 +70,17 @@ class Ledger(LedgerReader, ABC):
         """Stores and counts hits; how many. ``again``: some may be stored already, as when a journal is replayed."""
 
     @abstractmethod
-    async def add_counts(self, counts: DayCounts) -> None:
-        """Counts hits of messages that are counted only."""
+    async def add_counts(self, counts: DayCounts, again: bool = False) -> None:
+        """Counts hits of messages that are counted only. ``again``: as when a journal is replayed."""
 
     @abstractmethod
     async def show_counted(self, counted: Sequence[Counted]) -> None:
         """Shows hits that leave no row to whoever watches in the process that writes. They are written nowhere."""
 
     @abstractmethod
-    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        """How many hits a row stands for by now: pairs of hit id and number, which never goes down."""
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> int:
+        """How many hits a row stands for by now: pairs of hit id and number, which never goes down. Gives how many of
+        the rows are not there; the same has to be said again when what is in the journals is."""
 
     @abstractmethod
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:

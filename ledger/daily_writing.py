@@ -48,10 +48,10 @@ class _Counted:
     ends: int
 
 
-def add_counts(connection: Connection, book: Book, group: DayCounts) -> list[bytes]:
+def add_counts(connection: Connection, book: Book, group: DayCounts, again: bool = False) -> list[bytes]:
     """Counts them; the ids of the messages whose numbers changed. What is for a message that
     is not known, was stopped before that day, or whose recipients fell silent, is left out; so is a group that was
-    counted already."""
+    counted already. ``again``: it comes from a journal, and what corrects it may have been counted before it."""
     if not book.is_new_group(group.id):
         return []
     messages = _messages(connection, {one.message.raw for one in group.counts})
@@ -64,7 +64,7 @@ def add_counts(connection: Connection, book: Book, group: DayCounts) -> list[byt
             continue
         tally.add(message.seq, message.login, message.sender, kind, 0, one.link, hit_class, day, one.number)
         rows.append(day_row(message.seq, day, kind, one.link, hit_class, one.number))
-        if one.number < 0:
+        if one.number < 0 or again:
             taken_back.add((message.seq, kind, one.link))
     if rows:
         add_days(connection, rows)

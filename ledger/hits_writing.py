@@ -173,10 +173,14 @@ def _rows_of(tally: Tally) -> Rows:
     yield HOURS, [(*key, *counts) for key, counts in tally.hours.items()]
 
 
-def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> None:
-    """How many hits the rows of these stand for by now; the number never goes down, so saying it twice is harmless."""
-    if repeats:
-        connection.execute(SET_REPEATS, [{"id": hit, "n": number} for hit, number in repeats])
+def set_repeats(connection: Connection, repeats: Sequence[tuple[str, int]]) -> int:
+    """How many hits the rows of these stand for by now; the number never goes down, so saying it twice is harmless.
+    Gives how many of the rows are not there: they may be in a journal still."""
+    if not repeats:
+        return 0
+    connection.execute(SET_REPEATS, [{"id": hit, "n": number} for hit, number in repeats])
+    ids = {hit for hit, _ in repeats}
+    return len(ids) - len(connection.execute(KNOWN_HITS, {"ids": list(ids)}).all())
 
 
 def view_key(message_seq: int, shared: bool, kind: str, copy: int, link: int, hit_class: str, source: str) -> ViewKey:

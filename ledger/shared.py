@@ -129,14 +129,14 @@ class SharedLedger(Ledger):
     async def add_hits(self, hits: Sequence[Hit], again: bool = False) -> int:
         return int(await self._ask("add_hits", list(hits), again))
 
-    async def add_counts(self, counts: DayCounts) -> None:
-        await self._ask("add_counts", counts)
+    async def add_counts(self, counts: DayCounts, again: bool = False) -> None:
+        await self._ask("add_counts", counts, again)
 
     async def show_counted(self, counted: Sequence[Counted]) -> None:
         await self._ask("show_counted", list(counted), patience=PATIENCE_SECONDS)
 
-    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        await self._ask("set_repeats", list(repeats))
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> int:
+        return int(await self._ask("set_repeats", list(repeats)))
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
         return int(await self._ask("change_verdicts", list(changes)))

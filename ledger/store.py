@@ -137,16 +137,18 @@ class Store(Ledger):
             self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
         return len(stored)
 
-    async def add_counts(self, counts: DayCounts) -> None:
-        changed = await self._writer.write(lambda connection: daily_writing.add_counts(connection, self._book, counts))
+    async def add_counts(self, counts: DayCounts, again: bool = False) -> None:
+        changed = await self._writer.write(
+            lambda connection: daily_writing.add_counts(connection, self._book, counts, again)
+        )
         for raw in changed if self._events.is_heard else ():
             self._events.publish(LedgerEvent("counts", 0, str(MessageId(raw))))
 
     async def show_counted(self, counted: Sequence[Counted]) -> None:
         self._watch_counted(counted)
 
-    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> None:
-        await self.write(hits_writing.set_repeats, repeats)
+    async def set_repeats(self, repeats: Sequence[tuple[str, int]]) -> int:
+        return await self.write(hits_writing.set_repeats, repeats)
 
     async def change_verdicts(self, changes: Sequence[tuple[str, Verdict]]) -> int:
         changed = await self._writer.write(

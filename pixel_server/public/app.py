@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import resource
 import time
 from asyncio import Protocol
@@ -40,6 +41,7 @@ log = logging.getLogger("mailglass.public")
 LARGEST_BODY = 16 * 1024
 LONGEST_LINE = 64 * 1024  # of a request: links of several kB stand in delivered mail
 SWEEP_SECONDS = 2.5
+_BEHIND_AUTHORITY = re.compile(r"[/?#].*", re.DOTALL)
 REMEMBER_SECONDS = 120.0  # addresses and user agents, as docs/privacy.md promises
 BACKLOG = 1024
 PATIENCE_AT_END_SECONDS = 5.0
@@ -189,9 +191,9 @@ def _path_of(request: web.BaseRequest) -> str:
     """The raw target; of the absolute form (RFC 9112 section 3.2.2) what follows the authority."""
     target = request.raw_path
     if target[:7].lower() == "http://" or target[:8].lower() == "https://":
-        rest = target.split("://", 1)[1]
-        slash = rest.find("/")
-        return rest[slash:] if slash >= 0 else "/"
+        rest = _BEHIND_AUTHORITY.search(target, target.index("://") + 3)
+        behind = rest[0] if rest else ""
+        return behind if behind.startswith("/") else f"/{behind}"
     return target
 
 

@@ -32,6 +32,11 @@ class AnonymousCounts:
         one = DayCount(hit.message, day, hit.kind, hit.link, hit.verdict.hit_class)
         return one if self._is_new(one, visitor, at.timestamp()) else None
 
+    def forget(self, now: float) -> None:
+        """To be called now and then: whose views would count again is not remembered."""
+        while self._views and abs(now - next(iter(self._views.values()))) >= self._repeat:
+            self._views.popitem(last=False)
+
     def _is_new(self, one: DayCount, visitor: str, at: float) -> bool:
         key = one.message.raw, one.kind.value, one.link, one.hit_class.column, visitor
         last = self._views.get(key)
@@ -45,7 +50,8 @@ class AnonymousCounts:
 
 
 class CountedHits:
-    """What hits counted as that left no row, by their ids, for as long as their verdicts may change."""
+    """What hits counted as that left no row, by their ids, for as long as their verdicts may change: until they are
+    forgotten."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
@@ -55,6 +61,10 @@ class CountedHits:
         self._counts[hit_id] = count
         if len(self._counts) > self._remembered:
             self._counts.popitem(last=False)
+
+    def forget(self, hit_ids: Iterable[str]) -> None:
+        for hit_id in hit_ids:
+            self._counts.pop(hit_id, None)
 
     def moved(self, verdicts: Iterable[tuple[str, Verdict]]) -> list[DayCount]:
         """What is to be counted now that these are their verdicts: one less here, one more there."""

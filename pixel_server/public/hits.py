@@ -194,13 +194,14 @@ class HitDesk:
             asker.answer(answer)
         else:
             if counts_only:
-                self._ingest.count([counted] if counted else [], self._showing(hit, counted, asker), answer)
+                self._ingest.count([counted] if counted else [], asker, answer, self._showing(hit, counted))
             else:
                 self._ingest.record(hit, asker, answer)
 
     def forget_visitors(self) -> None:
         """To be called every two minutes: no address and no user agent stays in memory for longer."""
         self._places.forget()
+        self._anonymous.forget(self._ledger.clock().timestamp())
         forget_agents()
         family_of.cache_clear()
         system_of.cache_clear()
@@ -209,13 +210,13 @@ class HitDesk:
         agent = next((value for name, value in head.lines if name.lower() == "user-agent"), "")
         return self._anonymous.count(hit, at, self._judge.visitor(place, agent, at))
 
-    def _showing(self, hit: Hit, counted: DayCount | None, asker: Asker) -> Asker:
-        """The asker; when it is answered, so that the count is safe, a click is shown where those of all processes are
-        compared, without address and user agent."""
+    def _showing(self, hit: Hit, counted: DayCount | None) -> Callable[[], None] | None:
+        """What shows a click, once its count is safe, where those of all processes are compared: without address and
+        user agent."""
         if hit.kind is not HitKind.CLICK:
-            return asker
+            return None
         shown = replace(hit, user_agent="", ip="")
-        return _ThenDo(asker, lambda: self._begin(self._show(shown, counted)))
+        return lambda: self._begin(self._show(shown, counted))
 
     async def _show(self, hit: Hit, counted: DayCount | None) -> None:
         try:
@@ -244,17 +245,3 @@ class HitDesk:
             log.exception("a hit could not be recorded")
             self._ingest.counters.dropped += 1
             asker.answer(answer)
-
-
-class _ThenDo:
-    """An asker after whose answer something is to be done."""
-
-    def __init__(self, asker: Asker, then: Callable[[], None]) -> None:
-        self._asker = asker
-        self._then = then
-
-    def answer(self, answer: Answer) -> None:
-        try:
-            self._asker.answer(answer)
-        finally:
-            self._then()

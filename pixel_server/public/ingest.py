@@ -22,7 +22,7 @@ from ledger.faults import LedgerUnavailable
 from ledger.journal import Journal, left_behind, read_journal
 from ledger.records import DayCount, DayCounts, Hit
 from pixel_server.hit_numbers import HitNumbers
-from pixel_server.public.answers import PIXEL, Answer
+from pixel_server.public.answers import Answer
 from pixel_server.public.requests import Asker
 
 log = logging.getLogger("mailglass.hits")
@@ -38,12 +38,13 @@ class _Group:
     repeats: dict[str, int] = field(default_factory=dict)
     counts: list[DayCount] = field(default_factory=list)
     answers: list[tuple[Asker, Answer]] = field(default_factory=list)
+    safe: list[Callable[[], None]] = field(default_factory=list)  # to be called if nothing of it is lost
     since: float = 0.0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def is_empty(self) -> bool:
-        return not (self.answers or self.counts)
+        return not self.answers
 
     def values(self) -> list[object]:
         """As the journal takes them."""
@@ -107,12 +108,15 @@ class Ingest:
         group.repeats[row] = stands_for
         group.answers.append((asker, answer))
 
-    def count(self, counts: Sequence[DayCount], asker: Asker | None = None, answer: Answer = PIXEL) -> None:
-        """The same for what is counted without a row. Corrections of counts have nobody to answer."""
-        if counts:
-            self._waiting().counts.extend(counts)
-        if asker is not None:
-            self._waiting().answers.append((asker, answer))
+    def count(
+        self, counts: Sequence[DayCount], asker: Asker, answer: Answer, safe: Callable[[], None] | None = None
+    ) -> None:
+        """The same for what is counted without a row. ``safe`` is called after the answer if it was not lost."""
+        group = self._waiting()
+        group.counts.extend(counts)
+        group.answers.append((asker, answer))
+        if safe is not None:
+            group.safe.append(safe)
 
     def _waiting(self) -> _Group:
         if self._group.is_empty:
@@ -144,11 +148,14 @@ class Ingest:
             self.counters.journaled += len(group.answers)
         else:
             self.counters.dropped += len(group.answers)
+            group.safe.clear()
         for asker, answer in group.answers:
             try:
                 asker.answer(answer)
             except Exception:  # one visitor's broken connection must not keep the others waiting for ever
                 log.exception("an answer could not be given")
+        for tell in group.safe:
+            tell()
 
     async def _store(self, group: _Group) -> bool:
         if self._ledger.fault is not None:
@@ -159,8 +166,9 @@ class Ingest:
                     await self._ledger.add_hits(group.hits)
                 for counts in group.day_counts():
                     await self._ledger.add_counts(counts)
-                if group.repeats:
-                    await self._ledger.set_repeats(list(group.repeats.items()))
+                # A row that waits in a journal cannot be counted on yet; what is stored already is stored once.
+                if group.repeats and await self._ledger.set_repeats(list(group.repeats.items())):
+                    return False
         except (LedgerUnavailable, TimeoutError):
             return False
         except Exception:  # a fault of ours must not cost the hit, nor the visitor the answer
@@ -197,7 +205,7 @@ class Ingest:
                 hits = [value for value in chunk if isinstance(value, Hit)]
                 self.counters.replayed += await self._ledger.add_hits(hits, again=True)
                 for counts in (value for value in chunk if isinstance(value, DayCounts)):
-                    await self._ledger.add_counts(counts)
+                    await self._ledger.add_counts(counts, again=True)
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])
             path.unlink(missing_ok=True)
             log.warning("hits that were written down are in the ledger")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -31,7 +31,8 @@ class Neighbourhood:
         self._windows = windows_from(settings.hits)
         self._whole_minutes = settings.privacy.whole_minutes
         self._window = NeighbourWindow(self._windows)
-        self._verdicts: OrderedDict[str, Verdict] = OrderedDict()
+        self._verdicts: dict[str, Verdict] = {}
+        self._arrivals: deque[tuple[float, str]] = deque()  # of the same hits, oldest first
         self._changes: dict[str, Verdict] = {}
 
     def look(self, hits: Sequence[Hit], now: float | None) -> Sequence[Hit]:
@@ -47,6 +48,16 @@ class Neighbourhood:
             totals = [hit.context.neighbours.links_in_message for hit in due.hits]
             links = max((total for total in totals if total is not None), default=None)
             self._note(second_look(due.hits, links, self._windows, now))
+
+    def forget(self, now: float) -> list[str]:
+        """Forgets hits that nothing can change any more, and gives their ids. To be called after ``due``."""
+        # A window, and once more what a window takes along into the next; a clock that was set back ends all.
+        longest = 2 * self._windows.second_look
+        gone = []
+        while self._arrivals and not 0 <= now - self._arrivals[0][0] < longest:
+            gone.append(self._arrivals.popleft()[1])
+            self._verdicts.pop(gone[-1], None)
+        return gone
 
     def taken_changes(self) -> dict[str, Verdict]:
         """Verdicts of earlier hits that changed since this was last asked, by the hits' ids."""
@@ -73,7 +84,7 @@ class Neighbourhood:
         seen = Observed(hit.id, at, hit.copy, hit.link, marks_of(facts, hit.method), context, source, system)
         together = self._window.add(hit.message, seen)
         found = hit
-        self._remember(hit)
+        self._remember(hit, at)
         for look in look_after(seen, together, context.neighbours.links_in_message, self._windows, at):
             if look.id == hit.id:
                 found = _as_seen(hit, seen, look)
@@ -90,10 +101,13 @@ class Neighbourhood:
         while len(self._changes) > KEPT_CHANGES:  # the ledger is away; reclassify can look again
             del self._changes[next(iter(self._changes))]
 
-    def _remember(self, hit: Hit) -> None:
-        self._verdicts.setdefault(hit.id, hit.verdict)
-        if len(self._verdicts) > REMEMBERED_VERDICTS:
-            self._verdicts.popitem(last=False)
+    def _remember(self, hit: Hit, at: float) -> None:
+        if hit.id in self._verdicts:
+            return
+        self._verdicts[hit.id] = hit.verdict
+        self._arrivals.append((at, hit.id))
+        if len(self._arrivals) > REMEMBERED_VERDICTS:
+            self._verdicts.pop(self._arrivals.popleft()[1], None)
 
 
 def _as_seen(hit: Hit, seen: Observed, look: Look) -> Hit:

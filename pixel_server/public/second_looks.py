@@ -72,10 +72,13 @@ class SecondLooks:
                 self._neighbourhood.due(now)
                 self._among_counted.due(now)
                 await self._write()
+                self._neighbourhood.forget(now)
+                self._counted.forget(self._among_counted.forget(now))
             except Exception:
                 log.exception("second looks failed")
 
     async def _write(self) -> None:
+        self._correct(self._among_counted.taken_changes().items())
         # A change finds only what is stored. Hits that went to a journal meanwhile pass here again at their replay.
         if self._ledger.fault is not None:
             return
@@ -88,7 +91,6 @@ class SecondLooks:
         await self._write_corrections()
 
     async def _write_corrections(self) -> None:
-        self._correct(self._among_counted.taken_changes().items())
         if self._group is None:
             counts = tuple(replace(one, number=number) for one, number in self._corrections.items() if number)
             self._corrections.clear()

@@ -212,6 +212,17 @@ async def test_a_class_that_changed_takes_its_first_day_along(ledger: SharedLedg
     assert (row.first_clicked_at, link_row.first_clicked_at, link_row.clicks_machine) == (None, None, 1)
 
 
+async def test_a_correction_that_comes_before_what_it_corrects_leaves_no_first_day(ledger: SharedLedger) -> None:
+    """What went to the journal is counted when it is replayed; what corrects it may have been quicker."""
+    await ledger.add_counts(DayCounts("c", (counts(-1, link_number=1), counts(1, HitClass.BOT, 1))))
+    await ledger.add_counts(DayCounts("a", (counts(1, link_number=1),)), again=True)
+    async with ledger.read() as connection:
+        row = (await connection.execute(select(message))).one()
+        link_row = (await connection.execute(select(link))).one()
+    assert (row.clicks_confirmed, row.clicks_machine, link_row.clicks_machine) == (0, 1, 1)
+    assert (row.first_clicked_at, row.last_clicked_at, link_row.first_clicked_at) == (None, None, None)
+
+
 async def test_a_group_that_comes_twice_is_counted_once(ledger: SharedLedger) -> None:
     group = DayCounts("a", (counts(1),))
     await ledger.add_counts(group)

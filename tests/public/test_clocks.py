@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from ledger.message_id import MessageId
-from ledger.records import Confidence, Hit, HitClass, HitKind, Verdict
+from ledger.records import Confidence, DayCount, Hit, HitClass, HitKind, Verdict
 from pixel_server.public import app, lean
-from pixel_server.public.counts_only import AnonymousCounts
+from pixel_server.public.counts_only import AnonymousCounts, CountedHits
+from pixel_server.public.neighbourhood import Neighbourhood
 from pixel_server.public.rates import RateCap
+from pixel_server.public.windows import windows_from
 from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort, until
 
@@ -76,6 +80,32 @@ def test_a_visitor_is_counted_again_when_the_clock_has_moved_on_or_back(jump: ti
     assert counts.count(a_hit("a", noon), noon, "visitor") is not None
     assert counts.count(a_hit("b", noon), noon + timedelta(minutes=29), "visitor") is None
     assert counts.count(a_hit("c", noon), noon + jump, "visitor") is not None
+
+
+def test_a_visitor_is_forgotten_when_the_time_is_over() -> None:
+    counts = AnonymousCounts(timedelta(minutes=30))
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    for minutes in (0, 10, 20):
+        counts.count(a_hit("a", noon), noon + timedelta(minutes=minutes), f"visitor {minutes}")
+    counts.forget((noon + timedelta(minutes=45)).timestamp())
+    assert [key[-1] for key in counts._views] == ["visitor 20"]
+
+
+def test_clicks_are_forgotten_when_nothing_can_change_their_verdicts() -> None:
+    windows = windows_from(Settings().hits)
+    neighbourhood, counted = Neighbourhood(Settings()), CountedHits()
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    click = replace(a_hit("a", noon), kind=HitKind.CLICK, link=1)
+    neighbourhood.look([click], noon.timestamp())
+    counted.note("a", DayCount(click.message, noon, HitKind.CLICK, 1, HitClass.HUMAN))
+    bot = Verdict(HitClass.BOT, Confidence.CERTAIN, "R20")
+    for seconds, is_known in ((windows.second_look, True), (3 * windows.second_look, False)):
+        now = noon.timestamp() + seconds
+        neighbourhood.due(now)
+        counted.forget(neighbourhood.forget(now))
+        assert (neighbourhood._verdicts != {}) is is_known
+        assert (counted._counts != {}) is is_known
+    assert counted.moved([("a", bot)]) == []
 
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)

@@ -22,6 +22,7 @@ from ledger.recipients import BOTH, silence_for_recipient
 from ledger.records import Hit
 from ledger.tokens import Purpose, Target, mint, read_unverified
 from pixel_server.hit_numbers import exposition
+from pixel_server.public.rates import ROWS_A_MINUTE
 from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort, until
 
@@ -97,6 +98,29 @@ async def put_a_folder_in_its_place(file: Path, trouble: Callable[[], Awaitable[
 
 
 TROUBLES = (lock, damage, delete, put_a_folder_in_its_place)
+
+
+async def test_a_row_that_waits_in_a_journal_is_counted_on_all_the_same(
+    port: PublicPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger may be well again a moment before what was written down meanwhile is replayed."""
+    ingest, pixel, file = port.server.ingest, (await port.message()).pixel(), port.ledger.place.path
+    assert file is not None
+
+    async def not_yet() -> None:
+        """In place of the replay."""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "replay", not_yet)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(ROWS_A_MINUTE):
+                await port.get(pixel)
+            other.execute("ROLLBACK")
+        await until(lambda: port.ledger.fault is None)
+        for _ in range(5):
+            await port.get(pixel)
+    await stored_in_time(port, ROWS_A_MINUTE + 5)
 
 
 @pytest.mark.parametrize("cause", TROUBLES, ids=lambda cause: cause.__name__)

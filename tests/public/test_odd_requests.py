@@ -29,6 +29,14 @@ async def test_a_target_in_absolute_form_is_the_same_target(port: PublicPort, me
     assert await the_row(port.ledger, "SELECT count(*) FROM hit WHERE message_seq IS NOT NULL") == (2,)
 
 
+async def test_what_stands_in_a_query_behind_an_authority_is_no_path(port: PublicPort) -> None:
+    path = (await port.message()).pixel().split(str(port.number))[1]
+    for target in (f"http://a?u={path}", f"https://a?{path}", "http://a?", "http://a"):
+        answer = await port.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        assert answer.split()[1] == b"404", target
+    assert await rows(port.ledger, "SELECT * FROM hit") == []
+
+
 @pytest.mark.parametrize("lines", ["", "Host: a\r\n", "Connection: keep-alive\r\n", "User-Agent: old\r\n"])
 async def test_http_1_0_is_spoken_too(port: PublicPort, lines: str) -> None:
     urls = await port.message()

@@ -132,6 +132,31 @@ async def test_a_counted_burst_during_trouble_is_put_right_afterwards(workers: l
             assert (await worker.get(path, X_Forwarded_For="198.51.100.7")).status == 302
         other.execute("ROLLBACK")
     await numbers_become(workers[0], {("click", "security-scanner"): 3})
+    firsts = "SELECT first_clicked_at FROM message UNION ALL SELECT first_clicked_at FROM link"
+    assert await rows(workers[0].ledger, firsts) == [(None,)] * 4
+
+
+async def test_a_counted_click_that_was_lost_is_not_shown_and_so_not_corrected(workers: list[PublicPort]) -> None:
+    seen: list[object] = []
+    workers[0].ledger.watch_hits(workers[0].looks._look, seen.extend)
+    urls = await workers[0].message(link_list=LINKS, counts_only=True)
+    path = urls.link(1, LINKS[0].url).split(str(workers[0].number))[1]
+    ingest, file = workers[0].server.ingest, workers[0].ledger.place.path
+    assert file is not None
+
+    def full(_values: object) -> None:
+        raise OSError("no room")
+
+    ingest._journal.append = full  # type: ignore[method-assign]
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await workers[0].get(path, X_Forwarded_For="198.51.100.7")).status == 302
+        other.execute("ROLLBACK")
+    assert ingest.counters.dropped == 1
+    await until(lambda: workers[0].ledger.fault is None)
+    assert (await workers[0].get(path, X_Forwarded_For="198.51.100.8")).status == 302
+    await until(lambda: len(seen) == 1)
+    assert await rows(workers[0].ledger, "SELECT sum(number) FROM daily") == [(1,)]
 
 
 @pytest.mark.parametrize("which", [0, 2], ids=["that writes", "that hands over"])
