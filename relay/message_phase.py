@@ -150,7 +150,7 @@ class MessagePhase:
         if end < 0 and ended:
             end = len(content)
         is_long = not 0 <= end <= LONGEST_HEADER or _has_many_lines(content, end)
-        head = content if is_long else content[:end]
+        head = content if end < 0 else content[:end]
         lowered = head.lower()
         self._is_named = names_itself(lowered)
         if lowered.count(b"\nreceived:") + lowered.startswith(b"received:") > MOST_RECEIVED:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from relay.limits import Doorkeeper, Holding, LoginGuard, network_of
+from relay.message_phase import MOST_HEADER_LINES, MOST_RECEIVED
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
 from tests.relay.upstream_servers import Behaves
@@ -264,3 +265,13 @@ def test_held_octets_are_bounded() -> None:
     assert not holding.take(5)
     holding.give_back(6)
     assert holding.take(10)
+
+
+async def test_what_a_body_says_is_not_taken_for_the_header_however_long_that_is(
+    relay: RunningRelay, upstream: Behaves
+) -> None:
+    """A forwarded header block is no mail loop, and a Date in the body does not tell one message from another."""
+    header, body = b"X: y\r\n" * (MOST_HEADER_LINES + 1), b"Received: from a by b\r\n" * (MOST_RECEIVED + 1)
+    assert (await (await relay.session()).submit(header + b"\r\n" + body)).startswith(b"250 2.0.0 Ok: queued")
+    assert upstream.delivered[0].content == header + b"\r\n" + body
+    assert (await (await relay.session()).submit(header + body + b"\r\n")).startswith(b"554 5.4.6 ")
