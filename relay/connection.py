@@ -42,7 +42,7 @@ class ClientConnection(SMTP):
         self._pauses: set[str] = set()
         self._is_lingering = False
         self._is_counted = False
-        self._late_reset: OSError | None = None
+        self._late_error: OSError | None = None
         self._was_unheard = False
         self.peer: object = None
         self.own_end: object = None
@@ -83,14 +83,15 @@ class ClientConnection(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         if self.transport is None:
             return
-        self._was_unheard = error is not None and self.is_unheard
+        why = error or self._late_error
+        self._was_unheard = why is not None and self.is_unheard
         self.transport = None
         self.deadline.cancel()
         if self._original_transport is not None:
             self._original_transport.close()
         if self._is_counted:
             self._around.doorkeeper.leave(self.address)
-        self.talk.vanished(error or self._late_reset)
+        self.talk.vanished(why)
         super(SMTP, self).connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -161,16 +162,22 @@ class ClientConnection(SMTP):
         try:
             self.transport.write_eof()
         except OSError as error:  # the client is gone already
-            self._late_reset = error
+            self._late_error = error
             self.transport.abort()
             return
         self.loop.call_later(LINGER_SECONDS, self._stop_lingering)
 
     def _stop_lingering(self) -> None:
-        """A client that had closed, and not only its own direction, has answered our last word with a reset by now."""
+        """A client that had closed, and not only its own direction, has answered our last word with a reset by now.
+
+        One whose system has not confirmed that word by now is not there any more.
+        """
         if self.transport is not None:
             number = self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            self._late_reset = ConnectionResetError(number, "reset") if number else None
+            if number:
+                self._late_error = ConnectionResetError(number, "reset")
+            elif self.is_unheard:
+                self._late_error = TimeoutError("the last word was not confirmed")
             self.transport.abort()
 
     def _fell_silent(self) -> None:

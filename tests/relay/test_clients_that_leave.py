@@ -150,8 +150,9 @@ async def with_a_small_window(port: int) -> Client:
     return Client(*await asyncio.open_connection(sock=sock, limit=1024))
 
 
-async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_client_falls_silent(
-    start_relay: StartRelay,
+@pytest.mark.parametrize("how", ["falls silent", "half-closes"])
+async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_client_is_left(
+    start_relay: StartRelay, how: str
 ) -> None:
     """A laptop that loses its network between the dot and the 250. Here it takes in nothing because it is full."""
     upstream = TellsMuch()
@@ -159,12 +160,17 @@ async def test_a_verdict_that_the_clients_system_never_took_in_is_kept_when_the_
     client = await with_a_small_window(relay.port)
     await client.send(b"EHLO client.example.com\r\nVRFY b@example.net\r\n")
     await client.send(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + BODY + b".\r\n")
+    if how == "half-closes":  # then the relay says its last word, and lingers
+        client.writer.write_eof()
     await upstream.until(lambda: bool(upstream.delivered), 30)
     (session,) = relay.server.ports[0].around.sessions
     async with asyncio.timeout(20):
         while session.phase is not None or not session.messages:  # type: ignore[attr-defined]
             await asyncio.sleep(0)
-    session.fell_silent()  # type: ignore[attr-defined]
+    if how == "half-closes":
+        await relay.server.ports[0].around.sessions.until_empty()
+    else:
+        session.fell_silent()  # type: ignore[attr-defined]
     client.reset()
     assert (await (await relay.session()).submit(BODY)).startswith(b"250 2.0.0 Ok: queued as 4F1")
     assert len(upstream.delivered) == 1
