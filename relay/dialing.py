@@ -107,11 +107,22 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
 
 async def _connect_plainly(destination: Destination, owner: UpstreamOwner) -> UpstreamLink:
     outcome: asyncio.Future[Opened] = asyncio.get_running_loop().create_future()
-    opening = Opening(destination, owner, outcome.set_result)
+
+    def tell(opened: Opened) -> None:
+        if not outcome.done():
+            outcome.set_result(opened)
+        elif isinstance(opened, UpstreamLink):  # nobody waits for it any more
+            opened.abandon()
+
+    opening = Opening(destination, owner, tell)
     try:
         opened = await outcome
-    except asyncio.CancelledError:  # it took too long
+    except asyncio.CancelledError:  # it took too long, perhaps in the very turn of the loop in which it was there
         opening.give_up()
+        if outcome.done() and not outcome.cancelled():
+            late = outcome.result()
+            if isinstance(late, UpstreamLink):
+                late.abandon()
         raise
     if isinstance(opened, UpstreamLink):
         return opened
