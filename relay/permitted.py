@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ledger.people import normalise
 from ledger.records import Reason
@@ -49,13 +50,20 @@ def under_consent(plan: Plan, allowed: Iterable[Allowed]) -> Plan:
     )
 
 
-def is_excluded(address: str, never: Sequence[str]) -> bool:
+def is_excluded(address: str, never: tuple[str, ...]) -> bool:
     """Whether an address is one of these, or in one of these ``@domains``."""
     known = normalise(address)
-    return any(known == one or (one.startswith("@") and known.endswith(one)) for one in map(normalise, never))
+    return any(known == one or (one.startswith("@") and known.endswith(one)) for one in _normalised(never))
 
 
-def permitted_to(plan: Plan, address: str, allowed: Allowed, never: Sequence[str]) -> Plan | Reason:
+@lru_cache(
+    maxsize=8
+)  # the settings' list, and with several listeners a few: anew for each of 1,000 recipients is 0.3 s
+def _normalised(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(normalise, addresses))
+
+
+def permitted_to(plan: Plan, address: str, allowed: Allowed, never: tuple[str, ...]) -> Plan | Reason:
     """What of the plan may be done to one recipient's copy, or why nothing."""
     if is_excluded(address, never):
         return Reason.EXCLUDED_RECIPIENT

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from ledger.faults import LedgerUnavailable
+from relay.permitted import _normalised, is_excluded
 from relay.ports import Allowed
 from tests.relay.conftest import StartRelay
 from tests.relay.upstream_servers import Behaves
@@ -67,6 +68,14 @@ async def test_an_excluded_mailbox_is_excluded_however_the_client_writes_it_and_
     assert b"[mailglass: not tracked, excluded-recipient]" in reply
     assert upstream.delivered[0].content == PLAIN
     assert upstream.delivered[0].recipients == [rb'RCPT TO:<"\b"@Example.net>']
+
+
+def test_the_list_of_excluded_addresses_is_read_once_for_however_many_recipients() -> None:
+    _normalised.cache_clear()
+    never = tuple(f"B{number}@Example.net" for number in range(200))
+    assert not any(is_excluded(f"{number}@example.net", never) for number in range(1000))
+    assert is_excluded("b7@EXAMPLE.net", never)
+    assert _normalised.cache_info().misses == 1
 
 
 async def test_only_what_is_allowed_is_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
