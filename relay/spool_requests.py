@@ -35,12 +35,16 @@ def ask(folder: Path, request: Request) -> Path:
     """Leave a request for the process that holds the spool; its file is gone once it was taken. Raises OSError."""
     requests = folder / REQUESTS
     requests.mkdir(mode=0o700, exist_ok=True)
+    owner = folder.stat() if os.geteuid() == 0 else None  # an administrator's shell; the relay must be able to take it
+    if owner is not None:
+        os.chown(requests, owner.st_uid, owner.st_gid)
     path = requests / f"{request.message}-{request.number}-{secrets.token_hex(4)}.{request.wish}"
-    path.touch(mode=0o600)
-    if os.geteuid() == 0:  # an administrator's shell; the relay must be able to read and remove it
-        owner = folder.stat()
-        for made in (requests, path):
-            os.chown(made, owner.st_uid, owner.st_gid)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if owner is not None:  # by its handle: the relay may have taken it already
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(handle)
     return path
 
 

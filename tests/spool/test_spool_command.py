@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 
 from mailglass.app import main
 from relay.spool import Spool
+from relay.spool_requests import Request, Wish, ask, take_requests
 from relay.spool_start import load_spool
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import read_message
@@ -148,6 +150,20 @@ def test_a_running_relay_is_asked(mailglass: Command, tmp_path: Path) -> None:
             return upstream.addresses()
 
     assert sorted(asyncio.run(scene())) == ["r1@example.net", "r2@example.net", "r3@example.net"]
+
+
+def test_a_relay_may_take_a_request_the_moment_it_is_there(waiting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open, taken = os.open, []
+
+    def open_and_take(*arguments: object) -> int:
+        handle = really_open(*arguments)  # type: ignore[arg-type]
+        taken.extend(take_requests(waiting))
+        return handle
+
+    monkeypatch.setattr(os, "open", open_and_take)
+    wanted = Request(Wish.RETRY, ID)
+    assert not ask(waiting, wanted).exists()
+    assert taken == [wanted]
 
 
 def test_a_spool_in_use_is_not_opened_a_second_time(waiting: Path) -> None:
