@@ -1,4 +1,5 @@
-"""Opens sessions with one upstream: connection, greeting and TLS by aiosmtplib, then the bytes are ours.
+"""Opens sessions with one upstream: connection, greeting and TLS by aiosmtplib, then the bytes are ours. Where there is
+neither TLS nor a login of ours, opening.py connects.
 
 Decides when an upstream is trusted: with ``starttls`` and ``tls`` nothing but a verified connection will do, and there
 is no falling back. What the upstream sent in clear before the encryption counts for nothing afterwards.

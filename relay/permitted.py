@@ -56,9 +56,8 @@ def is_excluded(address: str, never: tuple[str, ...]) -> bool:
     return any(known == one or (one.startswith("@") and known.endswith(one)) for one in _normalised(never))
 
 
-@lru_cache(
-    maxsize=8
-)  # the settings' list, and with several listeners a few: anew for each of 1,000 recipients is 0.3 s
+# The list of the settings, and with several listeners a few: made anew for each of 1,000 recipients it takes 0.3 s.
+@lru_cache(maxsize=8)
 def _normalised(addresses: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(normalise, addresses))
 

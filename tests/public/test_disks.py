@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,28 +15,17 @@ import pytest
 from tests.ledger.samples import the_row
 from tests.public.public_port import PublicPort, until
 from tests.public.test_hits_survive import metric
+from tests.small_disk import mount, mounted, unmount
 
 DESTINATION = "https://example.org/?a=1"
 # The contract says 300 ms; a machine that runs other tests as well may be late itself.
 ALLOWED_SECONDS = 3.0
 
 
-def mount(*arguments: str) -> bool:
-    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
-
-
-def unmount(folder: Path) -> None:
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)):
-        pytest.skip("needs the right to mount a small file system")
-    yield folder
-    unmount(folder)
+    with mounted(tmp_path / "disk", "8m") as folder:
+        yield folder
 
 
 @asynccontextmanager

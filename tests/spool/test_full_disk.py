@@ -16,23 +16,16 @@ from relay.spool import Spool
 from relay.spool_files import SpoolFault, SpoolFull
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import SpooledMessage
+from tests.small_disk import mount, mounted
 from tests.spool.messages import AT, PLAIN, copies, header, other_id, rendered
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def mount(*arguments: str) -> bool:
-    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)):
-        pytest.skip("needs the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "256k") as folder:
+        yield folder
 
 
 def fill(disk: Path, leave: int = 0) -> Path:
