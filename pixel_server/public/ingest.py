@@ -68,6 +68,7 @@ class Ingest:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self._is_behind = False  # what was written down is not all in the ledger yet
 
     async def start(self) -> None:
         try:
@@ -94,7 +95,7 @@ class Ingest:
         """What an operator should see to; None when all is well."""
         if self._ledger.fault is not None:
             return "ledger"
-        return None if self._journal.is_empty else "journal"
+        return "journal" if self._is_behind or not self._journal.is_empty else None
 
     def record(self, hit: Hit, asker: Asker, answer: Answer) -> None:
         """Answers when the hit is safe, or when nothing can be done for it."""
@@ -198,8 +199,11 @@ class Ingest:
     async def replay(self) -> None:
         """Brings into the ledger what this process and those before it wrote down. Raises LedgerUnavailable."""
         if not self._journal.is_empty:
+            self._is_behind = True
             await self._in_thread(self._journal.rotate)
-        for path in await self._in_thread(left_behind, self._folder):
+        paths = await self._in_thread(left_behind, self._folder)
+        self._is_behind = bool(paths)
+        for path in paths:
             values = read_journal(path)
             while chunk := await self._in_thread(lambda values=values: list(islice(values, REPLAY_CHUNK))):
                 hits = [value for value in chunk if isinstance(value, Hit)]
@@ -209,6 +213,7 @@ class Ingest:
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])
             path.unlink(missing_ok=True)
             log.warning("hits that were written down are in the ledger")
+        self._is_behind = False
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)

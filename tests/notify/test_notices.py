@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 
 from ledger.accounts import set_preferences
 from ledger.outbox import Outbox
-from ledger.queries.notices import list_deliveries
+from ledger.queries.notices import Delivery, list_deliveries
 from ledger.records import HitClass, HitKind
 from pixel_server.notify.decisions import reminder_after, retry_after, wants
 from pixel_server.notify.webhook import is_public, send_webhook
@@ -87,9 +87,17 @@ def let_time_pass(house: House, account: int) -> None:
 
 
 def states(house: House, account: int) -> list[tuple[str, str]]:
-    async def ask() -> list[tuple[str, str]]:
+    return [(one.way, one.state) for one in deliveries(house, account)]
+
+
+def attempts(house: House, account: int) -> list[int]:
+    return [one.attempts for one in deliveries(house, account)]
+
+
+def deliveries(house: House, account: int) -> Sequence[Delivery]:
+    async def ask() -> Sequence[Delivery]:
         async with house.ledger.read() as connection:
-            return [(one.way, one.state) for one in await list_deliveries(connection, account)]
+            return await list_deliveries(connection, account)
 
     return house.run(ask())
 
@@ -163,6 +171,8 @@ def test_a_refused_webhook_is_tried_again_and_a_redirect_is_not_followed(house: 
         house.register(record)
         house.add_hits(hit(record.id))
         for attempt in range(1, 4):
+            # Only when the last answer is on record the next attempt has its time.
+            until(lambda: attempts(house, account) == [attempt - 1], f"the record of attempt {attempt - 1}")  # noqa: B023
             house.now += timedelta(minutes=5)
             let_time_pass(house, account)
             until(lambda: len(kept.heard) == attempt, f"attempt {attempt}")  # noqa: B023

@@ -74,11 +74,15 @@ async def test_on_a_full_disk_hits_go_where_room_was_kept_for_them(small_disk: P
         urls = await port.message()
         pixel, link = urls.pixel(), urls.link(1, DESTINATION)
         await ask(port, pixel, link, 2)
-        filler = fill(small_disk)
-        await ask(port, pixel, link, 200)
-        assert "alarm" in await alarm(port)
+        filler, asked, seen = fill(small_disk), 2, set()
+        # Now and then the ledger finds a page of room and takes all that was written down.
+        while asked < 2000 and (asked < 202 or not any("alarm" in one for one in seen)):
+            await ask(port, pixel, link, 10)
+            asked += 10
+            seen.add(await alarm(port))
+        assert any("alarm" in one for one in seen)
         filler.unlink()
-        await stored_become(port, 202)
+        await stored_become(port, asked)
         assert await alarm(port) == '{"status": "ok"}\n'
         assert port.server.ingest.counters.dropped == 0
 
