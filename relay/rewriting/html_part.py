@@ -1,7 +1,8 @@
 """One HTML body part: which of its spans change.
 
 Decides, with ``link_rules``, which links are tracked, which marks and old pixels go, and that there is one pixel in
-the message. Numbers links on from those of earlier parts.
+the message. Numbers links on from those of earlier parts. Whether the message has been rewritten before shows in any of
+its parts, so that is asked of each and decided by who sees all.
 """
 
 from __future__ import annotations
@@ -28,16 +29,38 @@ from relay.rewriting.visible_text import host_in_text
 
 
 @dataclass(frozen=True, slots=True)
-class HtmlPlan:
-    """What ``plan_html`` works on."""
+class HtmlReading:
+    """A part as it is, before anything is planned."""
 
     part: Part
     body: Body
+    text: Text
+    spans: HtmlSpans
+
+    def has_own_pixel(self, urls: TrackingUrls) -> bool:
+        """Whether our pixel is in it, outside quoted text."""
+        return any(not image.in_quoted_text and urls.is_own_pixel(image.source.strip()) for image in self.spans.images)
+
+    def has_own_link(self, urls: TrackingUrls) -> bool:
+        """Whether one of its links is tracked already, outside quoted text."""
+        return any(
+            not link.in_quoted_text and urls.is_own(link.href) and urls.original_of(link.href) is not None
+            for link in self.spans.links
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlPlan:
+    """What ``plan_html`` works on. ``is_done``: what an earlier rewriting left untracked stays so, since it has taken
+    the authors' opt-outs away."""
+
+    reading: HtmlReading
     plan: Plan
     policy: LinkPolicy
     urls: TrackingUrls
     links_before: int
     is_main: bool
+    is_done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +71,39 @@ class HtmlResult:
     is_ordinary: bool
 
 
-def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
-    """The part with its slots; CHARSET or TOO_COMPLEX when it cannot be read with certainty."""
+def read_html(part: Part, body: Body) -> HtmlReading | Reason:
+    """What is in the part; CHARSET or TOO_COMPLEX when it cannot be read with certainty."""
     try:
-        charset = job.part.media_type.certain("charset")
+        charset = part.media_type.certain("charset")
     except ValueError:
         return Reason.CHARSET
-    text = read_text(job.body.decoded, charset)
+    text = read_text(body.decoded, charset)
     if text is None:
         return Reason.CHARSET
     spans = find_spans(text)
-    if spans is None or job.links_before + len(spans.links) > HIGHEST_NUMBER:
+    return Reason.TOO_COMPLEX if spans is None else HtmlReading(part, body, text, spans)
+
+
+def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
+    """The part with its slots; TOO_COMPLEX when it holds more links than can be numbered."""
+    text, spans = job.reading.text, job.reading.spans
+    if job.links_before + len(spans.links) > HIGHEST_NUMBER:
         return Reason.TOO_COMPLEX
-    return _result(job, text, spans, is_done=_is_rewritten_already(job, spans))
-
-
-def _result(job: HtmlPlan, text: Text, spans: HtmlSpans, *, is_done: bool) -> HtmlResult:
     slots: list[Slot] = []
-    links = [
-        _link(job, text, span, job.links_before + index, slots, is_done=is_done)
-        for index, span in enumerate(spans.links, start=1)
-    ]
-    removed = _take_out_pixels(job, spans, slots)
+    links = [_link(job, span, job.links_before + index, slots) for index, span in enumerate(spans.links, start=1)]
+    removed = _take_out_pixels(job, slots)
     slots.extend(
         Slot(start, end, SpanKind.ATTRIBUTE, b"")
         for start, end in spans.marks
         if not any(first <= start < last for first, last in removed)
     )
-    opens = _put_in_pixel(job, text, spans, slots)
-    if job.plan.opens and job.is_main and not (opens or is_done) and _has_own_link(job, spans):
-        return _result(job, text, spans, is_done=True)  # an earlier time found no place for the pixel, either
+    opens = _put_in_pixel(job, slots)
     slots.sort(key=itemgetter(0))
-    body = PreparedBody(
-        job.body,
-        text,
-        tuple(slots),
-        job.plan.lines,
-        _newline(text.scan),
-    )
+    body = PreparedBody(job.reading.body, text, tuple(slots), job.plan.lines, _newline(text.scan))
     return HtmlResult(body, links, opens, not spans.tokens.unusual)
 
 
-def _is_rewritten_already(job: HtmlPlan, spans: HtmlSpans) -> bool:
-    """Whether we have been here before: our pixel, or where none is wanted our links, outside quoted text.
-
-    The first time has taken the authors' opt-outs away, so what it left untracked stays so.
-    """
-    if job.plan.opens:
-        return any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
-    return _has_own_link(job, spans)
-
-
-def _has_own_link(job: HtmlPlan, spans: HtmlSpans) -> bool:
-    return any(
-        not link.in_quoted_text and job.urls.is_own(link.href) and job.urls.original_of(link.href) is not None
-        for link in spans.links
-    )
-
-
-def _link(job: HtmlPlan, text: Text, span: LinkSpan, number: int, slots: list[Slot], *, is_done: bool) -> LinkRecord:
+def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot]) -> LinkRecord:
     destination = destination_of(span.href)
     own = destination is not None and job.urls.is_own(destination)
     original = job.urls.original_of(destination) if own and destination and span.in_quoted_text else None
@@ -128,9 +125,9 @@ def _link(job: HtmlPlan, text: Text, span: LinkSpan, number: int, slots: list[Sl
             span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
         )
         reason = judge(candidate, job.policy)
-    if reason in (None, LinkReason.TEXT_IS_URL) and not span.conditional and _ends_subscription(text, span):
+    if reason in (None, LinkReason.TEXT_IS_URL) and not span.conditional and _ends_subscription(job.reading.text, span):
         reason = LinkReason.UNSUBSCRIBE
-    if reason is None and is_done:
+    if reason is None and job.is_done:
         reason = LinkReason.OPTED_OUT
     if reason is None and destination is not None and is_too_long(destination):
         reason = LinkReason.TOO_LONG
@@ -144,7 +141,7 @@ def _link(job: HtmlPlan, text: Text, span: LinkSpan, number: int, slots: list[Sl
         destination or span.href.strip(),
         span.text or span.alternative,
         span.attributes.get("data-track-name", "") if span.attributes else "",
-        job.part.number,
+        job.reading.part.number,
         tracked,
         reason,
     )
@@ -166,28 +163,28 @@ def _take_out_scheme(span: LinkSpan, slots: list[Slot]) -> str | None:
     return destination_of(plain)
 
 
-def _take_out_pixels(job: HtmlPlan, spans: HtmlSpans, slots: list[Slot]) -> list[tuple[int, int]]:
+def _take_out_pixels(job: HtmlPlan, slots: list[Slot]) -> list[tuple[int, int]]:
     """Our pixels in quoted text: whoever is answered does not open the mail again."""
     removed = [
         (image.start, image.end)
-        for image in spans.images
+        for image in job.reading.spans.images
         if image.in_quoted_text and job.urls.is_own_pixel(image.source.strip())
     ]
     slots.extend(Slot(start, end, SpanKind.PIXEL, b"") for start, end in removed)
     return removed
 
 
-def _put_in_pixel(job: HtmlPlan, text: Text, spans: HtmlSpans, slots: list[Slot]) -> bool:
+def _put_in_pixel(job: HtmlPlan, slots: list[Slot]) -> bool:
     """Add the pixel and the lines; whether there is a pixel."""
-    plan, html = job.plan, text.scan
+    plan, reading = job.plan, job.reading
+    html, spans = reading.text.scan, reading.spans
 
     def has_room(place: int) -> bool:
-        return job.body.has_room(text.place(place))
+        return reading.body.has_room(reading.text.place(place))
 
     if not job.is_main:
         return False
-    has_pixel = any(not image.in_quoted_text and job.urls.is_own_pixel(image.source.strip()) for image in spans.images)
-    opens = plan.opens and not has_pixel
+    opens = plan.opens and not reading.has_own_pixel(job.urls)
     if opens:
         at_top = plan.pixel_at_top or _final_length(html, slots) > CLIPPED_FROM
         place = find_place(html, spans, at_top=at_top, has_room=has_room)

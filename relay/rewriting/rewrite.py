@@ -14,13 +14,13 @@ from operator import itemgetter
 from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.urls import TrackingUrls
 from relay.rewriting.body_parts import BodyParts, choose_body_parts, inline_pgp
-from relay.rewriting.html_part import HtmlPlan, plan_html
+from relay.rewriting.html_part import HtmlPlan, HtmlReading, plan_html, read_html
 from relay.rewriting.link_rules import LinkPolicy
 from relay.rewriting.mime_spans import Part, find_parts
 from relay.rewriting.notice_lines import language_of
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged
 from relay.rewriting.slots import PreparedBody, Slot, fill
-from relay.rewriting.text_part import plan_text
+from relay.rewriting.text_part import TextResult, plan_text
 from relay.rewriting.transfer import PlainBody, read_body, splice
 from relay.rewriting.unsubscribe import list_unsubscribe
 
@@ -41,6 +41,25 @@ class Prepared:
     opens: bool
     notes: tuple[str, ...] = ()
     is_ordinary: bool = True
+
+
+@dataclass(slots=True)
+class _Readings:
+    """The body parts as they are, in their order, each with the number of links in those before it."""
+
+    policy: LinkPolicy
+    rows: list[tuple[int, HtmlReading | TextResult]] = field(default_factory=list)
+    link_count: int = 0
+    main: HtmlReading | None = None  # the first HTML, which gets the pixel
+
+    def add(self, reading: HtmlReading | TextResult, links: int) -> None:
+        self.rows.append((self.link_count, reading))
+        self.link_count += links
+        if self.main is None and isinstance(reading, HtmlReading):
+            self.main = reading
+
+    def has_own_link(self, urls: TrackingUrls) -> bool:
+        return any(reading.has_own_link(urls) for _, reading in self.rows)
 
 
 @dataclass(slots=True)
@@ -93,20 +112,19 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
     if not plan.track_dkim_signed and parts[0].header.named("dkim-signature"):
         return Unchanged(Reason.DKIM_SIGNED)
     plan = replace(plan, language=_language(raw, parts[0]) or plan.language)
-    findings = _Findings()
-    reason = _go_through(raw, plan, urls, parts[0], chosen, findings)
-    if reason:
-        return Unchanged(reason, tuple(findings.links), tuple(findings.notes))
+    readings = _read(raw, plan, _policy(raw, plan, urls, parts[0]), chosen)
+    if isinstance(readings, Reason):
+        return Unchanged(readings)
+    findings = _go_through(readings, plan, urls, is_done=_is_rewritten_already(readings, plan, urls))
+    if isinstance(findings, Reason):
+        return Unchanged(findings)
     return _conclude(raw, plan, urls, chosen, findings)
 
 
-def _go_through(
-    raw: bytes, plan: Plan, urls: TrackingUrls, top: Part, chosen: BodyParts, findings: _Findings
-) -> Reason | None:
-    """Read the body parts in their order; a reason when one of them is in doubt."""
-    policy = _policy(raw, plan, urls, top)
+def _read(raw: bytes, plan: Plan, policy: LinkPolicy, chosen: BodyParts) -> _Readings | Reason:
+    """What is in the body parts, in their order; a reason when one of them is in doubt."""
+    readings = _Readings(policy)
     wants_lines = plan.notice or plan.withdrawal
-    main_html = chosen.html[0] if chosen.html else None
     for part in sorted((*chosen.html, *chosen.text), key=lambda part: part.body_start):
         is_html = part.kind == "text/html"
         body = read_body(raw, part)
@@ -118,17 +136,44 @@ def _go_through(
         if protected:
             return protected
         if is_html:
-            result = plan_html(HtmlPlan(part, body, plan, policy, urls, len(findings.links), is_main=part is main_html))
-            if isinstance(result, Reason):
-                return result
-            findings.is_ordinary = findings.is_ordinary and result.is_ordinary
-            findings.opens = findings.opens or result.opens
-            _settle(result.body, result.links, urls, findings)
+            reading = read_html(part, body)
+            if isinstance(reading, Reason):
+                return reading
+            readings.add(reading, len(reading.spans.links))
         elif plan.text_links or wants_lines:
-            text_result = plan_text(part, body, plan, policy, len(findings.links))
-            if text_result is not None:
-                _settle(text_result.body, text_result.links, urls, findings)
-    return None
+            text = plan_text(part, body, plan, policy, readings.link_count)
+            if text is not None:
+                readings.add(text, len(text.links))
+    return readings
+
+
+def _is_rewritten_already(readings: _Readings, plan: Plan, urls: TrackingUrls) -> bool:
+    """Whether we have been here before: our pixel, or where none is wanted our links, outside quoted text.
+
+    The first time has taken the authors' opt-outs away, so what it left untracked stays so, in every part.
+    """
+    if plan.opens:
+        return readings.main is not None and readings.main.has_own_pixel(urls)
+    return readings.has_own_link(urls)
+
+
+def _go_through(readings: _Readings, plan: Plan, urls: TrackingUrls, *, is_done: bool) -> _Findings | Reason:
+    findings = _Findings()
+    for links_before, reading in readings.rows:
+        if isinstance(reading, TextResult):
+            _settle(reading.body, reading.links, urls, findings)
+            continue
+        is_main = reading is readings.main
+        done = is_done or (plan.opens and reading.has_own_pixel(urls))
+        result = plan_html(HtmlPlan(reading, plan, readings.policy, urls, links_before, is_main, done))
+        if isinstance(result, Reason):
+            return result
+        findings.is_ordinary = findings.is_ordinary and result.is_ordinary
+        findings.opens = findings.opens or result.opens
+        _settle(result.body, result.links, urls, findings)
+    if plan.opens and not (findings.opens or is_done) and readings.has_own_link(urls):
+        return _go_through(readings, plan, urls, is_done=True)  # an earlier time found no room for the pixel, either
+    return findings
 
 
 def _settle(body: PreparedBody, links: list[LinkRecord], urls: TrackingUrls, findings: _Findings) -> None:

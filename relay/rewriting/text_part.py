@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ledger.records import LinkReason, LinkRecord
 from ledger.tokens import HIGHEST_NUMBER
-from ledger.urls import destination_of, is_too_long
+from ledger.urls import TrackingUrls, destination_of, is_too_long
 from relay.rewriting.charsets import Text, read_text
 from relay.rewriting.html_spans import MOST_LINKS
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
@@ -35,6 +35,14 @@ _QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
 class TextResult:
     body: PreparedBody
     links: list[LinkRecord]
+    unquoted: int  # so many of the links stand above the quoted text
+
+    def has_own_link(self, urls: TrackingUrls) -> bool:
+        """Whether one of its links is tracked already, outside quoted text."""
+        return any(
+            row.reason is LinkReason.OWN and urls.is_own(row.url) and urls.original_of(row.url) is not None
+            for row in self.links[: self.unquoted]
+        )
 
 
 def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_before: int) -> TextResult | None:
@@ -47,6 +55,7 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
         return None
     slots: list[Slot] = []
     links: list[LinkRecord] = []
+    unquoted = 0
     joins_lines = part.media_type.parameters.get("delsp", "").lower() == "yes"
     if plan.text_links:
         quoted_start = quoted_from(text.scan)
@@ -54,14 +63,16 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
             number = links_before + len(links) + 1
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
                 return None
-            links.append(_link(text, start, end, number, part, policy, slots, quoted=start >= quoted_start))
+            is_quoted = start >= quoted_start
+            links.append(_link(text, start, end, number, part, policy, slots, quoted=is_quoted))
+            unquoted += not is_quoted
     newline = b"\r\n" if b"\r\n" in text.scan or b"\n" not in text.scan else b"\n"
     if plan.notice or plan.withdrawal:
         slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
     if not slots and not links:
         return None
     lines = replace(plan.lines, codec=_letters_of(part, text))
-    return TextResult(PreparedBody(body, text, tuple(slots), lines, newline, is_html=False), links)
+    return TextResult(PreparedBody(body, text, tuple(slots), lines, newline, is_html=False), links, unquoted)
 
 
 def _letters_of(part: Part, text: Text) -> str:

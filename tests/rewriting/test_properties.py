@@ -40,9 +40,9 @@ _ENCODINGS = ("7bit", "8bit", "quoted-printable", "base64", "binary", "")
 
 @st.composite
 def messages(draw: st.DrawFn) -> bytes:
-    html = "".join(draw(st.lists(st.sampled_from(_PIECES), max_size=25)))
     newline = draw(st.sampled_from((b"\r\n", b"\r\n", b"\n")))
-    parts = [part(draw, html, newline)]
+    pieces = st.lists(st.sampled_from(_PIECES), max_size=25)
+    parts = [part(draw, "".join(draw(pieces)), newline) for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3))))]
     for _ in range(draw(st.integers(0, 2))):
         parts.append(b"Content-Type: text/plain" + 2 * newline + b"See http://example.com/x, and so on." + newline)
     if len(parts) > 1 or draw(st.booleans()):
