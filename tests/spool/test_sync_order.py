@@ -52,7 +52,7 @@ def calls_in(trace: Path) -> Iterator[str]:
             if begun and not begun.startswith(("sendto", "sendmsg", "write")):
                 yield begun + resumed["rest"]
         elif text.endswith("<unfinished ...>"):
-            open_calls[pid] = text.removesuffix("<unfinished ...>")
+            open_calls[pid] = text.removesuffix("<unfinished ...>").rstrip()
             if text.startswith(("sendto", "sendmsg", "write")):
                 yield text
         else:
