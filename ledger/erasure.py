@@ -171,14 +171,23 @@ def _recount(connection: Connection, seq: int, gone: Row[Any], kinds: Collection
 
 
 def copies_of(connection: Connection, address: str, sender: str) -> Iterator[tuple[Any, list[int]]]:
-    """Messages that went to the address, each with the numbers of the copies that may be theirs."""
+    """Messages that went to the address, each with the numbers of the copies that may be theirs; ``sender`` "" is every
+    sender. Both are compared as consents know them: a record has them as they were written."""
     wanted = normalise(address)
-    statement = select(message.c.seq, message.c.id, message.c.recipients, message.c.subject, message.c.recipient_count)
+    wanted_sender = normalise(sender) if sender else ""
+    statement = select(
+        message.c.seq,
+        message.c.id,
+        message.c.sender,
+        message.c.recipients,
+        message.c.subject,
+        message.c.recipient_count,
+    )
     # The index of words narrows it down; the list of recipients decides.
     statement = statement.where(message.c.seq.in_(_with_words(connection, written_forms(address))))
-    if sender:
-        statement = statement.where(message.c.sender == sender.lower())
     for row in connection.execute(statement).all():
+        if wanted_sender and normalise(row.sender) != wanted_sender:
+            continue
         if all(normalise(one) != wanted for one in row.recipients):
             continue
         copies = connection.execute(select(copy.c.number, copy.c.address).where(copy.c.message_seq == row.seq)).all()
