@@ -1,11 +1,12 @@
-"""Where a person stands with single senders otherwise than with all of them, for lists to show. Pure.
+"""Where a person stands with single senders otherwise than with all of them, for lists to show, each purpose by
+itself. Pure.
 
 A sender who was erased is shown as such, once, however many they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ledger.consent_events import NOES, ConsentEvent, ConsentPurpose, Standing, standing
@@ -13,43 +14,38 @@ from ledger.people import shown_name
 
 _CLOSED = (*NOES, Standing.RESTRICTED)
 
-
-def not_from(events: Sequence[ConsentEvent], now: datetime, valid_for: timedelta) -> tuple[str, ...]:
-    """To whom alone they said no, to one purpose or to all."""
-    return _shown(
-        sender
-        for sender in _named(events)
-        if any(own in NOES and general not in NOES for own, general in _both(events, sender, now, valid_for))
-    )
+SendersByPurpose = Mapping[ConsentPurpose, tuple[str, ...]]  # every purpose is there
 
 
-def only_from(events: Sequence[ConsentEvent], now: datetime, valid_for: timedelta) -> tuple[str, ...]:
+def not_from(events: Sequence[ConsentEvent], now: datetime, valid_for: timedelta) -> SendersByPurpose:
+    """To whom alone they said no."""
+    return _senders(events, now, valid_for, lambda own, general: own in NOES and general not in NOES)
+
+
+def only_from(events: Sequence[ConsentEvent], now: datetime, valid_for: timedelta) -> SendersByPurpose:
     """For whose mail alone a consent holds, or took back a no to all. One that expired since still took it back: where
     no consent is required, that sender's mail is tracked."""
-    return _shown(
-        sender
-        for sender in _named(events)
-        if any(
+    return _senders(
+        events,
+        now,
+        valid_for,
+        lambda own, general: (
             (own is Standing.CONFIRMED and general is not Standing.CONFIRMED)
             or (own not in _CLOSED and general in NOES)
-            for own, general in _both(events, sender, now, valid_for)
-        )
+        ),
     )
 
 
-def _shown(senders: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(shown_name, senders)))
-
-
-def _named(events: Sequence[ConsentEvent]) -> list[str]:
-    return sorted({event.sender for event in events} - {""})
-
-
-def _both(
-    events: Sequence[ConsentEvent], sender: str, now: datetime, valid_for: timedelta
-) -> list[tuple[Standing, Standing]]:
-    """For each purpose, where they stand with this sender and with all."""
-    return [
-        (standing(events, purpose, (sender,), now, valid_for), standing(events, purpose, (), now, valid_for))
-        for purpose in ConsentPurpose
-    ]
+def _senders(
+    events: Sequence[ConsentEvent],
+    now: datetime,
+    valid_for: timedelta,
+    is_meant: Callable[[Standing, Standing], bool],  # where they stand with one sender, and with all
+) -> SendersByPurpose:
+    named = sorted({event.sender for event in events} - {""})
+    found: dict[ConsentPurpose, tuple[str, ...]] = {}
+    for purpose in ConsentPurpose:
+        general = standing(events, purpose, (), now, valid_for)
+        meant = (one for one in named if is_meant(standing(events, purpose, (one,), now, valid_for), general))
+        found[purpose] = tuple(dict.fromkeys(map(shown_name, meant)))
+    return found

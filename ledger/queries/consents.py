@@ -14,7 +14,7 @@ from ledger.anchors import Anchor
 from ledger.chain import START, chained, detailed
 from ledger.consent_events import Action, ConsentEvent, ConsentPurpose, Standing, is_silent, standing
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
-from ledger.consent_senders import not_from, only_from
+from ledger.consent_senders import SendersByPurpose, not_from, only_from
 from ledger.consent_writing import chained_values, details_of, hashed_values
 from ledger.message_id import MessageId
 from ledger.people import normalise
@@ -31,9 +31,9 @@ class PersonRow:
     language: str
     standings: Mapping[ConsentPurpose, Standing]
     last_event_at: datetime | None
-    not_from: tuple[str, ...] = ()  # senders to whom alone they said no
-    only_from: tuple[str, ...] = ()  # senders for whose mail alone they agreed
-    is_silent: bool = False  # nothing is recorded, in delivered mail either: nothing is left to withdraw
+    not_from: SendersByPurpose  # senders to whom alone they said no
+    only_from: SendersByPurpose  # senders for whose mail alone they agreed
+    is_silent: bool  # nothing is recorded, in delivered mail either: nothing is left to withdraw
 
 
 async def events_of(connection: AsyncConnection, keys: Iterable[bytes]) -> dict[bytes, list[ConsentEvent]]:

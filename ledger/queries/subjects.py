@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select, text
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.consent_events import ConsentEvent
 from ledger.message_id import MessageId
-from ledger.people import normalise, written_forms
+from ledger.people import normalise, shown_name, written_forms
 from ledger.queries.consents import events_of, text_shown
 from ledger.schema import copy, daily, hit, link, message
 from ledger.words import fts5_query, tsquery
@@ -56,7 +56,9 @@ async def subject(connection: AsyncConnection, key: bytes, address: str) -> Subj
     events = (await events_of(connection, [key]))[key]
     texts = {version: await text_shown(connection, version) or "" for version in {one.text_version for one in events}}
     texts.pop("", None)
-    return Subject(wanted, tuple(found), tuple(events), texts)
+    # They are not told the key of somebody else, who was erased.
+    said = tuple(replace(one, sender=shown_name(one.sender)) for one in events)
+    return Subject(wanted, tuple(found), said, texts)
 
 
 async def _rows_with(connection: AsyncConnection, spellings: Collection[str]) -> list[Any]:

@@ -17,7 +17,7 @@ from ledger.consents import TooSoon
 from ledger.keys import load_keys
 from ledger.message_id import MessageId, mint_message_id
 from ledger.urls import TrackingUrls, UrlGrammar
-from mailglass.commands.consenting import consents_of, operator
+from mailglass.commands.consenting import consents_of, need_address, need_sender, operator
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.commands.reading import run_to_end
 from mailglass.commands.sending import submit
@@ -32,6 +32,8 @@ def ask(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send a request for consent; the answer is given on a page, by a button."""
+    need_address(address)
+    need_sender("--from", sender)
     if language not in CONSENT_WORDS:
         raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
     settings = settings_from_file(config)

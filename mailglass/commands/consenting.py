@@ -1,4 +1,4 @@
-"""How commands on people reach the register of consents, and who typed them."""
+"""How commands on people reach the register of consents, which addresses they take, and who typed them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from config.settings import Settings
 from ledger.consents import Consents, consents_for
 from ledger.keys import KeyFolderFault
+from ledger.people import is_mailbox
 from mailglass.commands.reading import changing
-from mailglass.failures import ConfigurationAtFault
+from mailglass.failures import ConfigurationAtFault, Failed
 
 
 @asynccontextmanager
@@ -22,6 +23,18 @@ async def consents_of(settings: Settings) -> AsyncIterator[Consents]:
         except KeyFolderFault as fault:
             raise ConfigurationAtFault(str(fault)) from None
         yield consents
+
+
+def need_address(text: str) -> None:
+    """Raises Failed. What is done for no address is done for nobody, and would say that it was done."""
+    if not is_mailbox(text):
+        raise Failed(f'"{text}" is no address; write it alone, as in ann@example.org')
+
+
+def need_sender(option: str, text: str) -> None:
+    """The same for the address behind an option, which may be left out."""
+    if text and not is_mailbox(text):
+        raise Failed(f'{option}: "{text}" is no address; write it alone, as in shop@example.org')
 
 
 def operator() -> str:

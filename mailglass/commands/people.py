@@ -20,7 +20,7 @@ from ledger.people import ERASED, is_mailbox, shown_name
 from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
-from mailglass.commands.consenting import consents_of, operator
+from mailglass.commands.consenting import consents_of, need_address, need_sender, operator
 from mailglass.commands.left_behind import left_behind, words_on_what_is_left
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import reading, run_to_end
@@ -53,23 +53,27 @@ def add(
 ) -> None:
     """Record a consent that was given elsewhere; it counts at once. A no to one sender stays: only their own
     confirmation or a consent recorded for that --sender ends it."""
-    _need_address(address)
-    _need_sender(sender)
+    need_address(address)
+    need_sender("--sender", sender)
     purposes = purpose or ALL_PURPOSES
 
-    async def work() -> list[str]:
+    async def work() -> dict[str, list[str]]:
+        left: dict[str, list[str]] = {}
         async with consents_of(settings_from_file(config)) as consents:
             await consents.add(address, purposes, evidence, actor=operator(), sender=sender)
-            return list(dict.fromkeys(shown_name(one) for one in await consents.noes(address, purposes) if one))
+            for one in purposes:
+                for name in dict.fromkeys(map(shown_name, filter(None, await consents.noes(address, [one])))):
+                    left.setdefault(name, []).append(one.value)
+        return left
 
     try:
         still_no_to = run_to_end(work())
     except ValueError as error:
         raise Failed(str(error)) from None
     typer.echo(f"Recorded: {', '.join(purposes)}.")
-    for one in still_no_to:
+    for one, about in still_no_to.items():
         hint = "" if one == ERASED else f", unless they agreed to it: --sender {one}"
-        typer.echo(f"They said no to mail from {one}; that stays{hint}")
+        typer.echo(f"They said no to {' and '.join(about)} in mail from {one}; that stays{hint}")
 
 
 @app.command("withdraw")
@@ -81,7 +85,8 @@ def withdraw(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Withdraw: effective at once, also for mail already delivered."""
-    _need_address(address)
+    need_address(address)
+    need_sender("--sender", sender)
 
     async def work() -> int:
         async with consents_of(settings_from_file(config)) as consents:
@@ -144,7 +149,7 @@ def erase(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Erase what was recorded about a person. Links in their mail work on; they are not tracked again."""
-    _need_address(address)
+    need_address(address)
     settings = settings_from_file(config)
     # Whoever calls this from a program has decided already, and nobody is there to answer.
     asks = sys.stdin.isatty() and not yes
@@ -169,7 +174,7 @@ def subject_export(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Print all that is kept about a person as JSON."""
-    _need_address(address)
+    need_address(address)
     settings = settings_from_file(config)
 
     async def work() -> dict[str, object]:
@@ -199,7 +204,7 @@ def restrict(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Restrict processing: what is there stays, nothing is added while it lasts."""
-    _need_address(address)
+    need_address(address)
 
     async def work() -> None:
         async with consents_of(settings_from_file(config)) as consents:
@@ -241,7 +246,7 @@ def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:
 
 def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[ConsentPurpose], str, str]:
     address = (row["address"] or "").strip()
-    if "@" not in address:
+    if not is_mailbox(address):
         raise Failed(f'{file}, line {number}: "{address}" is no address; nothing was imported')
     words = (row.get("purposes") or "opens links").replace(",", " ").split()
     try:
@@ -249,14 +254,3 @@ def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[Con
     except ValueError:
         raise Failed(f"{file}, line {number}: purposes are opens and links; nothing was imported") from None
     return address, purposes, (row["method"] or "").strip(), (row["evidence"] or "").strip()
-
-
-def _need_address(text: str) -> None:
-    if "@" not in text.strip("@"):
-        raise Failed(f'"{text}" is no address')
-
-
-def _need_sender(text: str) -> None:
-    """A record for what is no address would be about nobody's mail, and say that it was made."""
-    if text and not is_mailbox(text):
-        raise Failed(f'--sender: "{text}" is no address; write it alone, as in shop@example.org')

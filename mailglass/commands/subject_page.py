@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+
+from ledger.people import ERASED
 
 _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>What is kept about you</title>
@@ -21,7 +23,7 @@ def subject_page(exported: Mapping[str, Any]) -> str:
     for message in exported["messages"]:
         parts.append(
             f"<h3>{escape(message['subject'] or '(no subject)')}</h3>"
-            f"<p>From {escape(message['sender'])}, {escape(str(message['submitted_at']))}.</p>"
+            f"<p>From {escape(_sender(message['sender']))}, {escape(str(message['submitted_at']))}.</p>"
         )
         parts.append(_table(message["hits"], ("at", "kind", "link", "class", "user_agent", "ip")))
         if message["days"]:
@@ -31,13 +33,18 @@ def subject_page(exported: Mapping[str, Any]) -> str:
         if not message["assignable"]:
             parts.append("<p>It went to several people in one copy: what was recorded cannot be assigned to you.</p>")
     parts.append("<h2>Consents</h2>")
-    parts.append(_table(exported["consents"], ("at", "action", "purpose", "sender", "method", "evidence")))
+    consents = [{**one, "sender": _sender(one["sender"])} for one in exported["consents"]]
+    parts.append(_table(consents, ("at", "action", "purpose", "sender", "method", "evidence")))
     for version, text in exported["texts"].items():
         parts.append(f"<h3>Text shown to you</h3><p><small>{escape(version)}</small></p><p>{escape(text)}</p>")
     return "".join(parts) + "</html>\n"
 
 
-def _table(rows: list[Mapping[str, Any]], columns: tuple[str, ...]) -> str:
+def _sender(name: str) -> str:
+    return "a sender who was erased" if name == ERASED else name
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> str:
     if not rows:
         return "<p>Nothing.</p>"
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)

@@ -139,6 +139,8 @@ def cell(value: object, short: bool = False, widest: int = WIDEST_CELL) -> str:
             return _moment(value.astimezone(), short)
         case list() | tuple():
             text = ", ".join(map(str, value))
+        case Mapping():
+            text = "; ".join(f"{name}: {cell(item, short, widest)}" for name, item in value.items() if item)
         case _:
             text = str(value)
     # A subject may hold anything: control characters would speak to the terminal.

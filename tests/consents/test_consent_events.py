@@ -118,12 +118,13 @@ def test_only_a_no_that_reached_delivered_mail_leaves_nothing_to_withdraw(
         ([said(9, Action.IMPORT), said(1, Action.IMPORT, OPENS, ME)], (), "they agreed in general"),
         ([said(9, Action.IMPORT, OPENS, ME), said(1, Action.WITHDRAW, None)], (), "withdrawn since"),
         ([said(9, Action.IMPORT, OPENS, ME), said(1, Action.RESTRICT, None)], (), "restricted"),
+        ([said(1, Action.IMPORT, LINKS, ME)], (), "for the other purpose"),
     ],
 )
 def test_for_whom_alone_a_consent_holds_can_be_told(
     events: list[ConsentEvent], alone: tuple[str, ...], why: str
 ) -> None:
-    assert only_from(events, NOW, PRIVACY.consent_valid) == alone, why
+    assert only_from(events, NOW, PRIVACY.consent_valid)[OPENS] == alone, why
 
 
 @pytest.mark.parametrize("state", Standing)

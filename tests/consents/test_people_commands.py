@@ -88,6 +88,7 @@ def test_rows_without_proof_count_as_asked(config: str, tmp_path: Path) -> None:
     [
         ("address\nann@example.com\n", "lacks the column method, evidence"),
         ("address,method,evidence\nnobody,form,x\n", 'line 2: "nobody" is no address'),
+        ("address,method,evidence\nAnn <ann@example.com>,form,x\n", 'line 2: "Ann <ann@example.com>" is no address'),
         ("address,method,evidence,purposes\nann@example.com,form,x,everything\n", "purposes are opens and links"),
     ],
 )
@@ -119,18 +120,26 @@ def test_a_no_to_one_sender_outlasts_a_consent_in_general_and_is_shown(config: s
     assert run(config, "consent", "withdraw", "ann@example.com", *shop)[0] == 0
     status, output = run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")
     assert status == 0
-    assert "said no to mail from shop@example.org; that stays" in output
-    assert json.loads(run(config, "consent", "list", "--json")[1])[0]["not_from"] == ["shop@example.org"]
+    assert "said no to opens and links in mail from shop@example.org; that stays" in output
+    assert said_alone(config, "not_from") == {"opens": ["shop@example.org"], "links": ["shop@example.org"]}
     assert "that stays" not in run(config, "consent", "add", "ann@example.com", "--evidence", "form 8", *shop)[1]
-    assert json.loads(run(config, "consent", "list", "--json")[1])[0]["not_from"] == []
+    assert said_alone(config, "not_from") == {"opens": [], "links": []}
+
+
+def said_alone(config: str, name: str) -> object:
+    """Of the only person there is."""
+    (person,) = json.loads(run(config, "consent", "list", "--json")[1])
+    return person[name]
 
 
 def test_a_consent_for_one_sender_after_a_no_to_all_is_shown(config: str) -> None:
     assert run(config, "consent", "withdraw", "ann@example.com")[0] == 0
-    given = ["--evidence", "form 7", "--sender", "shop@example.org"]
+    given = ["--evidence", "form 7", "--sender", "shop@example.org", "--purpose", "links"]
     assert run(config, "consent", "add", "ann@example.com", *given)[0] == 0
     (ann,) = json.loads(run(config, "consent", "list", "--json")[1])
-    assert (ann["opens"], ann["not_from"], ann["only_from"]) == ("withdrawn", [], ["shop@example.org"])
+    assert (ann["links"], ann["not_from"]) == ("withdrawn", {"opens": [], "links": []})
+    assert ann["only_from"] == {"opens": [], "links": ["shop@example.org"]}
+    assert "links: shop@example.org" in run(config, "consent", "list")[1], "people are told what it is about"
 
 
 def test_a_sender_who_was_erased_is_shown_as_such(config: str) -> None:
@@ -138,18 +147,53 @@ def test_a_sender_who_was_erased_is_shown_as_such(config: str) -> None:
         assert run(config, "consent", "withdraw", "ann@example.com", "--sender", sender)[0] == 0
         assert run(config, "erase", sender, "--yes")[0] == 0
     output = run(config, "consent", "add", "ann@example.com", "--evidence", "form 7")[1]
-    assert output.splitlines()[1:] == ["They said no to mail from [erased]; that stays"]
-    listed = json.loads(run(config, "consent", "list", "--json")[1])
-    assert [one["not_from"] for one in listed if one["address"] == "ann@example.com"] == [["[erased]"]]
+    assert output.splitlines()[1:] == ["They said no to opens and links in mail from [erased]; that stays"]
+    assert said_alone(config, "not_from") == {"opens": ["[erased]"], "links": ["[erased]"]}
+
+
+def test_a_persons_export_says_in_words_which_senders_were_erased(config: str, tmp_path: Path) -> None:
+    assert run(config, "consent", "withdraw", "ann@example.com", "--sender", "shop@example.org")[0] == 0
+    assert run(config, "erase", "shop@example.org", "--yes")[0] == 0
+    page = tmp_path / "ann.html"
+    exported = json.loads(run(config, "subject-export", "ann@example.com", "--html", str(page))[1])
+    assert [one["sender"] for one in exported["consents"]] == ["[erased]"]
+    assert "a sender who was erased" in page.read_text()
+    assert "key:" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("consent", "add", "--evidence", "form 7"),
+        ("consent", "withdraw"),
+        ("consent", "ask", "--from", "me@example.com"),
+        ("restrict",),
+        ("erase", "--yes"),
+        ("subject-export",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("written", ["Ann <ann@example.com>", "ann", "ann@", "@example.com", "ann@example.com, x@y.z"])
+def test_what_is_done_for_a_person_needs_their_address_alone(config: str, words: tuple[str, ...], written: str) -> None:
+    status, output = run(config, *words, written)
+    assert status == 1
+    assert "is no address" in output
+    assert json.loads(run(config, "consent", "list", "--json")[1]) == []
 
 
 @pytest.mark.parametrize(
     "sender", ["Shop <shop@example.org>", "shop", "shop@", "@example.org", "shop@example.org, x@example.org", " "]
 )
-def test_a_consent_for_a_sender_needs_that_senders_address(config: str, sender: str) -> None:
-    given = ["--evidence", "form 7", "--sender", sender]
-    status, output = run(config, "consent", "add", "ann@example.com", *given)
-    assert status != 0
+@pytest.mark.parametrize(
+    "words",
+    [("add", "--evidence", "form 7", "--sender"), ("withdraw", "--sender"), ("ask", "--from")],
+    ids=lambda words: words[0],
+)
+def test_what_is_about_a_senders_mail_needs_that_senders_address(
+    config: str, words: tuple[str, ...], sender: str
+) -> None:
+    status, output = run(config, "consent", *words, sender, "ann@example.com")
+    assert status == 1
     assert "is no address" in output
     assert json.loads(run(config, "consent", "list", "--json")[1]) == []
 

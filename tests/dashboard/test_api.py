@@ -272,7 +272,8 @@ async def test_consents_and_subjects(house: House, script: Script):
     status, consent = await script.ask("consents", "POST", json=new)
     assert status == 201
     assert consent["purposes"] == {"opens": "confirmed", "links": "unknown"}
-    assert (consent["not_from"], consent["only_from"]) == ([], [])
+    nobody: dict[str, list[str]] = {"opens": [], "links": []}
+    assert (consent["not_from"], consent["only_from"]) == (nobody, nobody)
     _, listed = await script.ask("consents")
     assert [item["address"] for item in listed["items"]] == ["mia@example.net"]
     assert (await script.ask("consents", "POST", json={**new, "evidence": ""}))[0] == 400

@@ -211,7 +211,8 @@ def _schemas() -> dict[str, Any]:
         "days": {"type": "array", "items": _object({"day": {"type": "string", "format": "date"}, **slot})},
         "week": {"type": "array", "items": _object({"weekday": number, "hour": number, **slot})},
     }  # fmt: skip
-    consent = {"address": text, "purposes": {"type": "object"}, "not_from": texts, "only_from": texts}
+    senders = _object({purpose.value: texts for purpose in ConsentPurpose})
+    consent = {"address": text, "purposes": {"type": "object"}, "not_from": senders, "only_from": senders}
     return {
         "Counts": counts,
         "BothCounts": _object({"opens": _ref("Counts"), "clicks": _ref("Counts")}),

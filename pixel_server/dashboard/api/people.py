@@ -70,8 +70,8 @@ def consent_form(person: PersonRow) -> dict[str, Any]:
     return {
         "address": person.address,
         "purposes": {purpose.value: standing.value for purpose, standing in person.standings.items()},
-        "not_from": list(person.not_from),
-        "only_from": list(person.only_from),
+        "not_from": {purpose.value: list(senders) for purpose, senders in person.not_from.items()},
+        "only_from": {purpose.value: list(senders) for purpose, senders in person.only_from.items()},
         "last_event_at": moment(person.last_event_at),
     }
 
