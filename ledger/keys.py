@@ -104,10 +104,12 @@ def rotate(folder: Path) -> int:
 
 
 def list_keys(folder: Path) -> list[KeyInfo]:
-    """The keys by id. Raises KeyFolderFault as load_keys does."""
-    current_id = load_keys(folder).current_id
+    """The keys by id; none where none was made yet. Makes nothing. Raises KeyFolderFault as load_keys does."""
+    ring = find_keys(folder)
+    if ring is None:
+        return []
     return [
-        KeyInfo(key_id, datetime.fromtimestamp((folder / name).stat().st_mtime, UTC), key_id == current_id)
+        KeyInfo(key_id, datetime.fromtimestamp((folder / name).stat().st_mtime, UTC), key_id == ring.current_id)
         for key_id, name in _key_names(folder)
     ]
 

@@ -14,11 +14,16 @@ import typer
 from ledger.queries import ADMINISTRATOR, HitFilter, HitRow, MessageFilter, MessageRow, list_hits, list_messages
 from ledger.records import HitClass, HitKind
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
-from mailglass.commands.reading import message_id_from, moment_from, reading, run_to_end
+from mailglass.commands.reading import (
+    LOOK_AGAIN_SECONDS,
+    message_id_from,
+    moment_from,
+    reading,
+    run_to_end,
+    until_there,
+)
 from mailglass.commands.shapes import hit_shape, message_shape
 from mailglass.commands.tables import plain, print_rows
-
-LOOK_AGAIN_SECONDS = 0.5
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="how many")]
 Since = Annotated[str | None, typer.Option("--since", help='"7d" or "2026-01-31"')]
@@ -80,6 +85,7 @@ def hits(
             return (await list_hits(connection, ADMINISTRATOR, asked, limit=most)).items
 
     async def watch() -> None:
+        await until_there(settings)
         async with reading(settings) as ledger:
             async with ledger.read() as connection:
                 newest = (await list_hits(connection, ADMINISTRATOR, limit=1)).items

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
+from config.settings import Ledger as LedgerTable
 from config.settings import Settings
 from config.units import parse_duration
 from ledger import maintenance
@@ -20,14 +23,39 @@ from ledger.shared import open_ledger
 from mailglass.failures import Failed
 
 T = TypeVar("T")
+LOOK_AGAIN_SECONDS = 0.5
 
 
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[LedgerReader]:
-    """The ledger for questions only; an empty one is made when there is none, so that nothing is an empty answer."""
-    if not await maintenance.exists(place_of(settings)):
-        async with changing(settings):
+    """The ledger for questions only. Where there is none, an empty one elsewhere, for as long as it is read: nothing is
+    an empty answer, and whoever only looks leaves no file that then belongs to them and not to the service."""
+    if await is_there(settings):
+        async with _reader_of(settings) as reader:
+            yield reader
+        return
+    with tempfile.TemporaryDirectory(prefix="mailglass-") as folder:
+        empty = settings.model_copy(update={"data_dir": Path(folder), "ledger": LedgerTable()})
+        async with changing(empty):
             pass
+        async with _reader_of(empty) as reader:
+            yield reader
+
+
+async def until_there(settings: Settings) -> None:
+    """Waits for the ledger, for commands that go on reading it."""
+    while True:  # another process makes it: there is nothing that could wake us
+        if await is_there(settings):
+            return
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def is_there(settings: Settings) -> bool:
+    return await maintenance.exists(place_of(settings))
+
+
+@asynccontextmanager
+async def _reader_of(settings: Settings) -> AsyncIterator[LedgerReader]:
     reader = LedgerReader(settings)
     try:
         yield reader

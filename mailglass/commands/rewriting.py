@@ -10,7 +10,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from config.settings import Settings
-from ledger.keys import KeyFolderFault, load_keys
+from ledger.keys import KEY_BYTES, KeyFolderFault, find_keys, load_keys
 from ledger.message_id import MessageId, mint_message_id, parse_message_id
-from ledger.tokens import Purpose, read_unverified, verify
+from ledger.tokens import KeyRing, Purpose, read_unverified, verify
 from ledger.urls import TrackingUrls, UrlGrammar, parse_path
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.failures import ConfigurationAtFault, Failed
@@ -89,7 +89,7 @@ def restore(
     headers that the relay took out stay out.
     """
     settings = settings_from_file(config)
-    urls = _urls(settings, MessageId(bytes(16)))
+    urls = _urls(settings, _keys_there)
     if source != "-" and Path(source).is_dir():
         _restore_tree(Path(source), out, report, urls)
         return
@@ -102,7 +102,7 @@ def restore(
 def decode(url: Annotated[str, typer.Argument(help="one of our URLs")], config: Config = DEFAULT_CONFIG) -> None:
     """Say what one of our URLs means: kind, message, link number, destination, and whether its signature holds."""
     settings = settings_from_file(config)
-    urls = _urls(settings, MessageId(bytes(16)))
+    urls = _urls(settings, _keys_there)
     own = urls.grammar.parse(url.strip())
     elsewhere = own is None
     if own is None:
@@ -147,7 +147,7 @@ class _Desk:
         self._settings = settings
         self._wishes = wishes
         self._given = given
-        self._urls = _urls(settings, MessageId(bytes(16)))
+        self._urls = _urls(settings, load_keys)
         self._worker = RewritingWorker()
 
     def close(self) -> None:
@@ -191,12 +191,17 @@ class _Desk:
         return under_ceiling(wanted, tracking.identity)
 
 
-def _urls(settings: Settings, message: MessageId) -> TrackingUrls:
+def _urls(settings: Settings, keys_of: Callable[[Path], KeyRing]) -> TrackingUrls:
     try:
-        ring = load_keys(settings.keys_dir)
+        ring = keys_of(settings.keys_dir)
     except KeyFolderFault as fault:
         raise ConfigurationAtFault(str(fault)) from None
-    return TrackingUrls(UrlGrammar(settings.tracking.public_url.rstrip("/")), ring, message)
+    return TrackingUrls(UrlGrammar(settings.tracking.public_url.rstrip("/")), ring, MessageId(bytes(16)))
+
+
+def _keys_there(folder: Path) -> KeyRing:
+    """For commands that only verify, and so make no key. Where there is none nothing verifies: 0 is no key's id."""
+    return find_keys(folder) or KeyRing({0: secrets.token_bytes(KEY_BYTES)})
 
 
 def _given_id(text: str) -> MessageId | None:
