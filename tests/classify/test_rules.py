@@ -33,6 +33,11 @@ SAFARI = APPLE_MAIL + " Version/17.6 Safari/605.1.15"
 CUBOT = (
     "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/100.0 Mobile Safari/537.36"
 )
+BOT_PHONE = (
+    "Mozilla/5.0 (Linux; Android 8.1.0; M bot 60 Build/O11019; wv) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Version/4.0 Chrome/100.0 Mobile Safari/537.36"
+)
+SPIDER_PHONE = BOT_PHONE.replace("M bot 60", "Spider 8")
 NOTION_DESKTOP = (
     "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Notion/2.0.8 Chrome/76.0 Electron/6.1"
 )
@@ -55,9 +60,15 @@ PROGRAMS = (
     f"{ELECTRON[:-1]}; compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/120.0 Safari/537.36",
     f"{ELECTRON[:-1]}; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116.0 Safari/537.36",
     "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
+    # A telephone's name hides no crawler that says who it is, and a crawler becomes no telephone.
+    f"{BOT_PHONE} (compatible; Googlebot/2.1)", f"{SPIDER_PHONE} (compatible; Bytespider)",
+    BOT_PHONE.replace("M bot 60 Build/O11019", "M bot 60"), BOT_PHONE.replace("M bot 60", "examplebot; X1"),
+    f"{CHROME} Examplebot Build/1", "amazing/1.0 libwww/5.4.0", "W3C-mosaic-check libwww/5.4.0",
     f"{ELECTRON} HeadlessChrome/113.0 Safari/537.36", f"{CHROME} (+https://example.com/about)",
 )  # fmt: skip
 NO_PROGRAMS = (
+    BOT_PHONE, BOT_PHONE.replace("M bot 60", "HYUNDAI_BOT"), BOT_PHONE.replace("; wv", ""), SPIDER_PHONE,
+    "amaya/9.1 libwww/5.4.0", "NCSA_Mosaic/2.7b5 (X11;Linux 2.2.19 i686)  libwww/2.12 modified",
     "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.6.5",  # what mutt opens links with
     f"{CHROME} CamScanner/6.27.0", "Mozilla/5.0 (Linux; Android 4.3; Google Nexus 4 Build/JLS36G) Chrome/30.0",
     "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; WOW64; Trident/6.0)",
