@@ -4,7 +4,7 @@ Normalised means: white space round it gone, Unicode NFC, the domain as IDNA and
 part without quotes and backslashes that it does not need (``"a"@b.c`` is ``a@b.c``, RFC 5321 section 4.1.2), all in
 lower case, and NFC again: of some letters only the small one is a character of its own. Local parts differ by case in
 theory (section 2.4) and never in practice; a person must not be asked twice for one letter's case. What goes to the
-upstream stays as it was written.
+upstream stays as it was written. The form is for ever (docs/decisions/0063).
 Tags (``ann+news@``) and aliases stay different people: we cannot know, and a consent must not spread by a guess.
 """
 
