@@ -158,7 +158,8 @@ def _mutt(server: Server) -> str:
     scheme = "smtps" if server.security == "tls" else "smtp"
     user = "" if server.login == "none" else "USER@"
     lines = [f'set smtp_url = "{scheme}://{user}{_bracketed(server)}:{server.port}/"']
-    lines += ["set ssl_force_tls = yes" if server.security != "none" else "set ssl_starttls = no"]
+    # Since 2.0 mutt asks for STARTTLS unless this is "no", whatever ssl_starttls says.
+    lines += [f"set ssl_force_tls = {'no' if server.security == 'none' else 'yes'}"]
     return "\n".join([*lines, "my_hdr X-Track: all"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -170,6 +171,14 @@ def test_a_phone_is_not_sent_to_a_relay_that_it_cannot_reach():
         phone = next(one for one in recipes(replace(server, host=host), str) if one.key == "phone")
         assert ("No phone can reach" in phone.steps[0]) is not is_reachable
         assert all("127.0.0.1" not in code for _, code in phone.ways)
+
+
+@pytest.mark.parametrize(("security", "wish"), [("none", "no"), ("starttls", "yes"), ("tls", "yes")])
+def test_mutt_is_told_whether_to_want_encryption(security: Literal["none", "starttls", "tls"], wish: str):
+    """Left to itself mutt 2 asks a server without encryption for STARTTLS, and does not send."""
+    (server, *_) = servers(Settings(), "localhost")
+    (mutt,) = (one for one in recipes(replace(server, security=security), str) if one.key == "mutt")
+    assert f"set ssl_force_tls = {wish}" in mutt.code.splitlines()
 
 
 def test_every_catalogue_is_complete():
