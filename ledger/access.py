@@ -25,6 +25,7 @@ T = TypeVar("T")
 Watch = Callable[[Sequence[Hit], bool], Sequence[Hit]]
 # A hit that leaves no row, and what it counted as: None when its visitor just looked again.
 Counted = tuple[Hit, DayCount | None]
+WatchCounted = Callable[[Sequence[Counted]], None]
 
 
 class Ledger(LedgerReader, ABC):
@@ -36,7 +37,7 @@ class Ledger(LedgerReader, ABC):
         """Why the ledger takes no changes at the moment; None when all is well."""
 
     @abstractmethod
-    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
+    def watch_hits(self, watch: Watch, counted: WatchCounted) -> None:
         """From now on ``watch`` sees all hits, of all processes, on their way into the ledger, if this is the process
         that writes it or becomes it; and ``counted`` those that leave no row."""
 

@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from ledger.access import Counted, Ledger, Watch
+from ledger.access import Counted, Ledger, Watch, WatchCounted
 from ledger.changes import name_of
 from ledger.events import Events
 from ledger.faults import LedgerInUse, LedgerUnavailable
@@ -69,7 +69,7 @@ class SharedLedger(Ledger):
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._numbers = count(EVENT + 1)
         self._tasks: list[asyncio.Task[None]] = []
-        self._watches: tuple[Watch, Callable[[Sequence[Counted]], None]] | None = None
+        self._watches: tuple[Watch, WatchCounted] | None = None
 
     @property
     def writes_itself(self) -> bool:
@@ -92,7 +92,7 @@ class SharedLedger(Ledger):
         self._lock.give_back()
         await self.close_reading()
 
-    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
+    def watch_hits(self, watch: Watch, counted: WatchCounted) -> None:
         self._watches = watch, counted
         if self._own is not None:
             self._own.watch_hits(watch, counted)

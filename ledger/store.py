@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from ledger import daily_writing, hits_writing, records_writing, verdicts_writing
-from ledger.access import Counted, Ledger, Watch
+from ledger.access import Counted, Ledger, Watch, WatchCounted
 from ledger.book import Book
 from ledger.changes import forgets_the_book
 from ledger.events import Events
@@ -46,7 +46,7 @@ class Store(Ledger):
         self._repeat = round(settings.hits.repeat.total_seconds() * 1000)
         self._probe: asyncio.Task[None] | None = None
         self._watch: Watch = lambda hits, _again: hits
-        self._watch_counted: Callable[[Sequence[Counted]], None] = lambda _counted: None
+        self._watch_counted: WatchCounted = lambda _counted: None
 
     @classmethod
     async def open(
@@ -75,7 +75,7 @@ class Store(Ledger):
     def fault(self) -> str | None:
         return self._writer.fault
 
-    def watch_hits(self, watch: Watch, counted: Callable[[Sequence[Counted]], None]) -> None:
+    def watch_hits(self, watch: Watch, counted: WatchCounted) -> None:
         self._watch, self._watch_counted = watch, counted
 
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:

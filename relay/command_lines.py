@@ -18,7 +18,7 @@ COMMAND_OCTETS = 512
 PARAMETER_COMMAND_OCTETS = 4096
 AUTH_OCTETS = 12_288 + 2
 _LONGER = {b"MAIL": PARAMETER_COMMAND_OCTETS, b"RCPT": PARAMETER_COMMAND_OCTETS, b"AUTH": AUTH_OCTETS + 64}
-LONGEST_LINE = AUTH_OCTETS + 64
+LONGEST_LINE = AUTH_OCTETS + 64  # the longest of them, with room for "AUTH " and the mechanism's name (RFC 4422: 20)
 
 _PATH = re.compile(
     rb"\s*(?:FROM|TO):[ \t]*<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
