@@ -52,6 +52,8 @@ class Submission:
     folder: Path
     ca_file: Path | None = None  # given: STARTTLS, verified
     login: bool = False
+    mechanism: str = "PLAIN"  # for those that can be told
+    secret: str = PASSWORD  # or a token
 
     @property
     def words_file(self) -> Path:
@@ -66,17 +68,17 @@ def swaks(to: Submission) -> list[str]:
                to.message.recipient, "--helo", "client.example.com", "--data", f"@{to.folder}/message.eml"]  # fmt: skip
     if to.ca_file:
         command += ["--tls", "--tls-verify", "--tls-ca-path", str(to.ca_file)]
-    return command + (["--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD] if to.login else [])
+    return command + (["--auth", to.mechanism, "--auth-user", USER, "--auth-password", to.secret] if to.login else [])
 
 
 def msmtp(to: Submission) -> list[str]:
     config = to.folder / "msmtprc"
     lines = ["account default", "host 127.0.0.1", f"port {to.port}", f"from {to.message.sender}", "set_from_header off"]
     lines += ["tls on", "tls_starttls on", f"tls_trust_file {to.ca_file}"] if to.ca_file else ["tls off"]
-    lines += ["auth plain", f"user {USER}", f"password {PASSWORD}"] if to.login else ["auth off"]
+    lines += [f"auth {to.mechanism.lower()}", f"user {USER}", f"password {to.secret}"] if to.login else ["auth off"]
     config.write_text("\n".join(lines) + "\n")
     config.chmod(0o600)
-    return ["sh", "-c", f"msmtp -C {config} {to.message.recipient} < {to.folder}/message.eml"]
+    return ["sh", "-c", f"msmtp -d -C {config} {to.message.recipient} < {to.folder}/message.eml"]
 
 
 def mutt(to: Submission) -> list[str]:
@@ -112,7 +114,12 @@ def curl(to: Submission) -> list[str]:
                "--mail-rcpt", to.message.recipient, "--upload-file", str(to.folder / "crlf.eml")]  # fmt: skip
     if to.ca_file:
         command += ["--ssl-reqd", "--cacert", str(to.ca_file)]
-    return command + (["--user", f"{USER}:{PASSWORD}", "--login-options", "AUTH=PLAIN"] if to.login else [])
+    if not to.login:
+        return command
+    command += ["--login-options", f"AUTH={to.mechanism}"]
+    if "OAUTH" in to.mechanism:
+        return [*command, "--user", USER, "--oauth2-bearer", to.secret]
+    return [*command, "--user", f"{USER}:{to.secret}"]
 
 
 def smtplib(to: Submission) -> list[str]:
@@ -126,6 +133,12 @@ def smtplib(to: Submission) -> list[str]:
         f"c.sendmail({to.message.sender!r}, [{to.message.recipient!r}], raw, {options})\nc.quit()\n"
     )
     return [sys.executable, str(script)]
+
+
+def gsasl(to: Submission) -> list[str]:
+    """Logs in and sends nothing."""
+    return ["gsasl", "--smtp", f"--connect=127.0.0.1:{to.port}", "--no-starttls", f"--mechanism={to.mechanism}",
+            f"--authentication-id={USER}", f"--password={to.secret}", "--quality=qop-auth", "--verbose"]  # fmt: skip
 
 
 def nodemailer(to: Submission) -> list[str]:
@@ -205,6 +218,6 @@ _HEARD = re.compile(r"(?m)^(?:< |<[-~*]+ +)([2-5][0-9][0-9][ -].*?)\r?$")
 
 
 def replies_in(printed: str) -> list[str]:
-    """The server's replies in what swaks or curl print of a session, without what differs from one to the next."""
-    heard = [re.sub(r"queued as \S+", "queued as ID", line) for line in _HEARD.findall(printed)]
+    """The server's replies in what a client prints of a session, without what differs from one to the next."""
+    heard = [re.sub(r"queued as \S+|(?<=^334 ).+", "*", line) for line in _HEARD.findall(printed)]
     return [line for line in heard if not re.match(r"220|250-|250 [A-Z]", line)]  # greeting and extensions

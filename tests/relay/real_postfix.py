@@ -90,6 +90,7 @@ class RealPostfix:
             "smtpd_tls_security_level": "may",
             "smtpd_tls_chain_files": chain,
             "smtpd_peername_lookup": "no",
+            "smtpd_error_sleep_time": "0",
             "smtpd_discard_ehlo_keywords": "chunking",
             "maillog_file": self.folder / "log",
             "maillog_file_prefixes": self.folder,

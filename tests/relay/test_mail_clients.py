@@ -132,7 +132,7 @@ async def test_clients_hear_the_same_replies_as_without_the_relay(
             printed = str(failure)
         heard.append(replies_in(printed))
     assert heard[0] == heard[1]
-    assert any(line.startswith("250 2.0.0 Ok: queued as ID" if "net" in recipient else "5") for line in heard[0]), heard
+    assert any(line.startswith("250 2.0.0 Ok: *" if "net" in recipient else "5") for line in heard[0]), heard
 
 
 @pytest.mark.parametrize("command", [mail_clients.swaks, mail_clients.curl, mail_clients.smtplib])
