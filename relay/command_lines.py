@@ -23,6 +23,8 @@ LONGEST_LINE = AUTH_OCTETS + 64  # the longest of them, with room for "AUTH " an
 _PATH = re.compile(
     rb"\s*(?:FROM|TO):[ \t]*<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
 )
+# A MAIL or RCPT line as far as its parameters, for who changes those.
+BEFORE_PARAMETERS = re.compile(rb"[^<]*<(?:\"(?:[^\"\\]|\\.)*\"|[^\">])*>", re.DOTALL)
 # A route before the address, which servers ignore (RFC 5321 appendix C): what is known of a person stands without it.
 _ROUTE = re.compile(rb"@[^:\"]*:")
 _BRACKETED = re.compile(rb"<([^<>]*)>")

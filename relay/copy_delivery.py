@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import assert_never
 
 from relay.copies_on_record import CopiesOnRecord
+from relay.deliver_by import TOO_LATE, comes_back_after, shortened
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
 from relay.envelope_parameters import Lines, fitted
 from relay.ports import Conversation
@@ -68,7 +69,7 @@ class CopyDelivery:
             message.standing = after(message.standing, Event(EventKind.RELEASED, self.clock(), number))
             raise
         try:
-            outcome = await self._send(session, Lines(message.header.mail, copy.planned.rcpt), content)
+            outcome = await self._send(session, message, copy.planned.rcpt, content)
         except Exception as error:  # a bug of ours in the middle of it: nobody knows how far it came
             log.error("delivery failed: message=%s copy=%d %s", message.header.id, number, type(error).__name__)
             outcome = Doubtful(UpstreamFault(Fault.INTERNAL, type(error).__name__))
@@ -76,8 +77,11 @@ class CopyDelivery:
         self.on_record.note(message, number)
         return outcome
 
-    @staticmethod
-    async def _send(session: Conversation, lines: Lines, content: bytes) -> Outcome:
+    async def _send(self, session: Conversation, message: SpooledMessage, rcpt: bytes, content: bytes) -> Outcome:
+        mail = shortened(message.header.mail, self.clock() - message.header.spooled_at)
+        if mail is None:
+            return Refused(TOO_LATE)
+        lines = Lines(mail, rcpt)
         if session.offered is not None:
             fit = fitted(lines, content, session.offered)
             if isinstance(fit, Reply):
@@ -101,6 +105,8 @@ class CopyDelivery:
                 accepted = Event(EventKind.DELIVERED, now, number, reply.text)
                 # One write for both: a message is ours from the instant the upstream has its first copy.
                 return [accepted] if message.standing.ours else [Event(EventKind.OURS, now), accepted]
+            case Refused(reply) if reply is TOO_LATE:
+                return [Event(EventKind.EXPIRED, now, number)]
             case Refused(reply) if outcome.for_good:
                 return [Event(EventKind.REFUSED, now, number, reply.text)]
             case Refused(reply):
@@ -113,6 +119,11 @@ class CopyDelivery:
                 return [self._deferred(message, number, now, IN_DOUBT_WORDS)]
             case _ as never:
                 assert_never(never)
+
+    def schedule_for(self, message: SpooledMessage) -> RetrySchedule:
+        """No longer than the client lets its message wait."""
+        limit = comes_back_after(message.header.mail)
+        return self.schedule if limit is None else replace(self.schedule, expiry=min(limit, self.schedule.expiry))
 
     async def put_off(self, message: SpooledMessage, why: str) -> None:
         """No session could be had: every due copy counts that as a try. Raises SpoolFault."""
@@ -129,7 +140,7 @@ class CopyDelivery:
         if tries is None:
             tries = message.standing.copies[number].tries
         chance = random.random()  # noqa: S311 - spreads retries; no secret
-        next_try = self.schedule.next_try(message.header.spooled_at, now, tries, chance)
+        next_try = self.schedule_for(message).next_try(message.header.spooled_at, now, tries, chance)
         if next_try is None:
             return Event(EventKind.EXPIRED, now, number, reply)
         return Event(EventKind.DEFERRED, now, number, reply, next_try)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from relay.capabilities import Capabilities
+from relay.command_lines import BEFORE_PARAMETERS
 from relay.replies import Reply, compose
 
 # The extension that each parameter belongs to, for those that may be left out.
@@ -32,7 +33,6 @@ _HELPFUL = {
 # "BY=120;N" asks to be told when it takes longer; with R instead the mail is to come back then, and an upstream that
 # does not know that must not get it without (RFC 2852).
 _TOLD_WHEN_LATE = re.compile(rb"BY=[-+]?\d{1,9};N[T]?", re.IGNORECASE)
-_BEFORE_PARAMETERS = re.compile(rb"[^<]*<(?:\"(?:[^\"\\]|\\.)*\"|[^\">])*>", re.DOTALL)
 
 NO_EIGHT_BIT = compose(451, "4.6.3", "The mail server does not take 8-bit messages at present")
 NO_UTF8 = compose(450, "4.6.7", "The mail server does not take international addresses at present")
@@ -67,7 +67,7 @@ def _needs_utf8(lines: Lines, content: bytes) -> bool:
 
 
 def _kept(line: bytes, offered: Capabilities) -> bytes:
-    match = _BEFORE_PARAMETERS.match(line)
+    match = BEFORE_PARAMETERS.match(line)
     if match is None:
         return line
     kept = [text for name, text in _parameters(line) if not _is_helpful_and_missing(name, text, offered)]
@@ -82,7 +82,7 @@ def _is_helpful_and_missing(name: bytes, text: bytes, offered: Capabilities) -> 
 
 def _parameters(line: bytes) -> list[tuple[bytes, bytes]]:
     """Each parameter's keyword in capitals, and how it is written."""
-    match = _BEFORE_PARAMETERS.match(line)
+    match = BEFORE_PARAMETERS.match(line)
     if match is None:
         return []
     return [(text.partition(b"=")[0].upper(), text) for text in line[match.end() :].split()]

@@ -35,7 +35,7 @@ class Conclusion:
         """End the copies that nobody but a client long gone could send, and those too old that no try will end."""
         header, now = message.header, self.delivery.clock()
         standing = message.standing
-        if now >= self.delivery.schedule.expires_at(header.spooled_at):
+        if now >= self.delivery.schedule_for(message).expires_at(header.spooled_at):
             untried = header.credentials is Credentials.CLIENT  # only a session that may never come could try it
             numbers = standing.with_state(CopyState.IN_DOUBT, *([CopyState.WAITING] if untried else []))
             events = [Event(EventKind.EXPIRED, now, number) for number in numbers]
@@ -53,9 +53,9 @@ class Conclusion:
         """Spool a notification about what failed for good, or waits for long, and is not reported yet."""
         if unreported(message):
             await asyncio.to_thread(self.notices.report, message)
-        header = message.header
-        if self.delivery.schedule.is_late(header.spooled_at, self.delivery.clock()) and untold_of_delay(message):
-            await asyncio.to_thread(self.notices.report_delay, message, self.delivery.schedule)
+        schedule = self.delivery.schedule_for(message)
+        if schedule.is_late(message.header.spooled_at, self.delivery.clock()) and untold_of_delay(message):
+            await asyncio.to_thread(self.notices.report_delay, message, schedule)
 
     async def finish(self, message: SpooledMessage) -> None:
         """Forget the message when nothing of it waits any more and the ledger knows all."""

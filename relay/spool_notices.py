@@ -17,6 +17,7 @@ from datetime import datetime
 from ledger.message_id import MessageId
 from relay.copies import PlannedCopy
 from relay.copy_delivery import IN_DOUBT_WORDS
+from relay.deliver_by import comes_back_after
 from relay.dsn_parameters import RecipientParameters, recipient_parameters, sender_parameters
 from relay.failpoints import failpoint
 from relay.retry import RetrySchedule
@@ -134,7 +135,7 @@ class Notices:
 
     def _reported_copy(self, message: SpooledMessage, number: int) -> ReportedCopy:
         planned, standing = message.copies[number].planned, message.standing.copies[number]
-        cause = cause_of(standing, message.header.credentials)
+        cause = cause_of(standing, message.header)
         original = self._parameters(message, number).original
         return ReportedCopy(
             planned.address, cause, standing.reply, original, standing.since if standing.tries else None
@@ -162,7 +163,7 @@ def untold_of_delay(message: SpooledMessage) -> list[int]:
     return [number for number in standing.with_state(CopyState.WAITING) if not standing.copies[number].delay_told]
 
 
-def cause_of(standing: CopyStanding, credentials: Credentials) -> Cause:
+def cause_of(standing: CopyStanding, header: SpoolHeader) -> Cause:
     """Why a copy was not delivered, or not yet."""
     if standing.state is CopyState.WAITING:
         return Cause.DELAYED
@@ -170,4 +171,8 @@ def cause_of(standing: CopyStanding, credentials: Credentials) -> Cause:
         return Cause.REFUSED
     if standing.reply == IN_DOUBT_WORDS:
         return Cause.IN_DOUBT
-    return Cause.NO_CREDENTIALS if credentials is Credentials.CLIENT else Cause.EXPIRED
+    if header.credentials is Credentials.CLIENT:
+        return Cause.NO_CREDENTIALS
+    limit = comes_back_after(header.mail)
+    is_over = limit is not None and standing.since is not None and standing.since >= header.spooled_at + limit
+    return Cause.TOO_LATE if is_over else Cause.EXPIRED

@@ -34,6 +34,7 @@ class Cause(StrEnum):
 
     REFUSED = "refused"
     EXPIRED = "expired"
+    TOO_LATE = "too-late"  # for the client, which said how long it may take
     NO_CREDENTIALS = "no-credentials"
     IN_DOUBT = "in-doubt"
     DELAYED = "delayed"
@@ -110,6 +111,8 @@ def status_of(copy: ReportedCopy) -> str:
             return match[1] if match and match[1][0] == digit else f"{digit}.0.0"
         case Cause.EXPIRED:
             return "4.4.7"
+        case Cause.TOO_LATE:
+            return "5.4.7"  # RFC 2852 section 4
         case Cause.NO_CREDENTIALS:
             return "4.7.0"
         case Cause.IN_DOUBT:
@@ -168,6 +171,11 @@ def _explained(copy: ReportedCopy) -> str:
             lines = ["    The mail server refused it, and trying again would not help.", said]
         case Cause.EXPIRED:
             lines = ["    It was tried again and again until its time was over.", said]
+        case Cause.TOO_LATE:
+            lines = [
+                "    It was to come back if it could not be delivered in the time you gave, and that is over.",
+                said,
+            ]
         case Cause.NO_CREDENTIALS:
             lines = [
                 "    It could not be sent while you were logged in, and your password is not kept.",
