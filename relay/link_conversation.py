@@ -9,7 +9,7 @@ from relay.data_reader import stuffed
 from relay.destination import Credentials
 from relay.failpoints import failpoint
 from relay.outlet import END_MARK
-from relay.replies import Reply
+from relay.replies import Fault, Reply, UpstreamFault
 from relay.upstream import UpstreamLink
 
 
@@ -36,7 +36,11 @@ class LinkConversation:
         verdict = asyncio.ensure_future(self._link.ask_raw(END_MARK, self._final_seconds))
         await asyncio.sleep(0)  # the dot is on its way
         failpoint("delivery.after-dot")
-        return await verdict
+        reply = await verdict
+        if not reply.is_verdict:
+            self._link.abandon()
+            raise UpstreamFault(Fault.UPSTREAM_NONSENSE, "answer to the final dot")
+        return reply
 
     def answer(self, reply: Reply) -> bool:
         return False  # no client is waiting

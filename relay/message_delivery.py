@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 async def doubt(phase: MessagePhase) -> None:
     """Nobody knows whether the upstream has the message; that goes on record before the client hears it."""
+    phase.link.abandon()  # in case it still talks, and nobody knows of what
     await phase.session.around.pipeline.record_doubt(phase.envelope(), phase.header)
     failpoint("relay.in-doubt-recorded")
     phase.conclude(phase.session.incident(Fault.IN_DOUBT))
@@ -92,7 +93,8 @@ async def _send(phase: MessagePhase, content: bytes) -> Reply:
 
 async def _answer_delivery(phase: MessagePhase, delivery: Delivery, reply: Reply) -> None:
     failpoint("relay.after-reply")
-    if reply.fault is not None and phase.outlet.is_finished:
+    if not reply.is_verdict and phase.outlet.is_finished:
+        phase.link.abandon()
         reply = phase.session.incident(Fault.IN_DOUBT)
         await delivery.in_doubt(reply)
         failpoint("relay.in-doubt-recorded")

@@ -241,7 +241,7 @@ class MessagePhase:
 
     def _streamed(self, reply: Reply) -> None:
         failpoint("relay.after-reply")
-        if reply.fault is not None and self.outlet.is_finished:
+        if not reply.is_verdict and self.outlet.is_finished:
             self.session.run(message_delivery.doubt(self))
         else:
             self.conclude(reply)

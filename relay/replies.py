@@ -136,6 +136,12 @@ class Reply:
         return 200 <= self.code < 300
 
     @property
+    def is_verdict(self) -> bool:
+        """Whether it can be a server's last word on a message. After the final dot 3yz means nothing (RFC 5321 section
+        4.3.2): that server may think that it is still being sent the message, or may have it."""
+        return self.fault is None and not 300 <= self.code < 400
+
+    @property
     def text(self) -> str:
         """Code and words in one line, for record and log."""
         return self.raw.rstrip(b"\r\n").replace(b"\r\n", b" / ").decode("utf-8", "replace")

@@ -144,6 +144,25 @@ async def test_nonsense_is_a_451(start_relay: StartRelay, said: bytes, stage: st
     assert reply.count(b"\r\n") == 1
 
 
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+@pytest.mark.parametrize("said", [b"354 Go ahead\r\n", b"334 \r\n", b"300-a\r\n300 b\r\n"])
+async def test_an_answer_to_the_dot_that_neither_accepts_nor_refuses_leaves_the_message_in_doubt(
+    start_relay: StartRelay, said: bytes, content: bytes
+) -> None:
+    """Passed on, it would be a failure to every client, and nothing would say that the message may have arrived; and a
+    server that says 354 here may still be reading: the next commands would be content to it."""
+    upstream = Scripted(DOT=said)
+    relay = await start_relay(upstream)
+    heard_at, reply = await converse(relay, content)
+    assert heard_at == "DOT"
+    assert reply.startswith(b"451 4.4.2 Outcome unknown"), reply
+    assert str(relay.records.only.state) == "in-doubt"
+    await upstream.until(lambda: not upstream.open_connections)
+    upstream.answers.clear()
+    assert (await relay.clients[0].submit(content)).startswith(b"250 2.0.0 Ok: queued")
+    assert len(upstream.delivered) == 1
+
+
 async def test_a_late_250_is_never_taken_for_the_next_commands_reply(start_relay: StartRelay) -> None:
     class AnswersLate(Behaves):
         async def on_dot(self, talk: Talk, content: bytes) -> bytes:

@@ -13,6 +13,7 @@ from relay.replies import Fault, RelayFault, Reply
 from tests.spool.messages import PLAIN, rendered
 from tests.spool.scripted_upstream import (
     ScriptedUpstream,
+    Verdict,
     accepts,
     at_data,
     at_dot,
@@ -124,15 +125,25 @@ async def test_a_copy_whose_data_was_answered_with_250_is_sent_again_later(bench
     assert set(bench.book.states.values()) == {State.SENT}
 
 
-async def test_the_session_lost_at_the_first_dot_is_in_doubt_and_never_sent_again(bench: Workbench) -> None:
-    bench.upstream.script = {R1: [closes_after_dot(takes=True)]}
+@pytest.mark.parametrize(
+    ("at_the_dot", "taken"),
+    [
+        (closes_after_dot(takes=True), [R1]),
+        (at_dot("354 Go ahead"), []),  # neither yes nor no: it may have it, or think that more is to come
+    ],
+    ids=["lost", "3yz"],
+)
+async def test_without_a_verdict_on_the_first_copy_it_is_in_doubt_and_never_sent_again(
+    bench: Workbench, at_the_dot: Verdict, taken: list[str]
+) -> None:
+    bench.upstream.script = {R1: [at_the_dot]}
     async with bench.client_session() as session:
         with pytest.raises(RelayFault) as raised:
             await bench.submit(session)
     assert raised.value.fault is Fault.IN_DOUBT
     assert bench.book.states == {1: State.IN_DOUBT, 2: State.REFUSED, 3: State.REFUSED}
     await bench.later(timedelta(hours=1))
-    assert bench.upstream.addresses() == [R1]
+    assert bench.upstream.addresses() == taken
 
 
 async def test_a_copy_in_doubt_after_the_first_250_is_sent_again(bench: Workbench) -> None:
