@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from relay.capabilities import Capabilities
 from relay.command_lines import BEFORE_PARAMETERS
+from relay.header_facts import header_of
 from relay.replies import Reply, compose
 
 # The extension that each parameter belongs to, for those that may be left out.
@@ -62,8 +63,7 @@ def fitted(lines: Lines, content: bytes, offered: Capabilities) -> Lines | Reply
 
 
 def _needs_utf8(lines: Lines, content: bytes) -> bool:
-    head, _, _ = content.partition(b"\r\n\r\n")
-    return not (lines.mail.isascii() and lines.rcpt.isascii() and head.isascii())
+    return not (lines.mail.isascii() and lines.rcpt.isascii() and header_of(content).isascii())
 
 
 def _kept(line: bytes, offered: Capabilities) -> bytes:

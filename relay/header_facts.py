@@ -27,17 +27,29 @@ class HeaderFacts:
     message_id: str
 
 
+def end_of_header(content: bytes | bytearray, start: int = 0) -> int:
+    """Where the body begins, after the blank line; -1 when there is none at or after ``start``."""
+    if content.startswith(b"\r\n"):
+        return 2
+    end = content.find(b"\r\n\r\n", start)
+    return end + 4 if end >= 0 else -1
+
+
+def header_of(raw: bytes) -> bytes:
+    """The header block with its blank line; all of it where there is none."""
+    end = end_of_header(raw)
+    return raw[:end] if end >= 0 else raw
+
+
 def header_facts(raw: bytes) -> HeaderFacts:
     """Facts of a message, or of its header block alone."""
-    end = raw.find(b"\r\n\r\n")
-    header = raw[:end] if end >= 0 else raw
+    header = header_of(raw)
     return HeaderFacts(_on_one_line(_decoded(_value(_SUBJECT, header))), _on_one_line(_value(_MESSAGE_ID, header)))
 
 
 def is_signed(raw: bytes) -> bool:
     """Whether the header block has a DKIM signature."""
-    end = raw.find(b"\r\n\r\n")
-    return _SIGNATURE.search(raw[: end + 2] if end >= 0 else raw) is not None
+    return _SIGNATURE.search(header_of(raw)) is not None
 
 
 def _value(field: re.Pattern[bytes], header: bytes) -> str:

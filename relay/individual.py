@@ -23,6 +23,7 @@ from relay.copies_on_record import CopyRecords
 from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
+from relay.header_facts import header_of
 from relay.ports import Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
@@ -77,7 +78,9 @@ class IndividualDelivery:
         if earlier is not None:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
-        message, untracked_for = await self._keep(envelope, prepared, digest, is_named(raw), conversation)
+        message, untracked_for = await self._keep(
+            envelope, prepared, digest, names_itself(header_of(raw).lower()), conversation
+        )
         note = f"mailglass: not tracked, {untracked_for}" if untracked_for else prepared.note
         try:
             return await self._deliver(message, conversation, note)
@@ -338,12 +341,6 @@ def digest_of(envelope: Envelope, raw: bytes) -> str:
     digest = hashlib.sha256(repr((envelope.login, envelope.mail, [one.rcpt for one in envelope.addressees])).encode())
     digest.update(raw)
     return digest.hexdigest()
-
-
-def is_named(raw: bytes) -> bool:
-    """Whether the message has what no second one has."""
-    end = raw.find(b"\r\n\r\n")
-    return names_itself(raw[: end if end >= 0 else len(raw)].lower())
 
 
 def as_relay_fault(fault: SpoolFault) -> RelayFault:

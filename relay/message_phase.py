@@ -15,6 +15,7 @@ from ledger.records import Reason
 from relay import logbook, message_delivery
 from relay.data_reader import DataReader, Taken, stuffed, unstuffed
 from relay.failpoints import failpoint
+from relay.header_facts import end_of_header
 from relay.held import Held, HoldingFull
 from relay.limits import network_of
 from relay.long_header import LongHeader
@@ -119,7 +120,7 @@ class MessagePhase:
             before = len(self._head)
             if before:
                 self._head += content
-            end = _end_of_header(self._head if before else content, max(0, before - 3))
+            end = end_of_header(self._head if before else content, max(0, before - 3))
             if end < 0 and not ended and before + len(content) < LONGEST_HEADER:
                 if not before:
                     self._head += content
@@ -326,11 +327,3 @@ class MessagePhase:
 def _has_many_lines(content: bytes, end: int) -> bool:
     # Fewer octets than two for each line hold no such number.
     return end > 2 * MOST_HEADER_LINES and content.count(b"\n", 0, end) > MOST_HEADER_LINES
-
-
-def _end_of_header(content: bytes | bytearray, start: int) -> int:
-    """Where the body begins, after the blank line; -1 when there is none at or after ``start``."""
-    if content.startswith(b"\r\n"):
-        return 2
-    end = content.find(b"\r\n\r\n", start)
-    return end + 4 if end >= 0 else -1

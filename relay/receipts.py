@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from relay.header_facts import header_of
 from relay.rewriting.plan import Edit, SpanKind
 
 _HAS_FIELD = re.compile(rb"(?:\A|\n)(?:disposition-notification-to|dkim-signature)[ \t]*:", re.IGNORECASE)
@@ -17,9 +18,11 @@ _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-
 
 def receipt_edit(raw: bytes, sender: str) -> Edit | None:
     """The field that asks for a receipt to the envelope's sender; None when there is to be none."""
-    end = raw.find(b"\r\n\r\n")
-    header = raw[: end + 2] if end >= 0 else raw
-    if not _PLAIN_ADDRESS.fullmatch(sender) or _HAS_FIELD.search(header) or not re.match(rb"[!-9;-~]+[ \t]*:", raw):
+    if (
+        not _PLAIN_ADDRESS.fullmatch(sender)
+        or _HAS_FIELD.search(header_of(raw))
+        or not re.match(rb"[!-9;-~]+[ \t]*:", raw)
+    ):
         return None
     field = f"Disposition-Notification-To: <{sender}>\r\n".encode("ascii")
     return Edit(0, 0, field, SpanKind.HEADER)

@@ -1,8 +1,8 @@
 """One client's commands to one upstream's replies, and back.
 
-Keeps the order: which command is looked at when, whose reply goes down when, and what happens when one side is gone.
-What commands mean is elsewhere: commands.py, and what takes its time: hello.py (connecting), authentication.py,
-message_phase.py, pipeline.py.
+Decides whose reply goes down when, and what happens when one side is gone. Which command is looked at when: turns.py;
+what commands mean: commands.py; what takes its time: hello.py (connecting), authentication.py, message_phase.py,
+pipeline.py.
 
 A session has one upstream link at most and never shares it: no mail of one client runs over another's login.
 """
@@ -15,49 +15,33 @@ from collections.abc import Callable, Coroutine
 from relay import commands, logbook
 from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
-from relay.command_lines import CommandLines, the_only_line_in
 from relay.destination import Credentials
 from relay.dialing import Attempt
-from relay.last_verdict import LastVerdict
-from relay.message_phase import MessagePhase
 from relay.replies import UPSTREAM_HAS_LEFT, Fault, Refusal, RelayFault, Reply, for_fault, for_refusal
 from relay.resends import Unheard
 from relay.surroundings import Surroundings
 from relay.transaction import Transaction
-from relay.upstream import UpstreamLink
+from relay.turns import Turns
 
 MOST_ERRORS = 20
-MOST_WAITING = 64 * 1024
-MOST_AT_ONCE = 100  # commands of one client before all others have their turn: a millisecond
 
 
-class Session:
+class Session(Turns):
     def __init__(self, client: Client, around: Surroundings) -> None:
-        self.client = client
-        self.around = around
+        super().__init__(client, around)
         self.id = around.next_session_id()
-        self.lines = CommandLines()
-        self.link: UpstreamLink | None = None
         self.opening: Attempt | None = None  # to get one
         self.hello = b""  # the client's last accepted EHLO or HELO line
         self.login = ""
         self.is_logged_in = False
         self.account: Credentials | None = None  # what it logged in with; only where the settings say to keep it
         self.transaction = Transaction()
-        self.phase: MessagePhase | None = None
         self.messages = 0
         self.failed_logins = 0
-        self.is_over = False
-        self._is_unread = False  # so much of what we said was not read that no more is said
-        self._is_full = False  # so much waits that the client is not read
-        self.is_busy = False  # something is under way: further commands wait
         self.may_bring_reports = True  # once a session: of copies that only this login's sessions can tell of
-        self._is_at_eof = False
         self._errors = 0
         self._faults = 0
         self._job: asyncio.Task[None] | None = None
-        self._line_wanted: asyncio.Future[bytes] | None = None
-        self._verdict = LastVerdict(client, around.resends)
 
     # What the connection tells
 
@@ -70,23 +54,6 @@ class Session:
         else:
             self.client.write(self.around.greeting)
             self.client.deadline.set(self.around.idle_seconds)
-
-    def received(self, data: bytes) -> None:
-        self._verdict.unheard = None
-        lines, phase = self.lines, self.phase
-        if phase is not None and phase.is_reading and not lines.waiting:
-            phase.received(data)
-            return
-        if not lines.waiting and self._line_wanted is None and not self._must_wait() and not self.is_over:
-            line = the_only_line_in(data)
-            if line is not None:
-                self._take(line)
-                return
-        lines.add(data)
-        self.advance()
-        if lines.waiting > MOST_WAITING:
-            self._is_full = True
-            self.client.hold_back("waiting", True)
 
     def half_closed(self) -> bool:
         """The client will say no more; whether it can still hear us, and something is owed to it."""
@@ -114,12 +81,6 @@ class Session:
             self._leave()
         logbook.session_ended(self.id, self.messages)
         self._retire()
-
-    def _no_more_lines(self) -> None:
-        """Ends a login that waits for one."""
-        wanted, self._line_wanted = self._line_wanted, None
-        if wanted is not None and not wanted.done():
-            wanted.set_exception(ConnectionResetError())
 
     def _retire(self) -> None:
         """Gone from the list of sessions when the client is, and no verdict is awaited any more."""
@@ -173,58 +134,6 @@ class Session:
         self.finish_with(reply)
 
     # Commands
-
-    def advance(self) -> None:
-        """Works on what the client has sent, as far as that can be done before something else happens."""
-        lines, link, is_corked, turns = self.lines, self.link, False, MOST_AT_ONCE
-        try:
-            while lines.waiting and not self.is_over and not self._must_wait():
-                if not turns:
-                    self.is_busy = True
-                    asyncio.get_running_loop().call_soon(self.release)
-                    break
-                turns -= 1
-                line = lines.next()
-                if line is None:
-                    break
-                if lines.waiting and not is_corked:  # a batch: what comes of it leaves in one packet each way
-                    is_corked = True
-                    self.client.cork()
-                    if link is not None:
-                        link.cork()
-                self._take(line)
-        finally:
-            if is_corked:
-                self.client.uncork()
-                if link is not None:
-                    link.uncork()
-        self._make_room()
-        if self._is_at_eof and not self.is_over and not self._is_owing:
-            self.finish(while_sending=True)
-
-    def _make_room(self) -> None:
-        if self._is_full and self.lines.waiting <= MOST_WAITING:
-            self._is_full = False
-            self.client.hold_back("waiting", False)
-
-    def take_rest(self) -> bytes:
-        """All that the client has sent and nobody has read, for whoever reads on otherwise (DATA)."""
-        rest = self.lines.take_rest()
-        self._make_room()
-        return rest
-
-    def _must_wait(self) -> bool:
-        if self._line_wanted is not None:
-            return False
-        if self.is_busy or self._is_unread:
-            return True
-        # Without PIPELINING the upstream gets the next command when it has answered the last (RFC 2920 section 3).
-        link = self.link
-        return link is not None and link.is_awaiting and (not link.capabilities.pipelining or link.owes_many)
-
-    @property
-    def _is_owing(self) -> bool:
-        return self.is_busy or (self.link is not None and self.link.is_awaiting)
 
     def _take(self, line: bytes | Refusal) -> None:
         self.client.deadline.set(self.around.idle_seconds)
@@ -341,15 +250,6 @@ class Session:
             return
         self.client.deadline.set(self.around.idle_seconds)
         self.advance()
-
-    async def next_line(self) -> bytes:
-        """The client's next line, whatever it is, for a login. Raises ConnectionResetError."""
-        self._line_wanted = asyncio.get_running_loop().create_future()
-        wanted = self._line_wanted
-        self.advance()
-        if self._is_at_eof:
-            self._no_more_lines()
-        return await wanted
 
     def message_concluded(self, unheard: Unheard) -> None:
         """A message has its verdict: tells the client, or keeps it for when a client that is gone comes again."""

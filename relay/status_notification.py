@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from relay.dsn_parameters import SenderParameters, decode_xtext
+from relay.header_facts import end_of_header
 
 # RFC 5322 section 2.1.1; replies of servers may be longer than what fits on a line beside its field name.
 _LONGEST_VALUE = 900
@@ -79,9 +80,9 @@ def header_block(chunks: Iterable[bytes]) -> bytes:
     gathered = b""
     for chunk in chunks:
         gathered += chunk
-        end = gathered.find(b"\r\n\r\n")
+        end = end_of_header(gathered)
         if end >= 0:
-            return gathered[: end + 2]
+            return gathered[: end - len(b"\r\n")]
     return gathered
 
 
