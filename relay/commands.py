@@ -58,15 +58,36 @@ def _starttls(session: Session, line: bytes) -> None:
     elif session.lines.waiting:
         session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
     else:
+        _alone(session, lambda: _encrypt(session))
+
+
+def _encrypt(session: Session) -> None:
+    if session.lines.waiting:  # it came while replies were owed
+        session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
+    else:
         session.run(hello.encrypt(session))
 
 
 def _auth(session: Session, line: bytes) -> None:
+    _alone(session, lambda: _log_in(session, line))
+
+
+def _log_in(session: Session, line: bytes) -> None:
     refusal = authentication.refusal_of(session, line)
     if refusal is not None:
+        session.is_busy = False
         session.refuse(refusal)
     else:
         session.run(authentication.log_in(session, line))
+
+
+def _alone(session: Session, act: Callable[[], None]) -> None:
+    """Does what speaks to the client itself, once all replies that the upstream owes have come; commands wait."""
+    session.is_busy = True
+    if session.link is not None:
+        session.link.in_turn(act)
+    else:
+        act()
 
 
 def _mail(session: Session, line: bytes) -> None:
@@ -74,10 +95,6 @@ def _mail(session: Session, line: bytes) -> None:
         return
     if session.around.is_stopping:
         session.finish_with(session.incident(Fault.STOPPING))
-        return
-    link = session.link
-    if link is None or not link.is_open:
-        hello.again(session, line)
         return
     if line.upper().find(b"SIZE") != -1:
         size = declared_size(path_of(line))
@@ -87,6 +104,10 @@ def _mail(session: Session, line: bytes) -> None:
         if size is not None and size > session.around.most_octets:
             session.refuse(Refusal.TOO_LARGE)
             return
+    link = session.link
+    if link is None or not link.is_open:
+        hello.again(session, line)
+        return
     session.transaction.mail_sent(line)
 
     def answered(reply: Reply) -> None:

@@ -96,5 +96,9 @@ class Outlet:
             return
         self._state = _REFUSED
         self._refusal = reply
+        if reply.fault is None and reply.code != 421:
+            # For the client the transaction ends with this verdict; for the upstream, which was sent no message, it
+            # does not, and it would refuse the next MAIL.
+            self._link.send(b"RSET\r\n", lambda _: None)
         if self._on_final is not None:
             self._on_final(reply)
