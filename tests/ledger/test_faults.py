@@ -104,6 +104,7 @@ async def test_a_file_with_other_messages_in_it_takes_the_next_one(store: Store,
         other.execute("PRAGMA foreign_keys = ON")
         other.execute("DELETE FROM message WHERE seq > 1")
         other.commit()
+    await store.close()  # two that write would take the new file for one of theirs
     again = await Store.open(store.settings)  # which counts from the one that is left
     await again.register(a_record())
     saved.rename(file)
