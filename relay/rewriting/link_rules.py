@@ -25,7 +25,7 @@ from relay.rewriting.ascii_words import ascii_words, in_ascii
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
 from relay.rewriting.plan import Quoted, TextIsUrl
 from relay.rewriting.secret_links import is_secret
-from relay.rewriting.sites import host_of, is_loopback, is_within, site_of
+from relay.rewriting.sites import host_of, is_loopback, is_same_site, is_within
 from relay.rewriting.unsubscribe import is_unsubscribe
 from relay.rewriting.visible_text import host_in_text
 
@@ -139,4 +139,4 @@ def would_warn(text: str, policy: LinkPolicy) -> bool:
     if policy.text_is_url is TextIsUrl.LEAVE:
         return True
     tracking_host = host_of(policy.public_url)
-    return not is_loopback(tracking_host) and site_of(named) != site_of(tracking_host)
+    return not is_loopback(tracking_host) and not is_same_site(named, tracking_host)

@@ -10,7 +10,7 @@ from ledger.records import LinkReason
 from ledger.urls import destination_of
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, is_excluded, judge
 from relay.rewriting.plan import Quoted, TextIsUrl
-from relay.rewriting.sites import ascii_host, host_of, is_loopback, site_of
+from relay.rewriting.sites import ascii_host, host_of, is_loopback, is_same_site, site_of
 
 PUBLIC = LinkPolicy(public_url="https://track.example.com")
 
@@ -222,6 +222,12 @@ def test_judging_never_raises_and_tracks_only_web_links(
         ("www.example.gv.at", "example.gv.at"),
         ("me.github.io", "me.github.io"),
         ("x.me.github.io", "me.github.io"),
+        ("www.example.com.pl", "example.com.pl"),
+        ("www.example.kobe.jp", "www.example.kobe.jp"),
+        ("www.city.kobe.jp", "city.kobe.jp"),  # an exception in the list
+        ("mail.me.synology.me", "me.synology.me"),
+        ("xn--wgv71a.xn--55qx5d.cn", "xn--wgv71a.xn--55qx5d.cn"),  # ICANN's .公司.cn
+        ("t.example.nosuch", "example.nosuch"),
         ("co.example", "co.example"),
         ("a.co.example", "co.example"),
         ("192.0.2.1", "192.0.2.1"),
@@ -231,6 +237,31 @@ def test_judging_never_raises_and_tracks_only_web_links(
 )
 def test_a_site_is_a_registrable_domain(host: str, site: str) -> None:
     assert site_of(host) == site
+
+
+@pytest.mark.parametrize(
+    ("host", "other", "same"),
+    [
+        ("t.example.com", "www.example.com", True),
+        ("example.com", "example.com", True),
+        ("example.com", "example.net", False),
+        ("me.duckdns.org", "you.duckdns.org", False),
+        ("t.me.duckdns.org", "me.duckdns.org", True),
+        ("example.co.uk", "example2.co.uk", False),
+        ("192.0.2.1", "198.51.2.1", False),
+        ("localhost", "com", False),
+        ("", "example.com", False),
+    ],
+)
+def test_hosts_are_of_one_site_when_one_owner_has_both(host: str, other: str, same: bool) -> None:
+    assert is_same_site(host, other) is same
+    assert is_same_site(other, host) is same
+
+
+@given(st.lists(st.text(max_size=5), max_size=4))
+def test_any_name_at_all_has_a_site(labels: list[str]) -> None:
+    host = ascii_host(".".join(labels))
+    assert host.endswith(site_of(host))
 
 
 @pytest.mark.parametrize(
