@@ -14,7 +14,7 @@ ALWAYS = frozenset(
         " access_key accesskey secret client_secret secret_key rlkey signature sig hmac hdnea hdnts __token__"
         " security_token ticket session_id sessionid sid phpsessid jsessionid login_hash loginhash login_key loginkey"
         " nonce clerk_ticket __clerk_ticket vcode verification_code verificationcode verify_code confirmation_code"
-        " confirmationcode one_time_code token_hash confirmation_key reset_key resetkey"
+        " confirmationcode one_time_code token_hash confirmation_key reset_key resetkey tok"
     )
 )
 # These are a secret at any length.
@@ -28,7 +28,7 @@ PRESIGNED = frozenset(
     )
 )
 # Parameters that may carry a short secret, believed only behind a gate.
-AT_GATES = frozenset(str.split("code c k key hash h t tk tok id uid uidb64 pin p s data d v payload"))
+AT_GATES = frozenset(str.split("code c k key hash h t tk id uid uidb64 pin p s data d v payload"))
 NUMERIC_CODES = frozenset(str.split("code pin otp c token verification_code confirmation_code"))
 # Never a secret: campaign, referral, return and language parameters, by the beginning of their names.
 CAMPAIGN_PREFIXES = (
@@ -50,8 +50,15 @@ GATES = frozenset(
         " confirmregistration confirmsignup confirmsubscription confirmverification confirmations confirmnewemail"
         " emailconfirm doubleoptin validate validation validateemail emailvalidation activate activation"
         " activateaccount accountactivation useractivation invite invites invitation invitations acceptinvite"
-        " acceptinvitation inviteaccept joininvite einladung bestaetigen bestaetigung aktivieren aktivierung"
-        " passwortzuruecksetzen passwortvergessen"
+        " acceptinvitation inviteaccept joininvite"
+        # German, French, Spanish, Italian, Portuguese, Dutch
+        " einladung bestaetigen bestätigen bestaetigung bestätigung aktivieren aktivierung freischalten"
+        " freischaltung passwort kennwort passwortzuruecksetzen passwortzurücksetzen passwortvergessen"
+        " kennwortvergessen zuruecksetzen zurücksetzen anmelden motdepasse motdepasseoublie motdepasseoublié"
+        " reinitialiser réinitialiser reinitialisation réinitialisation activer confirmer connexion contrasena"
+        " contraseña restablecercontrasena restablecercontraseña restablecer recuperar confirmar activar verificar"
+        " invitacion invitación reimposta recupera conferma attiva verifica invito senha redefinir redefinirsenha"
+        " ativar convite wachtwoord wachtwoordvergeten bevestigen bevestiging activeren uitnodiging"
     )
 )
 # Values of "mode" and "action" (Firebase, WordPress) that make the rest of the query a key.
@@ -74,7 +81,9 @@ HINTS = (
             " nonce hash hmac hdnea hdnts rlkey passcode otpcode vcode accesstoken resettoken logintoken invitetoken"
             " verifytoken activationkey activationcode activationtoken onetimetoken verificationcode confirmationcode"
             " loginhash loginkey accesskey resetkey credential ossaccesskeyid awsaccesskeyid googleaccessid"
-            " ics ical feed feeds private stripe paypal docusign mode action log sign one opt forgot lost"
+            " ics ical feed feeds private stripe paypal docusign mode action log sign one opt forgot lost tok passe"
+            # what stands between the letters with accents
+            " tigen tigung cksetzen initialiser initialisation contrase invitaci"
         )
     )
 )
