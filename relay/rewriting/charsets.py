@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -100,6 +101,14 @@ class Text:
     def encode(self, new: bytes) -> bytes:
         """ASCII text as bytes of the body."""
         return new if self.insertion == "ascii" else new.decode("ascii").encode(self.insertion)
+
+
+def decoder_of(text: Text) -> Callable[[int, int], str]:
+    """``text.decode`` for the many stretches of one body, which is decoded but once where that is safe."""
+    if not (text.scan is text.body and text.scan.isascii()):
+        return text.decode
+    whole = text.scan.decode("ascii")
+    return lambda start, end: whole[start:end]
 
 
 def read_text(body: bytes, declared: str | None) -> Text | None:

@@ -20,7 +20,7 @@ _ANY_TAIL = (
     rb")*+>"
 )
 # Most attributes are written ` name="value"`; passing them first halves the time and changes no result.
-_TAIL = rb"(?:" + _SPACE + rb"++[a-zA-Z-]++=\"[^\"]*+\")*+(?:>|" + _ANY_TAIL + rb")"
+_TAIL = rb"(?:" + _SPACE + rb"[a-zA-Z-]++=\"[^\"]*+\")*+(?:>|" + _ANY_TAIL + rb")"
 TAG = compiled(rb"<(/?+)([A-Za-z][^\t\n\f\r />]*+)" + _TAIL)
 # A link's start tag as nearly everybody writes it, without any attribute that could mean something to us; and, where
 # they are plain, its words and its end tag: one match in place of five.
@@ -42,10 +42,11 @@ _NAMES = (
     rb"|[iI][tT][lL][eE])|[xX][mM][pP]|[iI][fF][rR][aA][mM][eE]|[nN][oO](?:[eE][mM][bB][eE][dD]"
     rb"|[fF][rR][aA][mM][eE][sS])|[pP][lL][aA][iI][nN][tT][eE][xX][tT])"
 )
-# Named first are the dullest, since looking for a name among those above takes longer.
-_DULLEST = rb"(?:t[dr]|p|br|img|span|div|font|b|strong|table|tbody|center|h[1-6]|li|ul|i)(?=[ >])"
+# Named first are the dullest, and of these their end tags, since looking for a name among those above takes longer.
+_DULLEST = rb"(?:t[dr]|p|br|img|span|div|font|b|strong|table|tbody|center|h[1-6]|li|ul|i)"
 DULL = compiled(
-    rb"[^<]*+(?:<(?:/?+(?:" + _DULLEST + rb"|(?!" + _NAMES + rb"[\t\n\f\r />])[A-Za-z][^\t\n\f\r />]*+)" + _TAIL
+    rb"[^<]*+(?:<(?:/" + _DULLEST + rb">"
+    rb"|/?+(?:" + _DULLEST + rb"(?=[ >])|(?!" + _NAMES + rb"[\t\n\f\r />])[A-Za-z][^\t\n\f\r />]*+)" + _TAIL
     + rb"|(?![A-Za-z/!?]))[^<]*+)*+"
 )  # fmt: skip
 # VML elements of Outlook carry links too: everything with a prefix is looked at there.

@@ -90,7 +90,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     if job.links_before + len(spans.links) > HIGHEST_NUMBER:
         return Reason.TOO_COMPLEX
     slots: list[Slot] = []
-    links = [_link(job, span, job.links_before + index, slots) for index, span in enumerate(spans.links, start=1)]
+    links = _Links(job, slots).take(spans.links)
     removed = _take_out_pixels(job, slots)
     slots.extend(
         Slot(start, end, SpanKind.ATTRIBUTE, b"")
@@ -103,48 +103,69 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     return HtmlResult(body, links, opens, not spans.tokens.unusual)
 
 
-def _link(job: HtmlPlan, span: LinkSpan, number: int, slots: list[Slot]) -> LinkRecord:
-    destination = destination_of(span.href)
-    own = destination is not None and job.urls.is_own(destination)
-    original = job.urls.original_of(destination) if own and destination and span.in_quoted_text else None
-    reason: LinkReason | None
-    if span.inert:
-        reason = judge(LinkCandidate(span.href, destination, "", {}, False, own), job.policy) or LinkReason.INVALID
-    elif original is not None:
-        reason, destination = LinkReason.QUOTED, original
-        new = encode_attribute(original, span.quote).encode("ascii")
-        slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
-    elif (
-        destination is not None
-        and not (own or span.in_quoted_text or span.attributes)
-        and is_usual(destination, span.text, span.text or span.alternative, job.policy)
-    ):
-        reason = None
-    else:
-        candidate = LinkCandidate(
-            span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
-        )
-        reason = judge(candidate, job.policy)
-    if reason in (None, LinkReason.TEXT_IS_URL) and not span.conditional and _ends_subscription(job.reading.text, span):
-        reason = LinkReason.UNSUBSCRIBE
-    if reason is None and job.is_done:
-        reason = LinkReason.OPTED_OUT
-    if reason is None and destination is not None and is_too_long(destination):
-        reason = LinkReason.TOO_LONG
-    tracked = reason is None and job.plan.html_links and destination is not None
-    if tracked and destination is not None:
-        slots.append(Slot(span.start, span.end, SpanKind.HREF, None, number, destination, span.quote))
-    elif reason is LinkReason.OPTED_OUT and not span.inert and has_no_track_scheme(span.href):
-        destination = _take_out_scheme(span, slots)
-    return LinkRecord(
-        number,
-        destination or span.href.strip(),
-        span.text or span.alternative,
-        span.attributes.get("data-track-name", "") if span.attributes else "",
-        job.reading.part.number,
-        tracked,
-        reason,
-    )
+class _Links:
+    """The part's links, one after the other: which are tracked, and why the others are not."""
+
+    def __init__(self, job: HtmlPlan, slots: list[Slot]) -> None:
+        self._job = job
+        self._slots = slots
+
+    def take(self, spans: list[LinkSpan]) -> list[LinkRecord]:
+        job, slots, part = self._job, self._slots, self._job.reading.part.number
+        policy, is_own, wanted = job.policy, job.urls.grammar.is_own, job.plan.html_links
+        records: list[LinkRecord] = []
+        for number, span in enumerate(spans, job.links_before + 1):
+            start, end, quote, href, text, attributes, quoted, conditional, inert, alternative, _, _ = span
+            words = text or alternative
+            destination = destination_of(href)
+            reason: LinkReason | None = None
+            if (
+                destination is None
+                or attributes
+                or quoted
+                or inert
+                or is_own(destination)
+                or not is_usual(destination, text, words, policy, in_sentence=not conditional)
+            ):
+                reason, destination = self._judged(span, destination)
+            if reason is None and destination is not None:
+                if job.is_done:
+                    reason = LinkReason.OPTED_OUT
+                elif is_too_long(destination):
+                    reason = LinkReason.TOO_LONG
+            tracked = wanted and reason is None and destination is not None
+            if tracked and destination is not None:
+                slots.append(Slot(start, end, SpanKind.HREF, None, number, destination, quote))
+            elif reason is LinkReason.OPTED_OUT and not inert and has_no_track_scheme(href):
+                destination = _take_out_scheme(span, slots)
+            name = attributes.get("data-track-name", "") if attributes else ""
+            records.append(LinkRecord(number, destination or href.strip(), words, name, part, tracked, reason))
+        return records
+
+    def _judged(self, span: LinkSpan, destination: str | None) -> tuple[LinkReason | None, str | None]:
+        """What a closer look finds: the reason, and the destination, which an earlier mail of ours may hold."""
+        urls, policy = self._job.urls, self._job.policy
+        own = destination is not None and urls.is_own(destination)
+        reason: LinkReason | None
+        if span.inert:
+            candidate = LinkCandidate(span.href, destination, "", {}, False, own)
+            reason = judge(candidate, policy) or LinkReason.INVALID
+        elif own and destination and span.in_quoted_text and (original := urls.original_of(destination)) is not None:
+            new = encode_attribute(original, span.quote).encode("ascii")
+            self._slots.append(Slot(span.start, span.end, SpanKind.HREF, new))
+            return LinkReason.QUOTED, original
+        else:
+            candidate = LinkCandidate(
+                span.href, destination, span.text, span.attributes, span.in_quoted_text, own, span.alternative
+            )
+            reason = judge(candidate, policy)
+        if (
+            reason in (None, LinkReason.TEXT_IS_URL)
+            and not span.conditional
+            and _ends_subscription(self._job.reading.text, span)
+        ):
+            reason = LinkReason.UNSUBSCRIBE
+        return reason, destination
 
 
 def _ends_subscription(text: Text, span: LinkSpan) -> bool:

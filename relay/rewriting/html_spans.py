@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from relay.rewriting import opt_out, unsubscribe
 from relay.rewriting.character_references import decode_attribute, decode_text
-from relay.rewriting.charsets import Text
+from relay.rewriting.charsets import Text, decoder_of
 from relay.rewriting.html_grammar import TAG
 from relay.rewriting.html_tokens import Attribute, Tag, Tokens, attributes_of, tokenize
 from relay.rewriting.possessive_groups import compiled
@@ -25,6 +25,7 @@ MOST_LINKS = 10_000
 LONGEST_TEXT = 200
 _OWN_PIXEL_PATH = re.compile(rb"/o/[\w-]{51}\.gif", re.ASCII)
 _TELLING = frozenset(name.encode("ascii") for name in (*opt_out.KNOWN, unsubscribe.MARK, "data-track-name"))
+_WANTED = _TELLING | {b"href", b"alt"}
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -71,7 +72,7 @@ def find_spans(text: Text) -> HtmlSpans | None:
     """The spans of an HTML body; None when it has more links or tags than anybody writes."""
     html = text.scan
     lower = html.lower()
-    own_pixel = b".gif" in html and _OWN_PIXEL_PATH.search(html) is not None
+    own_pixel = _OWN_PIXEL_PATH.search(html) is not None
     has_marks = b"data-track" in lower
     may_quote = may_hold_quotes(lower)
     every_tag = own_pixel or has_marks or may_quote
@@ -103,8 +104,8 @@ def find_spans(text: Text) -> HtmlSpans | None:
 
 class _Links:
     def __init__(self, text: Text, spans: HtmlSpans) -> None:
-        self._text = text
         self._html = text.scan
+        self._decode = decoder_of(text)
         self._spans = spans
         self._quoted_starts = [start for start, _ in spans.quoted]
         self._usual = spans.tokens.usual
@@ -119,28 +120,28 @@ class _Links:
         # The same as _take_any does, in a fraction of the time.
         (start, end), (words_start, words_end) = usual
         if words_start >= 0 and words_end - words_start <= LONGEST_TEXT:
-            words, after = " ".join(self._text.decode(words_start, words_end).split()), words_end + len("</a>")
+            words, after = " ".join(self._decode(words_start, words_end).split()), words_end + len("</a>")
         else:
             words, after = self._visible_text(index, tag)
         alternative = "" if words else self._alternative(tag.end, after)
         quoted = bool(self._quoted_starts) and self._is_quoted(tag.start)
-        href = decode_attribute(self._text.decode(start, end))
+        href = decode_attribute(self._decode(start, end))
         self._spans.links.append(
             LinkSpan(start, end, '"', href, words, _NO_ATTRIBUTES, quoted, False, False, alternative, tag.start, after)
         )
 
     def _take_any(self, index: int, tag: Tag) -> None:
-        text = self._text
+        decode = self._decode
         target: Attribute | None = None
         alternative = ""
         telling = {}
-        for found in attributes_of(self._html, tag):
+        for found in attributes_of(self._html, tag, _WANTED):
             if found.name == b"href":
                 target = found
             elif found.name == b"alt":
-                alternative = decode_attribute(text.decode(found.start, found.end))
-            elif found.name in _TELLING:
-                telling[found.name.decode("ascii")] = decode_attribute(text.decode(found.start, found.end))
+                alternative = decode_attribute(decode(found.start, found.end))
+            else:
+                telling[found.name.decode("ascii")] = decode_attribute(decode(found.start, found.end))
         if target is None:
             return
         before = self._html[target.start - 1 : target.start]
@@ -154,7 +155,7 @@ class _Links:
                 target.start,
                 target.end,
                 quote,
-                decode_attribute(text.decode(target.start, target.end)),
+                decode_attribute(decode(target.start, target.end)),
                 words,
                 telling or _NO_ATTRIBUTES,
                 self._is_quoted(tag.start),
@@ -169,7 +170,7 @@ class _Links:
     def take_image(self, tag: Tag) -> None:
         for found in attributes_of(self._html, tag):
             if found.name == b"src":
-                source = decode_attribute(self._text.decode(found.start, found.end))
+                source = decode_attribute(self._decode(found.start, found.end))
                 self._spans.images.append(ImageSpan(tag.start, tag.end, source, self._is_quoted(tag.start)))
 
     def take_marks(self, tag: Tag) -> None:
@@ -195,7 +196,7 @@ class _Links:
         if index + 1 < len(tags) and (close := tags[index + 1]).name == b"a" and close.conditional == tag.conditional:
             words = self._html[tag.end : close.start]
             if b"<" not in words and b"&" not in words and len(words) <= LONGEST_TEXT and not close.inert:
-                return " ".join(self._text.decode(tag.end, close.start).split()), close.end
+                return " ".join(self._decode(tag.end, close.start).split()), close.end
         pieces: list[str] = []
         position = tag.end
         length = 0
@@ -228,7 +229,7 @@ class _Links:
                 continue
             for found in attributes_of(html, Tag(b"img", False, at, start)):
                 if found.name == b"alt":
-                    pieces.append(decode_attribute(self._text.decode(found.start, found.end)))
+                    pieces.append(decode_attribute(self._decode(found.start, found.end)))
         return _folded(" ".join(pieces))
 
     def _is_hidden(self, position: int) -> bool:
@@ -255,11 +256,11 @@ class _Links:
 
     def _plain(self, html: bytes, start: int, end: int) -> str:
         if html.find(b"<", start, end) < 0:
-            return decode_text(self._text.decode(start, end))
+            return decode_text(self._decode(start, end))
         pieces = []
         for match in _TEXT_OR_TAG.finditer(html, start, end):
             if match[1]:
-                pieces.append(decode_text(self._text.decode(*match.span(1))))
+                pieces.append(decode_text(self._decode(*match.span(1))))
             elif not _INLINE.match(match[0]):
                 pieces.append(" ")
         return "".join(pieces)

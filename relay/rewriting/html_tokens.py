@@ -8,6 +8,7 @@ scan is called unusual, and somebody takes a second look.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,15 +76,16 @@ def tokenize(html: bytes, *, every_tag: bool = False) -> Tokens | None:
     return pass_.tokens if pass_.run(0, len(html), conditional=False) else None
 
 
-def attributes_of(html: bytes, tag: Tag) -> list[Attribute]:
-    """The tag's attributes in order; of duplicates the first counts, the others are left out."""
+def attributes_of(html: bytes, tag: Tag, wanted: Container[bytes] | None = None) -> list[Attribute]:
+    """The tag's attributes in order, or those of the names that are wanted; of duplicates the first counts, the others
+    are left out."""
     position = tag.start + 1 + tag.closing + len(tag.name)
     found: list[Attribute] = []
     seen = set()
     while match := ATTRIBUTE.match(html, position, tag.end):
         position = match.end()
         name = match[1].lower()
-        if name in seen:
+        if name in seen or (wanted is not None and name not in wanted):
             continue
         seen.add(name)
         whole_start, name_end = match.span(1)

@@ -21,12 +21,12 @@ from typing import NamedTuple
 
 from ledger.records import LinkReason
 from relay.rewriting import secret_words, unsubscribe_words
-from relay.rewriting.ascii_words import ascii_words, in_ascii
+from relay.rewriting.ascii_words import ascii_lines, ascii_words, in_ascii
 from relay.rewriting.opt_out import has_no_track_scheme, is_opted_out
 from relay.rewriting.plan import Quoted, TextIsUrl
 from relay.rewriting.secret_links import is_secret
 from relay.rewriting.sites import host_of, is_loopback, is_same_site, is_within
-from relay.rewriting.unsubscribe import is_unsubscribe
+from relay.rewriting.unsubscribe import GENERIC_ASCII, LONGEST_GENERIC, is_unsubscribe
 from relay.rewriting.visible_text import host_in_text
 
 # What browsers strip from an href before they look at it (WHATWG URL, section 4.4).
@@ -89,24 +89,36 @@ def judge(link: LinkCandidate, policy: LinkPolicy) -> LinkReason | None:
     return None
 
 
-def is_usual(destination: str, text: str, words: str, policy: LinkPolicy) -> bool:
-    """Whether ``judge`` finds no reason: for links without attributes, outside quoted text and not our own, which are
-    nearly all. ``words`` is the text or what stands for it; False means no more than that ``judge`` must be asked."""
-    return not (policy.skip_domains or policy.list_unsubscribe or "." in text or "/" in text) and says_nothing(
-        destination, words
-    )
+def is_usual(destination: str, text: str, words: str, policy: LinkPolicy, *, in_sentence: bool = True) -> bool:
+    """Whether ``judge`` finds no reason, and the link's words say what it is for, if it stands ``in_sentence`` that
+    might say it instead: for links without attributes, outside quoted text and not our own, which are nearly all.
+    ``words`` is the text or what stands for it; False means no more than that it has to be looked at closely."""
+    if policy.skip_domains or policy.list_unsubscribe or "." in text or "/" in text:
+        return False
+    found = _hintless(destination, words)
+    if found is None:
+        return False
+    return not (in_sentence and len(words) <= LONGEST_GENERIC and GENERIC_ASCII.issuperset(found))
 
 
 def says_nothing(destination: str, words: str) -> bool:
-    """Whether address and text of a link hold no word at all that could make it ``unsubscribe`` or ``secret``: one
-    look in place of four, since nearly all links are such. False means that it has to be looked at."""
-    if "@" in destination or "%" in destination or "eyJ" in destination:
-        return False
-    if not (words.isascii() and destination.isascii() and _ADDRESS_HINTS.isdisjoint(ascii_words(destination))):
-        return False
+    """Whether address and text of a link hold no word at all that could make it ``unsubscribe`` or ``secret``. False
+    means that it has to be looked at."""
+    return _hintless(destination, words) is not None
+
+
+def _hintless(destination: str, words: str) -> list[bytes] | None:
+    """The words of the text when neither it nor the address holds a hint: one look in place of four, since nearly all
+    links are such. None when it cannot be told so."""
+    both = f"{destination}\n{words}"
+    if "@" in destination or "%" in destination or "eyJ" in destination or not both.isascii():
+        return None
+    address, spoken = ascii_lines(both)
+    if not _ADDRESS_HINTS.isdisjoint(address):
+        return None
     if not (destination.islower() or _ADDRESS_HINTS.isdisjoint(ascii_words(_CAMEL.sub("-", destination)))):
-        return False
-    return _WORD_HINTS.isdisjoint(ascii_words(words))
+        return None
+    return spoken if _WORD_HINTS.isdisjoint(spoken) else None
 
 
 def _why_no_web_link(href: str) -> LinkReason:

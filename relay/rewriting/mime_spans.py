@@ -240,7 +240,7 @@ def _media_type(raw: bytes, fields: list[HeaderField], *, in_digest: bool) -> He
     """None when several fields say different things."""
     if not fields:
         return _MESSAGE if in_digest else _TEXT_PLAIN
-    if len({field.value(raw) for field in fields}) > 1:
+    if len(fields) > 1 and len({field.value(raw) for field in fields}) > 1:
         return None
     return _read_type(raw, fields[0])
 

@@ -14,7 +14,7 @@ from relay.rewriting.possessive_groups import compiled
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
-_EQUALS, _DOT = b"=."
+_EQUALS, _DOT, _LINE_FEED = b"=.\n"
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
@@ -44,10 +44,15 @@ class QuotedPrintable:
             first = last_break.start() if last_break else len(self._encoded)
             return first, first
         if not self._is_odd:
-            first = self._plain_offset(start)
+            first = self._plain_offset(start, 8)
             if start == end:
                 return first, first
-            last = self._plain_offset(end - 1)
+            if end < len(self.decoded):
+                behind = self._plain_offset(end, 1)  # most often a quote, which the span does not hold
+                if self._encoded[behind - 1] != _LINE_FEED:
+                    return first, behind
+                self._at = (first, start)
+            last = self._plain_offset(end - 1, 0)
             return first, last + (3 if self._encoded[last] == _EQUALS else 1)
         first = self._odd_offset(start)
         if start == end:
@@ -122,17 +127,26 @@ class QuotedPrintable:
             return at if carriage_return < 0 else carriage_return
         return at - 1 if at > start and self._encoded[at - 1] == 13 else at
 
-    def _plain_offset(self, offset: int) -> int:
+    def _plain_offset(self, offset: int, letters: int) -> int:
         """Where the encoded form of the decoded byte at ``offset`` begins, behind any soft break.
 
-        By counting: an octet is three bytes for one, a soft break two for none, or three with a CR.
-
-        As many encoded bytes as are still missing are never too many, so each round goes the better part of the way;
-        the first one goes as far as is likely from the whole body.
+        By counting: an octet is three bytes for one, a soft break two for none, or three with a CR. Where so many of
+        the letters there stand next as they are written, that is most often the place. Else as many encoded bytes as
+        are still missing are never too many, so each round goes the better part of the way; the first one goes as far
+        as is likely from the whole body.
         """
         encoded = self._encoded
-        position, decoded = self._at if self._at[1] <= offset else (0, 0)
+        position, decoded = self._at
+        if decoded > offset:
+            position = decoded = 0
         missing = offset - decoded
+        if letters:
+            end = encoded.find(self.decoded[offset : offset + letters], position + missing, position + 2 * missing + 8)
+            if end > 1 and _EQUALS not in encoded[end - 2 : end + 1]:  # neither within an escape nor at one
+                count = encoded.count
+                if missing == end - position - 2 * count(b"=", position, end) - count(b"=\r\n", position, end):
+                    self._at = (end, offset)
+                    return end
         stride = max(missing, min(missing + int(missing * self._spread), len(encoded) - position - 2))
         while missing:
             end = position + stride

@@ -67,8 +67,8 @@ def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[Bo
     link = urls.links(copy)
     # Our own URLs hold no letter that HTML would have to spell otherwise, unless public_url does.
     is_html = prepared.is_html and not urls.is_plain
-    place = text.place
     stands_as_written = text.insertion == "ascii"
+    scan_is_body = text.unit == 1 and text.offset == 0
     edits: list[BodyEdit] = []
     for index, slot in enumerate(prepared.slots):
         start, end, kind, fixed, number, destination, quote = slot
@@ -79,7 +79,11 @@ def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[Bo
             new = fixed
         else:
             new = _line_or_pixel(prepared, slot, urls, copy)
-        edits.append(BodyEdit(place(start), place(end), new if stands_as_written else text.encode(new), kind, index))
+        if not stands_as_written:
+            new = text.encode(new)
+        if not scan_is_body:
+            start, end = text.place(start), text.place(end)
+        edits.append(BodyEdit(start, end, new, kind, index))
     return edits
 
 

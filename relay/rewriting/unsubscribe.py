@@ -30,7 +30,7 @@ from relay.rewriting.unsubscribe_words import (
 MARK = "data-msys-unsubscribe"  # SparkPost's
 # A paragraph that happens to name the word is no button.
 _LONGEST_TEXT = 160
-_LONGEST_GENERIC = 40
+LONGEST_GENERIC = 40
 # A segment longer than any that says "unsubscribe" in words is a token.
 _LONGEST_SEGMENT = 80
 
@@ -42,7 +42,7 @@ _TEXT_WORDS = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffdc]")
 _TEXT = re.compile("|".join(TEXT_SIGNS))
 _OTHER_TEXT = re.compile("|".join(OTHER_SCRIPT_SIGNS))
-_GENERIC_ASCII = in_ascii(GENERIC_WORDS)
+GENERIC_ASCII = in_ascii(GENERIC_WORDS)
 _PLAIN = str.maketrans("éèêëáàâãíìîóòôõúùûçñ", "eeeeaaaaiiioooouuucn")
 
 
@@ -72,10 +72,10 @@ def text_says_so(text: str) -> bool:
 def says_nothing_itself(text: str) -> bool:
     """Whether a link's text is one of those that mean nothing without their sentence: "here", "click this link", an
     arrow, a picture without words."""
-    if len(text) > _LONGEST_GENERIC:
+    if len(text) > LONGEST_GENERIC:
         return False
     if text.isascii():
-        return _GENERIC_ASCII.issuperset(ascii_words(text))
+        return GENERIC_ASCII.issuperset(ascii_words(text))
     words = _TEXT_WORDS.findall(text.casefold())
     return GENERIC_WORDS.issuperset(words) or "".join(words) in GENERIC_TEXTS
 
