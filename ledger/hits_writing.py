@@ -7,8 +7,7 @@ same transaction, so a hit is counted exactly when it is stored. Runs inside the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -117,8 +116,7 @@ RECENT_VIEWS = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredHit:
+class StoredHit(NamedTuple):
     """A hit with its place in the order of arrival."""
 
     seq: int
@@ -138,7 +136,8 @@ def add_hits(
     if not hits:
         return []
     _learn_messages(connection, book, {hit.message.raw for hit in hits})
-    _learn_views(connection, book, min(_milliseconds(hit) for hit in hits) - repeat_window)
+    if not book.views_known:
+        _learn_views(connection, book, min(map(_milliseconds, hits)) - repeat_window)
     seq = book.last_hit_seq
     if seq is None:
         seq = connection.execute(text("SELECT coalesce(max(seq), 0) FROM hit")).scalar_one()
@@ -146,7 +145,7 @@ def add_hits(
     for hit in hits:
         message = book.messages.get(hit.message.raw)
         at = _milliseconds(hit)
-        if message is not None and (at >= message.recording_ends or (hit.copy, hit.kind.value) in message.silent):
+        if message is not None and (at >= message.recording_ends or (hit.copy, str(hit.kind)) in message.silent):
             continue
         if message is not None and message.counts_only:
             days.append(_as_number(tally, message, hit, at - at % DAY))
@@ -189,7 +188,7 @@ def view_key(message_seq: int, shared: bool, kind: str, copy: int, link: int, hi
 
 
 def _count(book: Book, tally: Tally, message: KnownMessage, hit: Hit, at: int, window: int) -> bool:
-    kind, hit_class = hit.kind.value, hit.verdict.hit_class.value
+    kind, hit_class = str(hit.kind), str(hit.verdict.hit_class)
     source = f"{hit.ip} {hit.user_agent}"
     key = view_key(message.seq, message.shared, kind, hit.copy, hit.link, hit_class, source)
     counted = book.counts(key, at, window)
@@ -208,11 +207,11 @@ def _as_number(tally: Tally, message: KnownMessage, hit: Hit, day: int) -> dict[
 
 
 def _row(hit: Hit, seq: int, at: int, message_seq: int | None, counted: bool) -> tuple[Any, ...]:
-    """In the order of HIT_COLUMNS."""
+    """In the order of HIT_COLUMNS. Words by ``str``, which takes two fifths of what ``.value`` takes."""
     verdict = hit.verdict
     return (
-        seq, hit.id, at, hit.kind.value, message_seq, hit.copy, hit.link, hit.method, verdict.hit_class.value,
-        verdict.confidence.value, verdict.rule, hit.user_agent, hit.ip, hit.repeats, counted, hit.evidence or None,
+        seq, hit.id, at, str(hit.kind), message_seq, hit.copy, hit.link, hit.method, str(verdict.hit_class),
+        str(verdict.confidence), verdict.rule, hit.user_agent, hit.ip, hit.repeats, counted, hit.evidence or None,
     )  # fmt: skip
 
 
@@ -252,8 +251,6 @@ def _silences(connection: Connection, messages: list[int]) -> dict[int, frozense
 
 
 def _learn_views(connection: Connection, book: Book, since: int) -> None:
-    if book.views_known:
-        return
     book.views_known = True
     for row in connection.execute(RECENT_VIEWS, {"since": since}):
         source = f"{row.ip} {row.user_agent}"

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hmac import compare_digest
+from struct import Struct
 from typing import NamedTuple
 
 from ledger.keyed_hash import hmac_sha256
@@ -25,6 +26,7 @@ from ledger.message_id import ID_BYTES, MessageId
 
 TAG_BYTES = 16
 HEAD_BYTES = 2 + ID_BYTES + 2 + 2
+_FORM = Struct(f">H{ID_BYTES}sHH{TAG_BYTES}s")
 TOKEN_LENGTH = 51  # 38 bytes in base64 without padding
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = bytes.maketrans(b"-_+/", b"+/!!")  # "!" is no letter of base64
@@ -107,7 +109,10 @@ def read_unverified(token: str) -> tuple[int, Target] | None:
     For asking the ledger for a destination, which is then verified, and for ``decode``.
     """
     raw = _decode(token)
-    return None if raw is None else (int.from_bytes(raw[:2], "big"), _target(raw))
+    if raw is None:
+        return None
+    key_id, message, copy, link, _ = _FORM.unpack(raw)
+    return key_id, Target(MessageId(message), copy, link)
 
 
 def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -> Target | None:
@@ -115,18 +120,11 @@ def verify(ring: KeyRing, purpose: Purpose, token: str, destination: str = "") -
     raw = _decode(token)
     if raw is None:
         return None
-    key = ring.keys.get(int.from_bytes(raw[:2], "big"))
-    if key is None:
+    key_id, message, copy, link, tag = _FORM.unpack(raw)
+    key = ring.keys.get(key_id)
+    if key is None or not compare_digest(tag, _tag(key, purpose, raw[:HEAD_BYTES], destination)):
         return None
-    head, tag = raw[:HEAD_BYTES], raw[HEAD_BYTES:]
-    if not compare_digest(tag, _tag(key, purpose, head, destination)):
-        return None
-    return _target(raw)
-
-
-def _target(raw: bytes) -> Target:
-    number = int.from_bytes
-    return Target(MessageId(raw[2:18]), number(raw[18:20], "big"), number(raw[20:22], "big"))
+    return Target(MessageId(message), copy, link)
 
 
 def _tag(key: bytes, purpose: Purpose, head: bytes, destination: str) -> bytes:

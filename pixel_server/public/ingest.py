@@ -40,11 +40,7 @@ class _Group:
     answers: list[tuple[Asker, Answer]] = field(default_factory=list)
     safe: list[Callable[[], None]] = field(default_factory=list)  # to be called if nothing of it is lost
     since: float = 0.0
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.answers
+    id: str = ""  # only with counts: asking for random bytes gives the interpreter's lock away
 
     def values(self) -> list[object]:
         """As the journal takes them."""
@@ -114,16 +110,18 @@ class Ingest:
     ) -> None:
         """The same for what is counted without a row. ``safe`` is called after the answer if it was not lost."""
         group = self._waiting()
+        group.id = group.id or secrets.token_hex(8)
         group.counts.extend(counts)
         group.answers.append((asker, answer))
         if safe is not None:
             group.safe.append(safe)
 
     def _waiting(self) -> _Group:
-        if self._group.is_empty:
-            self._group.since = asyncio.get_running_loop().time()
+        group = self._group
+        if not group.answers:
+            group.since = asyncio.get_running_loop().time()
             self._wake.set()
-        return self._group
+        return group
 
     async def _run(self) -> None:
         # Who was answered together asks again together: as long as hits keep coming in, one commit takes them all.
@@ -135,7 +133,7 @@ class Ingest:
                 await asyncio.sleep(0)
             self._wake.clear()
             group, self._group = self._group, _Group()
-            if not group.is_empty:
+            if group.answers:
                 await self._keep(group)
             elif self._closing:
                 return

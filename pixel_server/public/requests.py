@@ -7,6 +7,7 @@ read once and remembered, in bounded memory. The line in which a proxy names the
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from pixel_server.public.answers import Answer
 from pixel_server.public.programs import Program
 from pixel_server.session_cookie import session_named
 
+# A first line with a target in printable ASCII that may be ours. The absolute form (RFC 9112 section 3.2.2) is right
+# and rare: aiohttp's.
+_FIRST_LINE = re.compile(rb"(GET|HEAD) (/(?:[!->@-~]*/)?[oc]/[!-~]*) HTTP/1\.1(?=\r\n|\Z)")
 MOST_LINES = 64
 # Programs of one kind send the same block, and there are some thousand kinds; 2 MB at most.
 REMEMBERED_BLOCKS = 1024
@@ -58,24 +62,17 @@ class RequestReader:
 
     def read(self, raw: bytes, peer: str) -> Asked | None:
         """The request that stands before the empty line; None if it is not plain."""
-        end = raw.find(b"\r\n")
-        first, block = (raw[:end], raw[end:]) if end >= 0 else (raw, b"")
-        method, _, rest = first.partition(b" ")
-        target, _, version = rest.partition(b" ")
-        # A target in absolute form (RFC 9112 section 3.2.2) is right, and rare: aiohttp's.
-        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or target[:1] != b"/" or not target.isascii():
+        first = _FIRST_LINE.match(raw)
+        if first is None:
             return None
-        path = target.decode("ascii")
-        place = path.partition("?")[0]
-        if ("/o/" not in place and "/c/" not in place) or not path.isprintable():
-            return None
-        block, forwarded = _without_forwarded(block)
+        method, path = first.groups()
+        block, forwarded = _without_forwarded(raw[first.end() :])
         head = self._heads.get(block)
         if head is None:
             head = self._learn(block)
         if head is None or (forwarded is not None and (head.forwards or not forwarded.isprintable())):
             return None
-        return Asked(method.decode("ascii"), path, head, peer, forwarded)
+        return Asked(method.decode("ascii"), path.decode("ascii"), head, peer, forwarded)
 
     def forget(self) -> None:
         """What programs sent is not kept for long."""

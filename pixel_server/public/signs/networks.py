@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -53,7 +54,7 @@ class NetworkTable:
         by_version: dict[int, list[_Range]] = {4: [], 6: []}
         for (version, first, last), label in entries:
             by_version[version].append((first, last, label))
-        self._ranges = {version: _Ranges(ranges) for version, ranges in by_version.items()}
+        self._ranges = {version: _narrowed(_flatten(ranges)) for version, ranges in by_version.items()}
 
     def label_of(self, address: Address) -> int | None:
         """The number of the narrowest network that holds the address; None outside all of them."""
@@ -61,32 +62,36 @@ class NetworkTable:
 
     def label_at(self, version: int, number: int) -> int | None:
         """The same for an address written as a number."""
-        return self._ranges[version].label_of(number)
+        firsts, lasts, labels, shift = self._ranges[version]
+        if not firsts:
+            return None
+        number >>= shift
+        position = bisect_right(firsts, number) - 1
+        return labels[position] if position >= 0 and number <= lasts[position] else None
 
     def __contains__(self, address: Address) -> bool:
         return self.label_of(address) is not None
 
 
-class _Ranges:
-    """Disjoint ranges in machine integers: whole values, or their upper 64 bits where all ranges are of whole /64s."""
+class _Ranges(NamedTuple):
+    """Disjoint ranges in order. An address is compared without its last ``shift`` bits."""
 
-    def __init__(self, ranges: list[_Range]) -> None:
-        flat = _flatten(ranges)
-        low = 2**64 - 1
-        whole = flat and flat[-1][1] > low and all(first & low == 0 and last & low == low for first, last, _ in flat)
-        self._shift = 64 if whole else 0
-        narrow = whole or not flat or flat[-1][1] <= low
-        firsts, lasts = ([bounds[end] >> self._shift for bounds in flat] for end in (0, 1))
-        self._firsts: Sequence[int] = array("Q", firsts) if narrow else firsts
-        self._lasts: Sequence[int] = array("Q", lasts) if narrow else lasts
-        self._labels = array("Q", [label for _, _, label in flat])
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+    labels: Sequence[int]
+    shift: int
 
-    def label_of(self, value: int) -> int | None:
-        if not self._firsts:
-            return None
-        value >>= self._shift
-        position = bisect_right(self._firsts, value) - 1
-        return self._labels[position] if position >= 0 and value <= self._lasts[position] else None
+
+def _narrowed(flat: list[_Range]) -> _Ranges:
+    """In machine integers: whole values, or their upper 64 bits where all ranges are of whole /64s."""
+    low = 2**64 - 1
+    whole = flat and flat[-1][1] > low and all(first & low == 0 and last & low == low for first, last, _ in flat)
+    shift = 64 if whole else 0
+    firsts, lasts = ([bounds[end] >> shift for bounds in flat] for end in (0, 1))
+    labels = array("Q", [label for _, _, label in flat])
+    if whole or not flat or flat[-1][1] <= low:
+        return _Ranges(array("Q", firsts), array("Q", lasts), labels, shift)
+    return _Ranges(firsts, lasts, labels, shift)
 
 
 def _flatten(ranges: Iterable[_Range]) -> list[_Range]:
