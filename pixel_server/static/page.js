@@ -22,8 +22,9 @@
       if (lens && !lens.contains(event.relatedTarget)) lens.classList.remove("dismissed");
     });
   }
-  // A card that would reach below the window stands above its icon.
-  for (const come of ["mouseover", "focusin"]) {
+  // A card that would reach below the window stands above its icon; the style sheet says so where browsers understand it.
+  const placed = CSS.supports("position-try-fallbacks", "flip-block") && CSS.supports("anchor-scope", "--lens");
+  for (const come of placed ? [] : ["mouseover", "focusin"]) {
     document.addEventListener(come, (event) => {
       const lens = event.target.closest && event.target.closest(".lens"), card = lens && lens.querySelector(".card");
       if (!card || lens.contains(event.relatedTarget)) return;

@@ -215,18 +215,25 @@ def test_the_card_comes_by_hover_focus_and_tap(browser: Browser, home: House, sc
         assert page.locator(".lens.click .card").is_visible()
 
 
-def test_no_card_reaches_below_the_window(browser: Browser, filled_house: House):
-    with opened(browser, filled_house) as page:
-        height = page.evaluate("window.innerHeight")
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("script", [True, False])
+def test_no_card_reaches_below_the_window(browser: Browser, filled_house: House, script: bool, width: int):
+    with opened(browser, filled_house, Look("en-GB", script, "light", width)) as page:
+        assert page.viewport_size is not None
+        height = page.viewport_size["height"]
         rows = page.locator(".rows li")
         visible = [row for row in rows.all() if (row.bounding_box() or {"y": height})["y"] < height - 40]
         assert len(visible) < rows.count(), "there is more than the window shows"
-        for row in (visible[0], visible[-1], rows.last):
-            row.locator(".lens.open button").hover()
-            card = row.locator(".lens.open .card").bounding_box()
-            assert card is not None
-            assert card["y"] >= 0
-            assert card["y"] + card["height"] <= height
+        for row in (visible[0], visible[-2], visible[-1], rows.last):
+            for kind in ("open", "click"):
+                row.locator(f".lens.{kind} button").hover()
+                card = row.locator(f".lens.{kind} .card").bounding_box()
+                assert card is not None
+                assert card["y"] >= 0
+                assert card["y"] + card["height"] <= height
+                assert card["x"] >= 0
+                assert card["x"] + card["width"] <= width
+                assert not row.locator(f".lens.{kind} .card").evaluate("card => card.scrollWidth > card.clientWidth")
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, home: House):
