@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -50,7 +51,12 @@ def place_of(settings: Settings) -> Place:
 
 def parse_place(text: str, folder: Path, full_sync: bool = True) -> Place:
     """Raises ValueError for anything but sqlite:///… and postgresql://…."""
-    url = make_url(text)
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError(
+            "this is no ledger; write sqlite:///FILE or postgresql://…"
+        ) from None  # it may hold a password
     match url.get_backend_name():
         case "sqlite" if url.database and url.database != ":memory:":
             path = (folder / url.database).absolute()

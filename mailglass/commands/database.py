@@ -14,7 +14,7 @@ from ledger import maintenance
 from ledger.engine import Place, parse_place, place_of
 from ledger.faults import LedgerFault
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
-from mailglass.commands.tables import print_json
+from mailglass.commands.tables import counted, print_json
 from mailglass.failures import Failed
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ def copy(
     except ValueError as fault:
         raise Failed(str(fault)) from None
     copied = _run(maintenance.copy_ledger(source, target, _Progress()))
-    typer.echo(f"{copied} rows copied. To use it, set [ledger] url and start again.")
+    typer.echo(f"{counted(copied, 'row')} copied. To use it, set [ledger] url and start again.")
 
 
 def _existing_place(config: Path) -> Place:

@@ -22,7 +22,7 @@ from ledger.reading import LedgerReader
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.commands.reading import moment_from, reading, run_to_end
 from mailglass.commands.shapes import hit_shape, message_shape
-from mailglass.commands.tables import plain
+from mailglass.commands.tables import counted, plain
 from mailglass.failures import Failed
 
 PAGE = 500
@@ -55,7 +55,7 @@ def export(
 
     count = run_to_end(work())
     if out is not None:
-        typer.echo(f"{count} hits written to {out}", err=True)
+        typer.echo(f"{counted(count, 'hit')} written to {out}", err=True)
 
 
 async def _rows(ledger: LedgerReader, earliest: datetime | None) -> AsyncIterator[dict[str, object]]:

@@ -11,6 +11,7 @@ from config.settings import Settings
 from ledger.engine import place_of
 from ledger.people import spellings
 from ledger.traces import files_naming, pack
+from mailglass.commands.tables import counted
 
 
 async def left_behind(settings: Settings, address: str) -> list[Path]:
@@ -34,7 +35,8 @@ def words_on_what_is_left(left: Sequence[Path], settings: Settings) -> list[str]
     lines = []
     if waiting:
         lines.append(
-            f"Mail to them still waits in {len(waiting)} files of {settings.spool_dir}; each goes when it is delivered."
+            f"Mail to them still waits in {counted(len(waiting), 'file')} of {settings.spool_dir}; "
+            "each goes when it is delivered."
         )
     others = [path for path in left if path not in waiting]
     if others:

@@ -25,7 +25,7 @@ from mailglass.commands.left_behind import left_behind, words_on_what_is_left
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import reading, run_to_end
 from mailglass.commands.subject_page import subject_page
-from mailglass.commands.tables import print_json, print_rows
+from mailglass.commands.tables import counted, print_json, print_rows
 from mailglass.commands.verifying import verify_lists
 from mailglass.failures import Failed
 
@@ -93,7 +93,7 @@ def withdraw(
             return await consents.withdraw(address, purpose or ALL_PURPOSES, sender, how, operator())
 
     copies = run_to_end(work())
-    typer.echo(f"Withdrawn. Nothing more is recorded for {copies} delivered {'copy' if copies == 1 else 'copies'}.")
+    typer.echo(f"Withdrawn. Nothing more is recorded for {counted(copies, 'delivered copy', 'delivered copies')}.")
 
 
 @app.command("list")
@@ -138,9 +138,12 @@ def import_csv(
         return proven, refused
 
     proven, refused = run_to_end(work())
-    typer.echo(f"{proven} consents with proof, {len(rows) - proven - refused} without: these count as asked.")
+    typer.echo(
+        f"{counted(proven, 'consent')} with proof, {len(rows) - proven - refused} without: these count as asked."
+    )
     if refused:
-        typer.echo(f"{refused} said no before and were left out; a consent given since is recorded by consent add.")
+        left_out = f"{refused} said no before and {'was' if refused == 1 else 'were'} left out"
+        typer.echo(f"{left_out}; a consent given since is recorded by consent add.")
 
 
 def erase(
@@ -162,8 +165,7 @@ def erase(
         return erased.messages, erased.hits, await left_behind(settings, address)
 
     messages, hits, left = run_to_end(work())
-    said = f"{messages} {'message' if messages == 1 else 'messages'}, and {hits} {'hit' if hits == 1 else 'hits'}"
-    typer.echo(f"Erased: the address from {said}.")
+    typer.echo(f"Erased: the address from {counted(messages, 'message')}, and {counted(hits, 'hit')}.")
     for line in words_on_what_is_left(left, settings):
         typer.echo(line)
 

@@ -13,6 +13,7 @@ from ledger.retention import purge as purge_hits
 from ledger.traces import shed_traces
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.commands.reading import changing, run_to_end
+from mailglass.commands.tables import counted
 from mailglass.failures import Failed
 
 
@@ -33,11 +34,10 @@ def purge(
             return purged, forgotten
 
     purged, forgotten = run_to_end(work())
-    typer.echo(f"{purged} hits purged.")
+    typer.echo(f"{counted(purged, 'hit')} purged.")
     if forgotten.messages or forgotten.evidence:
-        typer.echo(
-            f"{forgotten.messages} messages forgot their recipients, {forgotten.evidence} events their evidence."
-        )
+        messages, events = counted(forgotten.messages, "message"), counted(forgotten.evidence, "event")
+        typer.echo(f"Forgotten: the recipients of {messages}, the evidence of {events}.")
 
 
 def _span(text: str) -> timedelta:

@@ -23,7 +23,7 @@ from ledger.queries.facts import StoredFacts, count_hits_since, facts_of_message
 from ledger.records import Verdict
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import changing, moment_from, run_to_end
-from mailglass.commands.tables import print_json, print_rows
+from mailglass.commands.tables import counted, print_json, print_rows
 from mailglass.failures import ConfigurationAtFault
 from pixel_server.public.retrial import can_be_judged, judge_again
 from pixel_server.public.signs.loading import SignsFault, load_signs
@@ -68,7 +68,9 @@ def reclassify(
         print_json({**totals, "changes": summary.rows()})
         return
     verb = "would change" if dry_run else "changed"
-    typer.echo(f"{summary.hits} hits looked at, {summary.changed} {verb}, {summary.without_facts} without facts.")
+    typer.echo(
+        f"{counted(summary.hits, 'hit')} looked at, {summary.changed} {verb}, {summary.without_facts} without facts."
+    )
     if summary.changes:
         print_rows(summary.rows(), _COLUMNS, as_json=False)
 

@@ -99,7 +99,9 @@ def restore(
     _write(out, _restored(_read(source), told, urls, source))
 
 
-def decode(url: Annotated[str, typer.Argument(help="one of our URLs")], config: Config = DEFAULT_CONFIG) -> None:
+def decode(
+    url: Annotated[str, typer.Argument(metavar="URL", help="one of our URLs")], config: Config = DEFAULT_CONFIG
+) -> None:
     """Say what one of our URLs means: kind, message, link number, destination, and whether its signature holds."""
     settings = settings_from_file(config)
     urls = _urls(settings, _keys_there)

@@ -154,5 +154,10 @@ def _moment(local: datetime, short: bool) -> str:
     return f"{local:%m-%d %H:%M}" if local.year == datetime.now(local.tzinfo).year else f"{local:%Y-%m-%d}"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """ "1 hit", "2 hits"; ``several`` where it is more than an s."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def _width(text: str) -> int:
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -184,7 +184,7 @@ def test_for_people_it_is_a_sentence_and_a_table(config: Path) -> None:
     result = CliRunner().invoke(app, ["reclassify", "--config", str(config)])
     assert result.exit_code == 0
     first, heads, row = result.stdout.splitlines()
-    assert first == "1 hits looked at, 1 changed, 0 without facts."
+    assert first == "1 hit looked at, 1 changed, 0 without facts."
     assert heads.split() == ["from", "class", "from", "rule", "to", "class", "to", "rule", "hits"]
     assert row.split() == ["link-preview", "R17", "human", "R17", "1"]
 

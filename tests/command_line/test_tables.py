@@ -14,7 +14,7 @@ import pytest
 from mailglass.commands.listing import _MESSAGE_COLUMNS as MESSAGES
 from mailglass.commands.listing import _SPARE_OF_MESSAGES as SPARE
 from mailglass.commands.listing import _TEXTS as TEXTS
-from mailglass.commands.tables import _width, fitted
+from mailglass.commands.tables import _width, counted, fitted
 
 AT = datetime(datetime.now(UTC).year, 3, 4, 10, 3, 12, tzinfo=UTC)
 ROW = {
@@ -47,6 +47,11 @@ def test_a_narrow_terminal_keeps_when_to_whom_what_and_how_it_went(limit: int | 
     assert sum(map(_width, cells)) + 2 * (len(cells) - 1) <= (limit or 10_000)
     assert cells[shown.index("opened")].startswith(f"{AT.year}-" if limit in (None, 400) else "03-04 ")
     assert "in-doubt" in cells
+
+
+def test_one_of_a_thing_is_not_several() -> None:
+    assert [counted(number, "hit") for number in (0, 1, 2)] == ["0 hits", "1 hit", "2 hits"]
+    assert counted(2, "copy", "copies") == "2 copies"
 
 
 def test_a_time_of_another_year_says_which() -> None:

@@ -75,7 +75,7 @@ def test_nobody_reads_the_ledgers_file_while_it_is_open(config: str, tmp_path: P
 def test_rows_without_proof_count_as_asked(config: str, tmp_path: Path) -> None:
     table = tmp_path / "people.csv"
     table.write_text("address,method,evidence,purposes\nbob@example.net,form,scan 8,opens\ncarl@example.org,,,\n")
-    assert "1 consents with proof, 1 without" in run(config, "consent", "import", str(table))[1]
+    assert "1 consent with proof, 1 without" in run(config, "consent", "import", str(table))[1]
     people = json.loads(run(config, "consent", "list", "--json")[1])
     assert [(one["address"], one["opens"], one["links"]) for one in people] == [
         ("bob@example.net", "confirmed", "unknown"),
@@ -237,7 +237,7 @@ def test_a_list_does_not_undo_a_no(config: str, tmp_path: Path) -> None:
     table.write_text("address,method,evidence\nann@example.com,form,scan 7\nbob@example.net,form,scan 8\n")
     assert run(config, "consent", "import", str(table))[0] == 0
     assert run(config, "consent", "withdraw", "ann@example.com", "--how", "reply")[0] == 0
-    assert "1 said no before" in run(config, "consent", "import", str(table))[1]
+    assert "1 said no before and was left out" in run(config, "consent", "import", str(table))[1]
     people = json.loads(run(config, "consent", "list", "--json")[1])
     assert [(one["address"], one["opens"]) for one in people] == [
         ("ann@example.com", "withdrawn"),
