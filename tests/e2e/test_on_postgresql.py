@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +10,6 @@ from tests.e2e.installation import Installation
 from tests.ledger.postgres import PostgresServer
 
 pytestmark = pytest.mark.clients
-
-
-@pytest.fixture
-def mailglass(tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(tmp_path / "installation")
-    yield installation
-    installation.stop()
 
 
 def subjects(mailglass: Installation) -> list[str]:

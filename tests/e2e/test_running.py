@@ -9,7 +9,6 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
 from threading import Thread
@@ -18,13 +17,6 @@ import pytest
 
 from ledger.tokens import read_unverified
 from tests.e2e.installation import Installation
-
-
-@pytest.fixture
-def mailglass(tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(tmp_path / "installation")
-    yield installation
-    installation.stop()
 
 
 def status_of(url: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.relay.running_relay import RunningRelay, run_relay, settings_for
+from tests.relay.running_relay import RunningRelay, run_relay, settings_for, stop_relays
 from tests.relay.upstream_servers import Behaves
 
 
@@ -35,11 +35,7 @@ async def start_relay(tmp_path: Path) -> AsyncIterator[StartRelay]:
         return relay
 
     yield start
-    for relay in running:
-        for client in relay.clients:
-            client.close()
-    for relay in running:
-        await relay.server.stop(grace_seconds=0.2)
+    await stop_relays(running)
     for server in servers:
         await server.stop()
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -171,6 +171,15 @@ def settings_for(upstream_port: int, data_dir: Path, **more: object) -> Settings
         limits=Limits(**more.pop("limits", {})),  # type: ignore[arg-type]
         tracking=Tracking(**more.pop("tracking", {})),  # type: ignore[arg-type]
     )
+
+
+async def stop_relays(running: Sequence[RunningRelay]) -> None:
+    """All clients leave first: a relay waits for those it has."""
+    for relay in running:
+        for client in relay.clients:
+            client.close()
+    for relay in running:
+        await relay.server.stop(grace_seconds=0.2)
 
 
 async def run_relay(settings: Settings, **neighbours: object) -> RunningRelay:

@@ -58,11 +58,7 @@ async def test_an_upstream_that_knows_no_other_greeting_than_helo_is_greeted_so(
 
 
 async def test_copies_share_sessions_and_a_new_one_is_opened_when_the_upstream_wants(bench: Workbench) -> None:
-    later = [at_dot("451 4.3.0 later"), accepts()]
-    many = [f"r{number}@example.net" for number in range(1, 8)]
-    bench.upstream.script = {address: list(later) for address in many[1:]}
-    async with bench.client_session() as session:
-        await bench.submit(session, many)
+    many = await bench.submit_with_one_taken_at_once(7)
     before = bench.upstream.sessions
     bench.upstream.per_session = 3
     await bench.later(timedelta(minutes=10))
@@ -171,11 +167,7 @@ async def test_the_task_survives_a_bug(bench: Workbench, monkeypatch: pytest.Mon
 
 
 async def test_stopping_lets_the_copy_under_way_end_and_begins_no_other(bench: Workbench) -> None:
-    later = [at_dot("451 4.3.0 later"), accepts()]
-    many = [f"r{number}@example.net" for number in range(1, 30)]
-    bench.upstream.script = {address: list(later) for address in many[1:]}
-    async with bench.client_session() as session:
-        await bench.submit(session, many)
+    await bench.submit_with_one_taken_at_once(29)
     bench.clock.pass_by(timedelta(minutes=10))
     task = asyncio.create_task(bench.runner.run())
     await bench.upstream.wait_for(3)

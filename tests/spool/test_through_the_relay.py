@@ -16,7 +16,7 @@ from ledger.message_id import MessageId
 from ledger.records import State
 from ledger.tokens import Target, read_unverified
 from relay.ports import Allowed
-from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for
+from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for, stop_relays
 from tests.relay.test_clients_that_leave import WaitsAtTheDot
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt
 
@@ -74,11 +74,7 @@ async def start(tmp_path: Path, upstream: ScriptedUpstream) -> AsyncIterator[Sta
         return relay
 
     yield start_one
-    for relay in running:
-        for client in relay.clients:
-            client.close()
-    for relay in running:
-        await relay.server.stop(grace_seconds=0.2)
+    await stop_relays(running)
 
 
 def tokens_in(content: bytes) -> dict[bytes, Target]:

@@ -25,7 +25,7 @@ from relay.spool_notices import Notices
 from relay.spool_runner import SessionKey, SpoolRunner
 from relay.spool_session import spool_session
 from tests.spool.messages import AT, ID, PLAIN, rendered
-from tests.spool.scripted_upstream import ScriptedUpstream
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot
 
 RECIPIENTS = ("r1@example.net", "r2@example.net", "r3@example.net")
 
@@ -106,6 +106,14 @@ class Workbench:
             return await self.individual.submit(submitted, raw, prepared, session)
         finally:
             await self.runner.delivery.on_record.all_told()
+
+    async def submit_with_one_taken_at_once(self, number: int) -> list[str]:
+        """A message to so many: the first gets their copy, the upstream takes the others' at the second try."""
+        recipients = [f"r{one}@example.net" for one in range(1, number + 1)]
+        self.upstream.script = {address: [at_dot("451 4.3.0 later"), accepts()] for address in recipients[1:]}
+        async with self.client_session() as session:
+            await self.submit(session, recipients)
+        return recipients
 
     def folder(self) -> list[str]:
         return sorted(path.name for path in self.spool.folder.iterdir() if path.name != "lock")
