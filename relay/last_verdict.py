@@ -13,7 +13,7 @@ from relay.resends import Digest, Resends, Unheard
 class LastVerdict:
     def __init__(self, client: Client, resends: Resends) -> None:
         self.unheard: Unheard | None = None  # none given, or the client went on after it
-        self._kept: tuple[Digest, ...] = ()
+        self.kept: tuple[Digest, ...] = ()  # of this session
         self._client = client
         self._resends = resends
 
@@ -21,7 +21,7 @@ class LastVerdict:
         """For when the message comes again, whatever the client has heard."""
         if self.unheard is not None:
             self._resends.remember(self.unheard)
-            self._kept += (self.unheard.digest,)
+            self.kept += (self.unheard.digest,)
 
     def keep_unconfirmed(self) -> None:
         """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.
@@ -34,7 +34,7 @@ class LastVerdict:
     def client_left(self, error: Exception | None, has_listened: bool) -> None:
         """``has_listened``: to the end, having said before that it would say no more."""
         if error is None and has_listened:
-            for digest in self._kept:
+            for digest in self.kept:
                 self._resends.take(digest)
         elif error is not None and not isinstance(error, ConnectionError):  # lost on the way, not reset
             self.keep_unconfirmed()

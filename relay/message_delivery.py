@@ -37,7 +37,7 @@ async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
 
 
 async def deliver_held(phase: MessagePhase, held: Held) -> None:
-    known = phase.session.around.resends.take(phase.digest)
+    known = phase.session.around.resends.take(phase.digest, phase.session.last_verdict.kept)
     if known is not None:
         copies = phase.session.around.copies
         if copies is not None and phase.wanted.individually:

@@ -225,7 +225,7 @@ class MessagePhase:
     def _finish_stream(self, content: bytes) -> None:
         if self._long is not None and (self._long.has_cut or self.wanted.asked):
             self.wanted, self.reason = Wanted(asked=True), Reason.TOO_COMPLEX
-        known = self.session.around.resends.take(self.digest)
+        known = self.session.around.resends.take(self.digest, self.session.last_verdict.kept)
         if known is not None:
             self.answer_resend(known)
         elif self.reason is not _NOT_REQUESTED or self.session.around.pipeline.records_untracked:

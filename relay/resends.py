@@ -97,9 +97,12 @@ class Resends:
         while len(self._replies) > MOST:
             self._replies.popitem(last=False)
 
-    def take(self, digest: Digest) -> Reply | None:
-        """The reply nobody heard, once; None for a message that is not known."""
-        if not self._replies:
+    def take(self, digest: Digest, of_this_session: Iterable[Digest] = ()) -> Reply | None:
+        """The reply nobody heard, once; None for a message that is not known.
+
+        Nor for one that was kept in the same session: its client sent both before it could hear of either.
+        """
+        if not self._replies or any(digest.digest() == one.digest() for one in of_this_session):
             return None
         until, reply = self._replies.pop(digest.digest(), (0.0, None))
         return reply if until > self._clock() else None

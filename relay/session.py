@@ -73,7 +73,7 @@ class Session(Turns):
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        self._verdict.client_left(error, self._is_at_eof)
+        self.last_verdict.client_left(error, self._is_at_eof)
         self._no_more_lines()
         if self.phase is not None:
             self.phase.client_vanished()
@@ -108,7 +108,7 @@ class Session(Turns):
                 self.around.idle_seconds
             )  # it waits for us, or for the upstream, which has a time of its own
         else:
-            self._verdict.keep_unconfirmed()
+            self.last_verdict.keep_unconfirmed()
             self.refuse_session(Refusal.IDLE)
 
     def client_is_full(self, is_full: bool) -> None:
@@ -262,10 +262,10 @@ class Session(Turns):
             if reply.is_positive:
                 self.around.resends.remember(unheard)
         else:
-            self._verdict.unheard = unheard if reply.is_positive else None
+            self.last_verdict.unheard = unheard if reply.is_positive else None
             self.answer(reply)
             if self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
-                self._verdict.keep()
+                self.last_verdict.keep()
         if self._job is None:
             self.release()
 

@@ -37,10 +37,10 @@ class Turns(ABC):
         self._is_full = False  # so much waits that the client is not read
         self._is_at_eof = False
         self._line_wanted: asyncio.Future[bytes] | None = None
-        self._verdict = LastVerdict(client, around.resends)
+        self.last_verdict = LastVerdict(client, around.resends)
 
     def received(self, data: bytes) -> None:
-        self._verdict.unheard = None
+        self.last_verdict.unheard = None
         lines, phase = self.lines, self.phase
         if phase is not None and phase.is_reading and not lines.waiting:
             phase.received(data)
