@@ -72,7 +72,7 @@ def _capabilities(raw: bytes) -> Capabilities:
     return Capabilities(first, words)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Offer:
     """What the relay itself brings to its EHLO answer."""
 

@@ -46,7 +46,7 @@ class ClientConversation(LinkConversation):
 def reports_wait(session: Session) -> bool:
     """Whether the spool holds what only a session of this very login may deliver, and this one can."""
     copies, link = session.around.copies, session.link
-    if copies is None or link is None or not (session.may_bring_reports and session.messages and session.is_logged_in):
+    if copies is None or link is None or not (session.may_bring_reports and session.messages):
         return False
     return link.is_open and not session.transaction.is_begun and copies.waits_for(session.login)
 

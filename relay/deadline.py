@@ -16,29 +16,26 @@ class Deadline:
         self._loop = loop
         self._now = loop.time
         self._on_passed = on_passed
-        self._at: float | None = None
+        self.at: float | None = None  # by the loop's clock; set to None it never passes
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = _NEVER  # when the timer does, not when the deadline passes
 
     def set(self, seconds: float) -> None:
         """The deadline is so many seconds from now, whatever it was before."""
-        self._at = at = self._now() + seconds
+        self.at = at = self._now() + seconds
         if at < self._fires_at:
             self._arm(at)
 
     def extend(self, seconds: float, at_most: float) -> None:
         """Later by so many seconds, but not later than ``at_most`` seconds from now."""
         now = self._now()
-        self._at = at = min((self._at or now) + seconds, now + at_most)
+        self.at = at = min((self.at or now) + seconds, now + at_most)
         if at < self._fires_at:
             self._arm(at)
 
-    def clear(self) -> None:
-        self._at = None
-
     def cancel(self) -> None:
-        """Clears for good."""
-        self._at = None
+        """It never passes, and no timer is left."""
+        self.at = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._fires_at = None, _NEVER
@@ -51,10 +48,10 @@ class Deadline:
 
     def _fire(self) -> None:
         self._timer, self._fires_at = None, _NEVER
-        if self._at is None:
+        if self.at is None:
             return
-        if self._now() < self._at:
-            self._arm(self._at)
+        if self._now() < self.at:
+            self._arm(self.at)
             return
-        self._at = None
+        self.at = None
         self._on_passed()

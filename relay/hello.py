@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relay.capabilities import OWN_MECHANISMS, Offer, mirrored
+from relay.capabilities import mirrored
 from relay.dialing import greet, open_link
 from relay.opening import Opened
 from relay.replies import UPSTREAM_HAS_LEFT, Reply
@@ -23,7 +23,9 @@ def say(session: Session, line: bytes) -> None:
             session.hello = line
             session.transaction = Transaction()
             if line[:1] in b"Ee" and session.link is not None:
-                reply = mirrored(session.link.capabilities, offer_of(session))
+                around, is_encrypted = session.around, session.client.is_encrypted
+                offer = around.offer_encrypted if is_encrypted else around.offer_in_clear
+                reply = mirrored(session.link.capabilities, offer)
         session.answer(reply)
         session.release()
 
@@ -70,16 +72,6 @@ def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:
 
     name = hello.partition(b" ")[2].strip().decode("ascii", "replace")
     session.opening = open_link(session.around.destination(), session, name, opened)
-
-
-def offer_of(session: Session) -> Offer:
-    around, client = session.around, session.client
-    return Offer(
-        size_limit=around.limits.message_size,
-        starttls=around.certificate is not None and not client.is_encrypted and not around.is_implicit_tls,
-        login=client.is_encrypted or not around.is_exposed,
-        own_mechanisms=OWN_MECHANISMS if around.accounts is not None else (),
-    )
 
 
 async def encrypt(session: Session) -> None:

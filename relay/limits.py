@@ -5,7 +5,7 @@ Counts only; knows no socket. The clock is an argument.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,16 +19,17 @@ class Doorkeeper:
     def __init__(self, connections: int, per_address: int) -> None:
         self._connections = connections
         self._per_address = per_address
-        self._inside: Counter[str] = Counter()
+        self._inside: dict[str, int] = {}
         self._total = 0
 
     def enter(self, address: str) -> bool:
         """Whether one more connection may come in; if so it is counted."""
         network = network_of(address)
-        if self._total >= self._connections or self._inside[network] >= self._per_address:
+        inside = self._inside.get(network, 0)
+        if self._total >= self._connections or inside >= self._per_address:
             return False
         self._total += 1
-        self._inside[network] += 1
+        self._inside[network] = inside + 1
         return True
 
     def leave(self, address: str) -> None:

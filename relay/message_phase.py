@@ -99,7 +99,7 @@ class MessagePhase:
 
     def _stop_reading(self, taken: Taken) -> None:
         self.is_reading = False
-        self.session.client.deadline.clear()
+        self.session.client.deadline.at = None
         if taken.rest:
             self.session.lines.add(taken.rest)
 
@@ -319,7 +319,7 @@ class MessagePhase:
         if not self.is_reading:
             return
         if is_full:
-            self.session.client.deadline.clear()
+            self.session.client.deadline.at = None
         else:
             self.session.client.deadline.set(self.session.around.idle_seconds)
 

@@ -54,6 +54,6 @@ class Patience:
                 line = self._lines.pop()
                 self._link.write(line)
                 self.sent += line
-        elif self._link.is_open and not self._link.is_awaiting:
+        elif self._link.is_open and not self._link.awaited:
             self._link.send(b"NOOP\r\n", lambda _: None)
         self._timer = self._again()

@@ -7,7 +7,7 @@ an operator finds it in the log; it names neither class nor path nor host.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 LONGEST_LINE = 512  # RFC 5321 section 4.5.3.1.5, line end included
@@ -130,16 +130,14 @@ class Reply:
     code: int
     raw: bytes
     fault: Fault | None = None
+    is_positive: bool = field(init=False, repr=False, compare=False)
+    # Whether it can be a server's last word on a message. After the final dot 3yz means nothing (RFC 5321 section
+    # 4.3.2): that server may think that it is still being sent the message, or may have it.
+    is_verdict: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def is_positive(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def is_verdict(self) -> bool:
-        """Whether it can be a server's last word on a message. After the final dot 3yz means nothing (RFC 5321 section
-        4.3.2): that server may think that it is still being sent the message, or may have it."""
-        return self.fault is None and not 300 <= self.code < 400
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_positive", 200 <= self.code < 300)
+        object.__setattr__(self, "is_verdict", self.fault is None and not 300 <= self.code < 400)
 
     @property
     def text(self) -> str:

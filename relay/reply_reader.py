@@ -31,17 +31,14 @@ class Nonsense(ValueError):
 
 class ReplyReader:
     def __init__(self) -> None:
+        self.is_inside_reply = False
         self._rest = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._size = 0
 
-    @property
-    def is_inside_reply(self) -> bool:
-        return bool(self._rest or self._lines)
-
     def feed(self, data: bytes) -> Sequence[Reply]:
         """The replies that are complete with these bytes, oldest first. Raises Nonsense."""
-        is_between = not self._rest and not self._lines
+        is_between = not self.is_inside_reply
         if is_between:
             known = _known.get(data)
             if known is not None:
@@ -52,6 +49,7 @@ class ReplyReader:
         replies = [reply for line in lines if (reply := self._take(line)) is not None]
         if self._size + len(self._rest) > LONGEST_REPLY:
             raise Nonsense("the reply is too long")
+        self.is_inside_reply = bool(self._rest or self._lines)
         return _remember(data, tuple(replies)) if is_between and not self.is_inside_reply else replies
 
     def _take(self, line: bytes) -> Reply | None:

@@ -161,7 +161,7 @@ class Session(Turns):
 
     def say(self, reply: Reply) -> None:
         """A reply of our own, in its turn behind those the upstream still owes."""
-        if self.link is not None and self.link.is_awaiting:
+        if self.link is not None and self.link.awaited:
             self.link.in_turn(lambda: self.answer(reply))
         else:
             self.answer(reply)
@@ -245,11 +245,12 @@ class Session(Turns):
         if self.around.is_stopping and not self.transaction.is_begun:
             self.finish_with(self.incident(Fault.STOPPING))
             return
-        if reports_wait(self):
+        if self.is_logged_in and reports_wait(self):
             self.run(bring_reports(self))
             return
         self.client.deadline.set(self.around.idle_seconds)
-        self.advance()
+        if self.lines.waiting or self._is_at_eof:
+            self.advance()
 
     def message_concluded(self, unheard: Unheard) -> None:
         """A message has its verdict: tells the client, or keeps it for when a client that is gone comes again."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from config.settings import Limits
+from relay.capabilities import OWN_MECHANISMS, Offer
 from relay.destination import Destination
 from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline
@@ -72,6 +73,8 @@ class Surroundings:
     most_octets: int = field(init=False)
     longest_line: int = field(init=False)
     most_recipients: int = field(init=False)
+    offer_in_clear: Offer = field(init=False)
+    offer_encrypted: Offer = field(init=False)
 
     def __post_init__(self) -> None:
         self.greeting = compose(220, "", f"{self.hostname} ESMTP mailglass").raw
@@ -81,6 +84,15 @@ class Surroundings:
         self.most_octets = self.limits.message_size
         self.longest_line = self.limits.line_length
         self.most_recipients = self.limits.recipients
+        self.offer_in_clear, self.offer_encrypted = self._offer(False), self._offer(True)
+
+    def _offer(self, is_encrypted: bool) -> Offer:
+        return Offer(
+            size_limit=self.most_octets,
+            starttls=self.certificate is not None and not is_encrypted and not self.is_implicit_tls,
+            login=is_encrypted or not self.is_exposed,
+            own_mechanisms=OWN_MECHANISMS if self.accounts is not None else (),
+        )
 
     def next_session_id(self) -> str:
         return f"{self.session_prefix}{next(self._numbers)}"

@@ -45,7 +45,9 @@ class Turns(ABC):
         if phase is not None and phase.is_reading and not lines.waiting:
             phase.received(data)
             return
-        if not lines.waiting and self._line_wanted is None and not self._must_wait() and not self.is_over:
+        link = self.link
+        is_idle = not (self.is_busy or self._is_unread or self.is_over or (link is not None and link.awaited))
+        if is_idle and not lines.waiting and self._line_wanted is None:
             line = the_only_line_in(data)
             if line is not None:
                 self._take(line)
@@ -102,11 +104,11 @@ class Turns(ABC):
             return True
         # Without PIPELINING the upstream gets the next command when it has answered the last (RFC 2920 section 3).
         link = self.link
-        return link is not None and link.is_awaiting and (not link.capabilities.pipelining or link.owes_many)
+        return link is not None and bool(link.awaited) and (not link.capabilities.pipelining or link.owes_many)
 
     @property
     def _is_owing(self) -> bool:
-        return self.is_busy or (self.link is not None and self.link.is_awaiting)
+        return self.is_busy or (self.link is not None and bool(self.link.awaited))
 
     async def next_line(self) -> bytes:
         """The client's next line, whatever it is, for a login. Raises ConnectionResetError."""

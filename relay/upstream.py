@@ -56,8 +56,9 @@ class UpstreamLink(asyncio.Protocol):
         self.reply_seconds = reply_seconds
         self._owner = owner
         self._reader = ReplyReader()
-        # Seconds None: no command of ours to the upstream, but a reply of the relay that has to keep its turn.
-        self._awaiting: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
+        # Whose reply is to come, oldest first. Seconds None: no command of ours to the upstream, but a reply of the
+        # relay that has to keep its turn.
+        self.awaited: deque[tuple[OnReply | Callable[[], None], float | None]] = deque()
         self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
         self.is_open = True
         self._is_uninvited = False  # the reply of which a part is here: nobody awaited it when it began
@@ -68,18 +69,14 @@ class UpstreamLink(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     @property
-    def is_awaiting(self) -> bool:
-        return bool(self._awaiting)
-
-    @property
     def owes_many(self) -> bool:
         """Whether so many replies are awaited that whoever asks had better wait."""
-        return len(self._awaiting) >= MOST_AWAITED
+        return len(self.awaited) >= MOST_AWAITED
 
     def send(self, data: bytes, on_reply: OnReply, seconds: float | None = None) -> None:
         """Sends one command (or the end of a message) that has one reply."""
         seconds = seconds or self.reply_seconds
-        self._awaiting.append((on_reply, seconds))
+        self.awaited.append((on_reply, seconds))
         if not self.is_open:
             self._fail_pending(Fault.UPSTREAM_GONE)
             return
@@ -124,8 +121,8 @@ class UpstreamLink(asyncio.Protocol):
 
     def in_turn(self, act: Callable[[], None]) -> None:
         """Does something when all replies awaited so far are in; at once when there are none."""
-        if self._awaiting:
-            self._awaiting.append((act, None))
+        if self.awaited:
+            self.awaited.append((act, None))
         else:
             act()
 
@@ -177,7 +174,7 @@ class UpstreamLink(asyncio.Protocol):
     def hang_up(self) -> None:
         """Closes after the upstream has answered QUIT."""
         self.is_open = False
-        self._awaiting.clear()
+        self.awaited.clear()
         self._deadline.cancel()
         self._give_room()
         self._transport.close()
@@ -185,7 +182,7 @@ class UpstreamLink(asyncio.Protocol):
     def abandon(self) -> None:
         """Drops the connection at once: a message whose final dot was not sent is not delivered (RFC 5321, 4.1.1.4)."""
         self.is_open = False
-        self._awaiting.clear()
+        self.awaited.clear()
         self._deadline.cancel()
         self._give_room()
         self._transport.abort()
@@ -198,9 +195,16 @@ class UpstreamLink(asyncio.Protocol):
         except Nonsense:
             self._lose(Fault.UPSTREAM_NONSENSE)
             return
-        several, awaiting = len(replies) > 1, self._awaiting
-        invited = 0 if self._is_uninvited else self._invited(len(replies) + 1)
-        self._is_uninvited = self._reader.is_inside_reply and invited <= len(replies)
+        several, awaited = len(replies) > 1, self.awaited
+        if (
+            not (several or self._is_uninvited or self._reader.is_inside_reply)
+            and awaited
+            and awaited[0][1] is not None
+        ):
+            invited = 1  # nearly always: what was asked has its reply
+        else:
+            invited = 0 if self._is_uninvited else self._invited(len(replies) + 1)
+            self._is_uninvited = self._reader.is_inside_reply and invited <= len(replies)
         try:
             if several:
                 self._owner.upstream_answers()
@@ -209,11 +213,11 @@ class UpstreamLink(asyncio.Protocol):
                     self._lose(Fault.UPSTREAM_NONSENSE if reply.is_positive else Fault.UPSTREAM_GONE, reply)
                 if not self.is_open:
                     break
-                awaiting.popleft()[0](reply)  # type: ignore[call-arg]
-                if awaiting:
+                awaited.popleft()[0](reply)  # type: ignore[call-arg]
+                if awaited:
                     self._turn_to_next()
                 elif self._room is None:  # else what the reply let go still has to be taken in, and has its time
-                    self._deadline.clear()
+                    self._deadline.at = None
             self._owner.upstream_answered(several)
         except Exception as error:
             self._owner.broke(error)
@@ -221,7 +225,7 @@ class UpstreamLink(asyncio.Protocol):
     def _invited(self, most: int) -> int:
         """How many of so many replies are awaited."""
         count = 0
-        for _, seconds in self._awaiting:
+        for _, seconds in self.awaited:
             if count == most:
                 break
             count += seconds is not None
@@ -229,13 +233,13 @@ class UpstreamLink(asyncio.Protocol):
 
     def _turn_to_next(self) -> None:
         """Says what has its turn now; then the time for the next reply begins."""
-        awaiting = self._awaiting
-        while awaiting and awaiting[0][1] is None:
-            awaiting.popleft()[0]()  # type: ignore[call-arg]
-        if awaiting:
-            self._deadline.set(awaiting[0][1] or self.reply_seconds)
+        awaited = self.awaited
+        while awaited and awaited[0][1] is None:
+            awaited.popleft()[0]()  # type: ignore[call-arg]
+        if awaited:
+            self._deadline.set(awaited[0][1] or self.reply_seconds)
         else:
-            self._deadline.clear()
+            self._deadline.at = None
 
     def eof_received(self) -> bool:
         self._lose(Fault.UPSTREAM_GONE)
@@ -255,10 +259,10 @@ class UpstreamLink(asyncio.Protocol):
     def resume_writing(self) -> None:
         if not self.is_open:
             return
-        if self._awaiting:  # what was written last, a final dot, leaves only now: its time begins here
-            self._deadline.set(self._awaiting[0][1] or self.reply_seconds)
+        if self.awaited:  # what was written last, a final dot, leaves only now: its time begins here
+            self._deadline.set(self.awaited[0][1] or self.reply_seconds)
         else:
-            self._deadline.clear()
+            self._deadline.at = None
         self._give_room()
 
     def _too_slow(self) -> None:
@@ -271,7 +275,7 @@ class UpstreamLink(asyncio.Protocol):
         self._deadline.cancel()
         self._give_room()
         self._transport.abort()
-        if self._awaiting:
+        if self.awaited:
             self._owner.upstream_answers()
             self._fail_pending(fault)
             self._owner.upstream_answered(several=True)
@@ -279,8 +283,8 @@ class UpstreamLink(asyncio.Protocol):
             self._owner.upstream_lost(fault, said)
 
     def _fail_pending(self, fault: Fault) -> None:
-        while self._awaiting:
-            callback, seconds = self._awaiting.popleft()
+        while self.awaited:
+            callback, seconds = self.awaited.popleft()
             if seconds is None:
                 callback()  # type: ignore[call-arg]
             else:

@@ -75,7 +75,7 @@ async def test_commands_wait_when_the_upstream_owes_very_many_replies(start_rela
     async with asyncio.timeout(20):
         while not link.owes_many:
             await asyncio.sleep(0)
-    assert len(link._awaiting) == MOST_AWAITED
+    assert len(link.awaited) == MOST_AWAITED
     upstream.go_on.set()
     for _ in range(asked):
         assert await client.reply() == b"250 2.0.0 Upstream idles\r\n"

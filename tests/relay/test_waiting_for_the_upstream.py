@@ -62,7 +62,7 @@ class Pair:
 
     @property
     def seconds_left(self) -> float | None:
-        at = self.link._deadline._at
+        at = self.link._deadline.at
         return None if at is None else at - asyncio.get_running_loop().time()
 
     def stop(self) -> None:
