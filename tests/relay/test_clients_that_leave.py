@@ -273,23 +273,6 @@ async def test_a_client_that_sends_everything_and_half_closes_gets_all_its_repli
     assert len(upstream.delivered) == 1
 
 
-@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
-async def test_a_client_that_sends_the_same_octets_twice_and_half_closes_has_sent_two_messages(
-    start_relay: StartRelay, content: bytes
-) -> None:
-    """The second is no answer to silence: it was sent before the first could be heard of."""
-    upstream = WaitsAtTheDot()
-    relay = await start_relay(upstream)
-    client = await relay.session()
-    envelope = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
-    await client.send((envelope + content + b".\r\n") * 2)
-    client.writer.write_eof()
-    await upstream.at_dot.wait()
-    upstream.go_on.set()
-    said = await client.everything()
-    assert said.count(b"250 2.0.0 Ok: queued") == len(upstream.delivered) == 2
-
-
 @pytest.mark.parametrize("content", [b"", BODY], ids=["nothing", "no dot"])
 async def test_a_client_that_half_closes_before_its_message_is_whole_has_sent_nothing(
     relay: RunningRelay, upstream: Behaves, content: bytes

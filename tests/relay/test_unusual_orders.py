@@ -10,6 +10,7 @@ import pytest
 
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
+from tests.relay.test_clients_that_leave import WaitsAtTheDot
 from tests.relay.test_logging_in import OneUser
 from tests.relay.test_tls import Certificates
 from tests.relay.upstream_servers import PASSWORD, Behaves, Hangup, Talk
@@ -282,3 +283,20 @@ async def test_a_client_that_drops_its_tls_connection_after_the_dot_has_sent_one
     await relay.server.ports[0].around.sessions.until_empty()
     assert (await (await connect()).submit(named)).startswith(b"250 2.0.0 Ok: queued as 4F1")
     assert len(upstream.delivered) == 1
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_a_client_that_sends_the_same_octets_twice_and_half_closes_has_sent_two_messages(
+    start_relay: StartRelay, content: bytes
+) -> None:
+    """The second is no answer to silence: it was sent before the first could be heard of."""
+    upstream = WaitsAtTheDot()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    envelope = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
+    await client.send((envelope + content + b".\r\n") * 2)
+    client.writer.write_eof()
+    await upstream.at_dot.wait()
+    upstream.go_on.set()
+    said = await client.everything()
+    assert said.count(b"250 2.0.0 Ok: queued") == len(upstream.delivered) == 2
