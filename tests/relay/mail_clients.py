@@ -90,7 +90,8 @@ def mutt(to: Submission) -> list[str]:
     if to.ca_file:
         lines += ["set ssl_starttls=yes", "set ssl_force_tls=yes", f'set ssl_ca_certificates_file="{to.ca_file}"']
     else:
-        lines += ["set ssl_force_tls=no"]
+        lines += ["set ssl_force_tls=no"]  # as docs/clients.md has it
+        lines += ["set ssl_starttls=no"]  # for the real server, which offers it with a certificate of nobody's
     config.write_text("\n".join(lines) + "\n")
     run = f"HOME={to.folder} LC_ALL=C.UTF-8 mutt -n -F {config} -s Test {to.message.recipient}"
     return ["sh", "-c", f"{run} < {to.words_file}"]
