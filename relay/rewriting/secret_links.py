@@ -121,7 +121,7 @@ def _is_behind_gate(pieces: _Pieces) -> bool:
 def _opens_gate(name: str, value: str) -> bool:
     if name in NUMERIC_CODES and value.isascii() and value.isdigit() and 4 <= len(value) <= 8:
         return True
-    if name in ALWAYS and len(value) >= 6 and any(letter.isdigit() for letter in value):
+    if name in ALWAYS and ("token" in name or (len(value) >= 6 and any(letter.isdigit() for letter in value))):
         return True
     return looks_random(value, 8 if name in AT_GATES else 16)
 
@@ -160,7 +160,7 @@ def _text_says_so(text: str) -> bool:
 
 def _has_token(pieces: _Pieces) -> bool:
     values = [*pieces.segments, *(value for _, value in pieces.parameters)]
-    return any(looks_random(value, 8) for value in values)
+    return any("token" in name for name, _ in pieces.parameters) or any(looks_random(value, 8) for value in values)
 
 
 def _joined(segment: str) -> str:
