@@ -203,6 +203,8 @@ class Pipeline:
         outcome = await self._rewriter.rewrite(raw, plan, urls)
         if isinstance(outcome, Unchanged):
             return outcome.reason
+        if outcome.reason:
+            return outcome.reason  # who is not tracked gets the message as it was written
         try:
             prepared = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
         except Exception as error:
@@ -264,7 +266,7 @@ class Pipeline:
     ) -> MessageRecord:
         now = self._clock()
         facts = header_facts(raw if not changes_subject(wanted) else spliced(raw, wanted.header_edits))
-        tracked = isinstance(outcome, Tracked)
+        tracked = outcome.reason is None
         return MessageRecord(
             id=message_id,
             submitted_at=now,
@@ -278,7 +280,7 @@ class Pipeline:
             links=tracked and any(link.tracked for link in outcome.link_list),
             individually=wanted.individually and tracked,
             counts_only=tracked and self._rules.identity == "aggregate",
-            reason=None if isinstance(outcome, Tracked) else outcome.reason,
+            reason=outcome.reason,
             tags=wanted.tags,
             meta=wanted.meta,
             notes=tuple(dict.fromkeys((*wanted.notes, *outcome.notes))),
@@ -354,7 +356,7 @@ def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
 def _in_one_piece(wanted: Wanted, envelope: Envelope, outcome: Tracked | Unchanged) -> Wanted:
     """What record and reply say was asked for. Of a copy that several share nobody can tell who opened it, so neither
     may claim that; and the sender hears that it came to this."""
-    if not wanted.individually or len(envelope.recipients) < 2 or isinstance(outcome, Unchanged):
+    if not wanted.individually or len(envelope.recipients) < 2 or outcome.reason:
         return wanted
     return replace(wanted, individually=False, notes=(*wanted.notes, "X-Track-Individually: one copy for all"))
 

@@ -23,6 +23,7 @@ _NO = Words("Not tracked: {what}.", "追跡されません: {what}。")
 _OPENS = Words("opens (a pixel goes in)", "開封（ピクセルを入れます）")
 _LINKS = Words("{tracked} of {all} links", "リンク {all} 件中 {tracked} 件")
 _ONE_LINK = Words("tracked", "追跡")
+_ONE_LINK_UNASKED = Words("not tracked: links were not asked for", "追跡しません: リンクは指定されていません")
 _LINK_HEADING = Words("Links", "リンク")
 _NOTE_HEADING = Words("Odd", "気になる点")
 _NO_TEXT = Words("(no text)", "（文字なし）")
@@ -40,12 +41,12 @@ def explanation(result: Tracked | Unchanged, language: str = "en", notes: Sequen
 
 
 def _verdict(result: Tracked | Unchanged, language: str) -> Iterator[str]:
-    if isinstance(result, Unchanged):
+    if result.reason:
         meaning = OF_MESSAGE[result.reason]
         yield _NO.in_language(language).format(what=meaning.short.in_language(language))
         yield f"  {meaning.why.in_language(language)}"
         return
-    done = [_OPENS.in_language(language)] if result.opens else []
+    done = [_OPENS.in_language(language)] if isinstance(result, Tracked) and result.opens else []
     tracked = sum(link.tracked for link in result.link_list)
     if result.link_list:
         done.append(_LINKS.in_language(language).format(tracked=tracked, all=len(result.link_list)))
@@ -61,21 +62,26 @@ def _link_lines(links: Sequence[LinkRecord], language: str) -> Iterator[str]:
     for link in links:
         text = printable(link.text)[:_LONGEST_TEXT]
         shown = _IN_QUOTES.in_language(language).format(text=text) if text else _NO_TEXT.in_language(language)
-        word = why_link(link.reason, language) if link.reason else _ONE_LINK.in_language(language)
         yield f"  {link.number:>{width}}  {shown}"
         yield f"  {'':{width}}  {printable(link.url)}"
-        yield f"  {'':{width}}  → {word}"
+        yield f"  {'':{width}}  → {_of_link(link, language)}"
+
+
+def _of_link(link: LinkRecord, language: str) -> str:
+    if link.reason:
+        return why_link(link.reason, language)
+    return (_ONE_LINK if link.tracked else _ONE_LINK_UNASKED).in_language(language)
 
 
 def smtp_note(message_id: str, wanted: Wanted, result: Tracked | Unchanged) -> str:
     """What was done, for the end of the upstream's reply, without its brackets: ASCII, one line, at most
     ``LONGEST_NOTE`` letters. What was odd about the request follows in short."""
-    if isinstance(result, Tracked):
+    if isinstance(result, Tracked) and result.reason is None:
         done = ["opens"] if result.opens else []
         tracked = sum(link.tracked for link in result.link_list)
         if wanted.html_links or wanted.text_links:
             done.append(f"{tracked} of {len(result.link_list)} links")
-        note = f"mailglass {message_id}: {', '.join(done) or 'nothing to track'}"
+        note = f"mailglass {message_id}: {', '.join(done)}"
     else:
         note = f"mailglass: not tracked, {result.reason}"
     for odd in dict.fromkeys((*wanted.notes, *result.notes)):

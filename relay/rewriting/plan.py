@@ -104,13 +104,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The message to send, and what was done. ``edits`` are in ascending order and do not overlap."""
+    """The message to send, and what was done. ``edits`` are in ascending order and do not overlap.
+
+    Nothing of it need be tracked: the edits may have taken marks away, or what we once put in, and then ``reason``
+    says so.
+    """
 
     raw: bytes
     edits: tuple[Edit, ...]
     opens: bool
     link_list: tuple[LinkRecord, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why nothing of it is tracked; None where something is."""
+        if self.opens or any(link.tracked for link in self.link_list):
+            return None
+        return Reason.NOTHING_TO_TRACK
 
 
 @dataclass(frozen=True, slots=True)

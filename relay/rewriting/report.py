@@ -17,11 +17,9 @@ from relay.rewriting.plan import Edit, Tracked, Unchanged
 
 def report_of(raw: bytes, result: Tracked | Unchanged, output: bytes, edits: Sequence[Edit]) -> dict[str, Any]:
     """The report on ``raw`` becoming ``output`` by ``edits``, which are the header's alone for ``Unchanged``."""
-    tracks = isinstance(result, Tracked) and (result.opens or any(link.tracked for link in result.link_list))
-    reason = str(result.reason) if isinstance(result, Unchanged) else None if tracks else "nothing-to-track"
     return {
-        "tracked": tracks,
-        "reason": reason,
+        "tracked": result.reason is None,
+        "reason": str(result.reason) if result.reason else None,
         "opens": isinstance(result, Tracked) and result.opens,
         "links": [_row(link) for link in result.link_list],
         "notes": list(result.notes),

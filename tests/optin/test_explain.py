@@ -20,6 +20,8 @@ LINKS = (
     LinkRecord(3, "https://example.com/\x1b[31m", "", part="1", reason=LinkReason.SECRET),
 )
 DONE = Tracked(b"", (), True, LINKS, ("odd thing",))
+# Only a mark was taken away, or a quoted link put back.
+UNMARKED = Tracked(b"", (), False, (LinkRecord(1, "https://example.com/", "Shop", reason=LinkReason.OPTED_OUT),))
 ASKED = Wanted(opens=True, html_links=True, asked=True)
 
 
@@ -59,12 +61,25 @@ def test_an_untracked_message_is_told_with_its_reason() -> None:
     assert explanation(Unchanged(Reason.SIGNED), "ja").startswith("追跡されません: 署名されています。")
 
 
+def test_a_message_changed_without_being_tracked_is_not_told_as_tracked() -> None:
+    told = explanation(UNMARKED, "en")
+    assert told.startswith("Not tracked: nothing in it can be tracked.")
+    assert "opted out" in told or "marked" in told
+    assert explanation(UNMARKED, "ja").startswith("追跡されません: 追跡できるものがありません。")
+
+
+def test_a_link_left_alone_because_links_were_not_asked_for_is_not_told_as_tracked() -> None:
+    told = explanation(Tracked(b"", (), True, (LinkRecord(1, "https://example.com/", "Shop"),)), "en")
+    assert "→ not tracked: links were not asked for" in told
+
+
 @pytest.mark.parametrize(
     ("result", "wanted", "note"),
     [
         (DONE, ASKED, f"mailglass {ULID}: opens, 1 of 3 links; odd thing"),
         (Tracked(b"", (), True), Wanted(opens=True), f"mailglass {ULID}: opens"),
         (Tracked(b"", (), False, LINKS), Wanted(html_links=True), f"mailglass {ULID}: 1 of 3 links"),
+        (UNMARKED, ASKED, "mailglass: not tracked, nothing-to-track"),
         (Unchanged(Reason.SIGNED), ASKED, "mailglass: not tracked, signed"),
         (Unchanged(Reason.NO_HTML, notes=("a [b] é\r\n",)), ASKED, "mailglass: not tracked, no-html; a ?b? ???"),
     ],

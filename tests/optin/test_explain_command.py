@@ -43,7 +43,7 @@ def explain(folder: Path, message: str, *options: str) -> subprocess.CompletedPr
         ("", (), ["Not tracked: tracking was not asked for.", "If it asked for tracking", "1 of 2 links"]),
         ("X-Track-Tag: spring\n", (), ["Not tracked", "none of them asks for any: X-Track: all does.", "If it asked"]),
         ("X-Track-Individually: yes\n", ("--lang", "ja"), ["追跡を求めるものがありません"]),
-        ("", ("--opens",), ["Tracked: opens"]),
+        ("", ("--opens",), ["Tracked: opens", "→ not tracked: links were not asked for"]),
         ("X-Track: all\nDKIM-Signature: v=1\n", (), ["Not tracked: it already carries a DKIM signature."]),
     ],
 )
@@ -52,6 +52,14 @@ def test_a_message_is_explained(tmp_path: Path, headers: str, options: tuple[str
     assert done.returncode == 0, done.stderr
     for sentence in expected:
         assert sentence in done.stdout
+
+
+def test_a_message_of_which_only_marks_are_taken_away_is_not_explained_as_tracked(tmp_path: Path) -> None:
+    marked = MESSAGE.replace('com/"', 'com/" data-track="no"').format(headers="X-Track: links\n")
+    told = explain(tmp_path, marked).stdout
+    assert told.startswith("Not tracked: nothing in it can be tracked.")
+    assert "marked as not to be tracked" in told
+    assert "Tracked:" not in told
 
 
 def test_a_missing_file_is_one_plain_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -50,6 +51,46 @@ async def test_what_is_not_tracked_goes_out_without_its_control_headers_and_says
     assert b"250 2.0.0 Ok: queued as 4F1 [mailglass: " + says in reply
     kept = b"".join(line for line in more.splitlines(keepends=True) if not line.startswith(b"X-Track"))
     assert upstream.delivered[0].content == HEAD + kept + body
+
+
+@pytest.mark.parametrize(
+    ("body", "arrives", "why"),
+    [
+        (b'<a href="https://e.com/" data-track="no">x</a>\r\n', b'<a href="https://e.com/">x</a>\r\n', "opted-out"),
+        (b'<a href="https+notrack://e.com/">x</a>\r\n', b'<a href="https://e.com/">x</a>\r\n', "opted-out"),
+        (b'<p data-track-x="1">x</p>\r\n', b"<p>x</p>\r\n", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [b"", b"X-Track-Individually: yes\r\n"])
+async def test_a_message_of_which_only_marks_are_taken_away_is_not_called_tracked(
+    start_relay: StartRelay, upstream: Behaves, body: bytes, arrives: bytes, why: str | None, more: bytes
+) -> None:
+    relay = await start_relay(upstream, REAL)
+    head = HEAD + b"Content-Type: text/html\r\n"
+    reply = await (await relay.session()).submit(head + b"X-Track: links\r\n" + more + b"\r\n" + body)
+    assert b" [mailglass: not tracked, nothing-to-track]" in reply
+    assert upstream.delivered[0].content == head + b"\r\n" + arrives
+    record = relay.records.only
+    assert (record.opens, record.links, record.reason) == (False, False, "nothing-to-track")
+    assert not record.individually
+    assert [link.reason for link in record.link_list] == ([why] if why else [])
+
+
+async def test_a_reply_that_only_gets_its_quoted_links_back_is_not_called_tracked(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, REAL)
+    client = await relay.session()
+    await client.submit(HTML)
+    (link,) = re.findall(rb'<a href="http://127[^"]+">', upstream.delivered[0].content)
+    head = HEAD + b"Content-Type: text/html\r\n"
+    quoted = b'<p>Yes.</p><blockquote type="cite">%bone</a></blockquote>\r\n'
+    reply = await client.submit(head + b"X-Track: links\r\n\r\n" + quoted % link)
+    assert b" [mailglass: not tracked, nothing-to-track]" in reply
+    assert upstream.delivered[1].content == head + b"\r\n" + quoted % b'<a href="https://example.com/a">'
+    record = list(relay.records.kept.values())[1]
+    assert (record.opens, record.links, record.reason) == (False, False, "nothing-to-track")
+    assert [one.reason for one in record.link_list] == ["quoted"]
 
 
 async def test_a_listeners_default_tracks_without_headers(start_relay: StartRelay, upstream: Behaves) -> None:

@@ -182,6 +182,35 @@ async def test_consent_is_per_purpose_and_recipient_and_the_reply_says_so(
     assert "2 of 9 recipients not tracked, no-consent" in record.notes
 
 
+MARKED = MESSAGE.replace(
+    b'<a href="https://example.org/plans">', b'<a href="https://example.org/plans" data-track="no">'
+)
+
+
+async def test_without_anything_to_track_the_message_goes_in_one_piece_and_says_so(
+    start: Start, upstream: ScriptedUpstream
+) -> None:
+    relay = await start(rewriter=None, decide=None)
+    client = await relay.session()
+    reply = await client.submit(MARKED.replace(b"X-Track: all", b"X-Track: links"), R1, R2)
+    assert b"[mailglass: not tracked, nothing-to-track]" in reply
+    assert [one.content for one in upstream.taken] == [PLAIN, PLAIN]
+    record = relay.records.only
+    assert (record.reason, record.individually, record.copies) == ("nothing-to-track", False, ())
+
+
+async def test_who_allows_only_what_is_not_there_is_counted_as_not_tracked(
+    start: Start, upstream: ScriptedUpstream
+) -> None:
+    relay = await start(rewriter=None, decide=None, consents=NotEverybody(links_alone=frozenset({R2.decode()})))
+    client = await relay.session()
+    reply = await client.submit(MARKED, R1, R2)
+    record = relay.records.only
+    expected = f"[mailglass {record.id}: opens, 0 of 1 links; 1 of 2 recipients not tracked, nothing-to-track; 2 of 2"
+    assert expected.encode() in reply
+    assert [bool(copy.tracks_opens or copy.tracks_links) for copy in record.copies] == [True, False]
+
+
 async def test_an_excluded_recipient_is_not_followed_and_the_reply_says_so(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
