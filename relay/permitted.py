@@ -50,6 +50,14 @@ def under_consent(plan: Plan, allowed: Iterable[Allowed]) -> Plan:
     )
 
 
+def withheld(plan: Plan, permitted: Plan) -> Iterator[str]:
+    """One sentence each on the purposes that were asked for and that not everybody who shares a copy allows."""
+    if plan.opens and not permitted.opens:
+        yield f"opens not tracked, {Reason.NO_CONSENT}"
+    if (plan.html_links or plan.text_links) and not (permitted.html_links or permitted.text_links):
+        yield f"links not tracked, {Reason.NO_CONSENT}"
+
+
 def is_excluded(address: str, never: tuple[str, ...]) -> bool:
     """Whether an address is one of these, or in one of these ``@domains``."""
     known = normalise(address)

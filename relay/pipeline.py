@@ -27,6 +27,7 @@ from relay.permitted import (
     permitted_to,
     together,
     under_consent,
+    withheld,
 )
 from relay.ports import Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies, Tracks
@@ -233,12 +234,15 @@ class Pipeline:
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool
     ) -> Tracked | Unchanged:
         try:
-            plan = await self._permitted(self._rules.plan_for(wanted), envelope, wanted, is_divisible)
+            asked = self._rules.plan_for(wanted)
+            plan = await self._permitted(asked, envelope, wanted, is_divisible)
             if isinstance(plan, Reason):
                 return Unchanged(plan, notes=wanted.notes)
             if len(raw) > plan.max_bytes:
                 return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
-            return await self._rewriter.rewrite(raw, plan, self._urls(message_id))
+            outcome = await self._rewriter.rewrite(raw, plan, self._urls(message_id))
+            notes = tuple(withheld(asked, plan))
+            return replace(outcome, notes=(*notes, *outcome.notes)) if notes else outcome
         except Exception as error:  # a bug in what only tracking needs must not hold the mail up
             logbook.rewriting_failed(str(message_id), type(error).__name__)
             return Unchanged(Reason.INTERNAL, notes=wanted.notes)

@@ -36,6 +36,8 @@ _SHAPES: tuple[tuple[str, str], ...] = (
         r"(?P<n>\d+) of (?P<all>\d+) recipients tracked in part, (?P<reason>[\w-]+)",
         N_("%(n)s of %(all)s recipients tracked in part, %(reason)s"),
     ),
+    (r"opens not tracked, (?P<reason>[\w-]+)", N_("opens not tracked, %(reason)s")),
+    (r"links not tracked, (?P<reason>[\w-]+)", N_("links not tracked, %(reason)s")),
     (r"pixel: its line could not stay under 998 octets", N_("pixel: its line could not stay under 998 octets")),
     (r"DKIM: signed again", N_("DKIM: signed again")),
     (r"DKIM: no new signature could be made", N_("DKIM: no new signature could be made")),

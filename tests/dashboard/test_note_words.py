@@ -9,13 +9,16 @@ from datetime import UTC
 import pytest
 
 from ledger.people import ERASED
-from ledger.records import Reason
+from ledger.records import LinkRecord, Reason
 from pixel_server.dashboard.languages import language
 from pixel_server.dashboard.note_words import note_in
 from pixel_server.dashboard.wording import Wording
-from relay.permitted import exceptions
+from relay.permitted import exceptions, withheld
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
-from tests.dashboard.house import NOW
+from relay.rewriting.plan import Plan
+from tests.dashboard.house import NOW, House
+from tests.dashboard.letters import letter
+from tests.dashboard.visits import Visitor
 
 SAY = language("ja").sentences.gettext
 JAPANESE = re.compile(r"[\u3040-\u9fff]")
@@ -38,6 +41,7 @@ WRITTEN = [
     *under_ceiling(replace(decide(b"X-Track: all\r\n\r\n", OptInPolicy())), "off").notes,
     *exceptions([Reason.NO_CONSENT, Reason.EXCLUDED_RECIPIENT]),
     "2 of 3 recipients tracked in part, no-consent",
+    *withheld(Plan(True, True, True), Plan(False, False, False)),
     "X-Track-Individually: one copy for all",
     "pixel: its line could not stay under 998 octets",
     "DKIM: signed again",
@@ -66,3 +70,12 @@ def test_who_was_erased_is_so_in_the_readers_language(code: str, said: str) -> N
 @pytest.mark.parametrize("note", ["", "100% sure", 'X-Track: unknown value "%(header)s"', "%(n)s"])
 def test_whatever_a_note_holds_it_is_shown(note: str) -> None:
     assert note_in(lambda sentence: sentence, note) == note
+
+
+async def test_what_was_left_out_for_want_of_consent_is_said_on_the_page(house: House, at_home: Visitor):
+    record = letter(
+        opens=True, links=False, notes=("links not tracked, no-consent",), link_list=(LinkRecord(1, "https://e.com/"),)
+    )
+    house.register(record)
+    for path in ("/messages", f"/messages/{record.id}"):
+        assert "links not tracked, no-consent" in (await at_home.get(path)).page.find("main").get_text()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import re
 import shutil
 import smtplib
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -132,6 +134,53 @@ def test_asked_agreed_tracked_withdrawn_erased(mailglass: Installation) -> None:
         assert mailglass.stop() == 0, mailglass.log
     for word in (ANN, BOB, ME, SUBJECT, "offer", "/o/", "/c/", "/p/", "Firefox"):
         assert word not in mailglass.log, "nobody reads about people in the log, not even at debug"
+
+
+def answered(installation: Installation, head: str, body: str, *recipients: str) -> str:
+    """What the client hears at the end of its message."""
+    with smtplib.SMTP("127.0.0.1", installation.smtp, timeout=60) as client:
+        client.ehlo()
+        client.mail(ME)
+        for one in recipients:
+            assert client.rcpt(one)[0] == 250
+        code, text = client.data(f"{head}Content-Type: text/html\r\n\r\n{body}\r\n".encode())
+    assert code == 250
+    return text.decode()
+
+
+def test_what_is_left_out_has_the_same_reason_in_the_reply_and_in_the_record(mailglass: Installation) -> None:
+    mailglass.start()
+    try:
+        for address, *purpose in ((ANN, "--purpose", "opens"), (BOB,)):
+            given = mailglass.command("consent", "add", address, "--evidence", "form 7", *purpose)
+            assert given.returncode == 0, given.stderr
+        offer = '<p>An <a href="https://example.com/offer">offer</a></p>'
+        for recipients in ((ANN,), (BOB, ANN)):
+            reply = answered(mailglass, "X-Track: all\r\n", offer, *recipients)
+            assert ": opens, 0 of 1 links; links not tracked, no-consent]" in reply
+        marked = offer.replace("<a", '<a data-track="no"')
+        reply = answered(mailglass, "X-Track: links\r\n", marked, BOB)
+        assert "[mailglass: not tracked, nothing-to-track]" in reply
+        assert b"data-track" not in newest(mailglass)
+        assert b"/p/" not in newest(mailglass), "nothing is tracked, so nothing is told"
+
+        told = mailglass.command("user", "add", "hanna", "--admin", "--password-stdin", stdin="correct horse battery")
+        assert told.returncode == 0, told.stderr
+        token = mailglass.command("token", "create", "--user", "hanna").stdout.split()[0]
+        left, *partly = asked_of(mailglass, token, "messages")["items"]
+        assert (left["opens"], left["links"], left["reason"]) == (False, False, "nothing-to-track")
+        (link,) = asked_of(mailglass, token, f"messages/{left['id']}")["link_list"]
+        assert (link["tracked"], link["reason"]) == (False, "opted-out")
+        assert [(one["opens"], one["links"], one["reason"]) for one in partly] == [(True, False, None)] * 2
+    finally:
+        assert mailglass.stop() == 0, mailglass.log
+
+
+def asked_of(installation: Installation, token: str, path: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{installation.page}/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})
+    with OPENER.open(request, timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 CONNECT = re.compile(r"connect\(\d+, \{sa_family=(AF_\w+), (.*?)\}, \d+\)")

@@ -81,10 +81,42 @@ def test_the_list_of_excluded_addresses_is_read_once_for_however_many_recipients
 async def test_only_what_is_allowed_is_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
     relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=False, links=True)})))
     reply = await (await relay.session()).submit(ASKING, b"b@example.net")
-    assert b": 1 of 1 links]" in reply
+    assert b": 1 of 1 links; opens not tracked, no-consent]" in reply
     arrived = upstream.delivered[0].content
     assert b"/c/" in arrived
     assert b"/o/" not in arrived
+
+
+@pytest.mark.parametrize("recipients", [(b"o@example.net",), (b"b@example.net", b"o@example.net")])
+async def test_a_purpose_left_out_for_want_of_consent_is_named_in_reply_and_record(
+    start_relay: StartRelay, upstream: Behaves, recipients: tuple[bytes, ...]
+) -> None:
+    relay = await start_relay(upstream, real(Says({"o@example.net": Allowed(opens=True, links=False)})))
+    reply = await (await relay.session()).submit(ASKING, *recipients)
+    record = relay.records.only
+    assert f"[mailglass {record.id}: opens, 0 of 1 links; links not tracked, no-consent]".encode() in reply
+    assert (record.opens, record.links, record.reason) == (True, False, None)
+    assert record.notes == ("links not tracked, no-consent",)
+
+
+async def test_what_was_not_asked_for_is_not_said_to_want_consent(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=True, links=False)})))
+    reply = await (await relay.session()).submit(ASKING.replace(b"X-Track: all", b"X-Track: opens"), b"b@example.net")
+    assert f"[mailglass {relay.records.only.id}: opens]".encode() in reply
+    assert relay.records.only.notes == ()
+
+
+async def test_a_message_in_which_nothing_else_can_be_tracked_still_says_what_consent_was_wanting(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, real(Says({"b@example.net": Allowed(opens=False, links=True)})))
+    asking = ASKING.replace(b'"https://example.com/a"', b'"mailto:b@example.com"')
+    reply = await (await relay.session()).submit(asking, b"b@example.net")
+    assert b" [mailglass: not tracked, nothing-to-track; opens not tracked, no-consent]" in reply
+    assert (relay.records.only.reason, relay.records.only.notes) == (
+        "nothing-to-track",
+        ("opens not tracked, no-consent",),
+    )
 
 
 async def test_a_register_that_cannot_be_read_allows_nothing(start_relay: StartRelay, upstream: Behaves) -> None:
