@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from config.addresses import Bind, reaches
 from config.addresses import host_and_port as host_and_port  # also for those who read settings
 from config.addresses import is_loopback as is_loopback
+from config.database_url import fault_of_database_url
 from config.table import Duration, Given, Network, OptionalFile, Size, Switch, Table, Wait, Whole
 
 
@@ -202,12 +203,8 @@ class Ledger(Table):
     @field_validator("url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        # The value is not repeated: it may hold a password.
-        scheme, _, rest = value.partition("://")
-        if scheme not in ("sqlite", "postgresql"):
-            raise ValueError("must begin with sqlite:/// or postgresql://")
-        if scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
-            raise ValueError("must name a file after sqlite:///, such as sqlite:///mailglass.db")
+        if fault := fault_of_database_url(value):
+            raise ValueError(fault)
         return value
 
 

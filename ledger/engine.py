@@ -17,10 +17,10 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from config.database_url import fault_of_database_url
 from config.settings import Settings
 
 # Other processes only ever hold the lock for a backup's last step or an operator's shell. The writer asks again
@@ -51,20 +51,13 @@ def place_of(settings: Settings) -> Place:
 
 def parse_place(text: str, folder: Path, full_sync: bool = True) -> Place:
     """Raises ValueError for anything but sqlite:///… and postgresql://…."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise ValueError(
-            "this is no ledger; write sqlite:///FILE or postgresql://…"
-        ) from None  # it may hold a password
-    match url.get_backend_name():
-        case "sqlite" if url.database and url.database != ":memory:":
-            path = (folder / url.database).absolute()
-            return Place(URL.create("sqlite", database=str(path)), path, full_sync)
-        case "postgresql":
-            return Place(url.set(drivername="postgresql+asyncpg"), None, full_sync)
-        case _:
-            raise ValueError(f'"{url.get_backend_name()}" is no ledger; write sqlite:///FILE or postgresql://…')
+    if fault := fault_of_database_url(text):
+        raise ValueError(f"this URL {fault}")
+    url = make_url(text)
+    if url.get_backend_name() == "postgresql":
+        return Place(url.set(drivername="postgresql+asyncpg"), None, full_sync)
+    path = (folder / (url.database or "")).absolute()
+    return Place(URL.create("sqlite", database=str(path)), path, full_sync)
 
 
 def prepare_folder(path: Path) -> None:

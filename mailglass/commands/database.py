@@ -15,7 +15,7 @@ from ledger.engine import Place, parse_place, place_of
 from ledger.faults import LedgerFault
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.tables import counted, print_json
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="The database behind everything."
@@ -71,7 +71,9 @@ def copy(
     try:
         target = parse_place(to_url, Path.cwd())
     except ValueError as fault:
-        raise Failed(str(fault)) from None
+        raise WrongUse(str(fault)) from None
+    if target.path is not None and not target.path.parent.is_dir():  # as with backup: a folder typed wrong is none
+        raise Failed(f"cannot write {target.path}: there is no folder for it")
     copied = _run(maintenance.copy_ledger(source, target, _Progress()))
     typer.echo(f"{counted(copied, 'row')} copied. To use it, set [ledger] url and start again.")
 
