@@ -30,7 +30,8 @@ BESIDE = (
 
 @dataclass(frozen=True, slots=True)
 class HitFilter:
-    """None and "" ask nothing. ``after`` is a hit's id: only newer ones, for those who follow."""
+    """None and "" ask nothing. ``after`` is a hit's id: only newer ones, for those who follow, also when that hit is
+    no longer held."""
 
     message: MessageId | None = None
     kind: str = ""
@@ -45,7 +46,7 @@ async def list_hits(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[HitRow]:
-    """Hits on unknown messages are shown to administrators only. An unknown ``after`` gives the newest page."""
+    """Hits on unknown messages are shown to administrators only."""
     limit = max(1, min(limit, HIGHEST_LIMIT))
     conditions = _conditions(wanted)
     if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
@@ -110,7 +111,9 @@ def _conditions(wanted: HitFilter) -> list[ColumnElement[bool]]:
     if wanted.hit_class:
         found.append(hit.c["class"] == wanted.hit_class)
     if wanted.after:
-        last = select(hit.c.seq).where(hit.c.id == wanted.after).scalar_subquery()
+        # Ids sort by time: of one that was purged or erased, the hit before it says where to begin.
+        upto = select(hit.c.seq).where(hit.c.id <= wanted.after).order_by(hit.c.id.desc()).limit(1)
+        last = upto.scalar_subquery()
         found.append(hit.c.seq > func.coalesce(last, 0))
     return found
 

@@ -112,6 +112,8 @@ async def test_hits_come_newest_first_and_after_gives_only_newer_ones(house: Hou
     assert [item["id"] for item in listed["items"]] == [one.id for one in reversed(hits)]
     _, newer = await script.ask(f"hits?kind=open&after={hits[1].id}")
     assert [item["id"] for item in newer["items"]] == [hits[2].id]
+    _, the_same = await script.ask(f"hits?kind=open&after={hits[1].id.lower()}")
+    assert the_same == newer
     _, machines = await script.ask("hits?class=bot")
     assert [item["kind"] for item in machines["items"]] == ["click"]
     _, first = await script.ask("hits?limit=3")
@@ -133,6 +135,10 @@ async def test_hits_come_newest_first_and_after_gives_only_newer_ones(house: Hou
         ("messages?opened=true&opened=false", "opened"),
         ("messages?tag=%00", "tag"),
         ("hits?kind=view", "kind"),
+        ("hits?after=x", "after"),
+        ("hits?after=999999", "after"),
+        ("hits?after=8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "after"),
+        ("stats?from=2026-11-30&to=2026-11-01", "to"),
         ("hits?class=person", "class"),
         ("hits?message=7", "message"),
         ("stats?from=x", "from"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ledger.message_id import mint_message_id
 from ledger.queries import (
     ADMINISTRATOR,
     HitFilter,
@@ -139,6 +141,18 @@ async def test_a_message_is_shown_whole_to_those_it_belongs_to(store: Store) -> 
         assert found.message.message_id == ""
         assert await message(connection, Viewer("other", ("x@example.com",)), record.id) is None
         assert await message(connection, ADMINISTRATOR, an_id()) is None
+
+
+async def test_a_hit_that_is_no_longer_held_still_says_where_to_go_on(store: Store) -> None:
+    record = a_record()
+    await store.register(record)
+    ids = [str(mint_message_id(1_764_000_000_000 + 1000 * n, bytes(10))) for n in range(4)]
+    await store.add_hits([replace(a_hit(record.id), id=one) for one in (ids[0], ids[2])])  # the others were purged
+
+    async with store.read() as connection:
+        for after, newer in ((ids[1], [ids[2]]), (ids[3], []), ("0" * 26, [ids[2], ids[0]])):
+            page = await list_hits(connection, ADMINISTRATOR, HitFilter(after=after))
+            assert [one.id for one in page.items] == newer
 
 
 async def test_hits_are_listed_newest_first_and_followed_by_their_ids(store: Store) -> None:

@@ -37,14 +37,16 @@ def read_hit_filters(request: web.Request) -> tuple[HitFilter, str | None, int]:
     for name, words in (("kind", HitKind), ("class", HitClass)):
         if query.get(name) and query[name] not in list(words):
             faults[name] = "must be one of " + ", ".join(words)
-    for name, form in (("cursor", r"\d{1,18}"), ("after", r"[0-9A-Za-z]{1,26}")):
-        if query.get(name) and not re.fullmatch(form, query[name], re.ASCII):
-            faults[name] = "is not one of ours"
+    if query.get("cursor") and not re.fullmatch(r"\d{1,18}", query["cursor"], re.ASCII):
+        faults["cursor"] = "is not one of ours"
+    after = parse_message_id(query["after"]) if query.get("after") else None  # the ids of hits are made like those
+    if query.get("after") and after is None:
+        faults["after"] = "is not the id of a hit"
     written = query.get("limit", "") or "50"
     if not (re.fullmatch(r"\d{1,4}", written, re.ASCII) and 1 <= int(written) <= HIGHEST_LIMIT):
         faults["limit"] = f"must be a whole number from 1 to {HIGHEST_LIMIT}"
     refuse_faults(faults)
-    wanted = HitFilter(message, query.get("kind", ""), query.get("class", ""), query.get("after", ""))
+    wanted = HitFilter(message, query.get("kind", ""), query.get("class", ""), str(after or ""))
     return wanted, query.get("cursor") or None, int(written)
 
 

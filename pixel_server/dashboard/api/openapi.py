@@ -139,7 +139,7 @@ def _hit_filters() -> list[dict[str, Any]]:
         _parameter("class", {"type": "string", "enum": [*HitClass, ""]}),
         _limit(),
         _parameter("cursor", {"type": "string", "pattern": HIT_CURSOR}),
-        _parameter("after", {"type": "string", "pattern": "^[0-9A-Za-z]{0,26}$"}),
+        _parameter("after", {"type": "string", "pattern": "^([0-9A-Za-z]{26})?$"}),
     ]
 
 

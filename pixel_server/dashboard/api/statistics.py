@@ -43,10 +43,7 @@ def _numbers(slot: Slot) -> dict[str, Any]:
 
 
 def _period(request: web.Request, now: datetime) -> tuple[datetime, datetime]:
-    """The last 30 days unless said, ten years at most; a time that ends before it begins is empty.
-
-    Raises HTTPBadRequest.
-    """
+    """The last 30 days unless said, ten years at most. Raises HTTPBadRequest."""
     faults: dict[str, str] = {}
     found: dict[str, datetime] = {}
     for name, whole_day in (("from", False), ("to", True)):
@@ -59,6 +56,8 @@ def _period(request: web.Request, now: datetime) -> tuple[datetime, datetime]:
     refuse_faults(faults)
     until = found.get("to", now + timedelta(minutes=1)).astimezone(UTC)
     since = found.get("from", until - USUAL).astimezone(UTC)
+    if "to" in found and since > until:
+        refuse_faults({"to": "must not lie before from"})
     return max(since, until - LONGEST), max(since, until)
 
 
