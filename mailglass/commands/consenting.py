@@ -11,7 +11,7 @@ from ledger.consents import Consents, consents_for
 from ledger.keys import KeyFolderFault
 from ledger.people import is_mailbox
 from mailglass.commands.reading import changing
-from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.failures import ConfigurationAtFault, WrongUse
 
 
 @asynccontextmanager
@@ -26,15 +26,15 @@ async def consents_of(settings: Settings) -> AsyncIterator[Consents]:
 
 
 def need_address(text: str) -> None:
-    """Raises Failed. What is done for no address is done for nobody, and would say that it was done."""
+    """Raises WrongUse. What is done for no address is done for nobody, and would say that it was done."""
     if not is_mailbox(text):
-        raise Failed(f'"{text}" is no address; write it alone, as in ann@example.org')
+        raise WrongUse(f'"{text}" is no address; write it alone, as in ann@example.org')
 
 
 def need_sender(option: str, text: str) -> None:
     """The same for the address behind an option, which may be left out."""
     if text and not is_mailbox(text):
-        raise Failed(f'{option}: "{text}" is no address; write it alone, as in shop@example.org')
+        raise WrongUse(f'{option}: "{text}" is no address; write it alone, as in shop@example.org')
 
 
 def operator() -> str:

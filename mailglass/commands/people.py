@@ -27,7 +27,7 @@ from mailglass.commands.reading import reading, run_to_end
 from mailglass.commands.subject_page import subject_page
 from mailglass.commands.tables import counted, print_json, print_rows
 from mailglass.commands.verifying import verify_lists
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who may be tracked, with proof."
@@ -69,7 +69,7 @@ def add(
     try:
         still_no_to = run_to_end(work())
     except ValueError as error:
-        raise Failed(str(error)) from None
+        raise WrongUse(str(error)) from None
     typer.echo(f"Recorded: {', '.join(purposes)}.")
     for one, about in still_no_to.items():
         hint = "" if one == ERASED else f", unless they agreed to it: --sender {one}"

@@ -14,7 +14,7 @@ from ledger.traces import shed_traces
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
 from mailglass.commands.reading import changing, run_to_end
 from mailglass.commands.tables import counted
-from mailglass.failures import Failed
+from mailglass.failures import WrongUse
 
 
 def purge(
@@ -44,4 +44,4 @@ def _span(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as fault:
-        raise Failed(str(fault)) from None
+        raise WrongUse(str(fault)) from None

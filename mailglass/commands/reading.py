@@ -20,7 +20,7 @@ from ledger.faults import LedgerFault
 from ledger.message_id import MessageId, parse_message_id
 from ledger.reading import LedgerReader
 from ledger.shared import open_ledger
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 
 T = TypeVar("T")
 LOOK_AGAIN_SECONDS = 0.5
@@ -82,15 +82,15 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 def message_id_from(text: str) -> MessageId:
-    """Raises Failed for what is no id."""
+    """Raises WrongUse for what is no id."""
     message_id = parse_message_id(text)
     if message_id is None:
-        raise Failed(f'"{text}" is no message id; mailglass messages shows them')
+        raise WrongUse(f'"{text}" is no message id; mailglass messages shows them')
     return message_id
 
 
 def moment_from(text: str, now: datetime) -> datetime:
-    """ "7d" is a week ago, "2026-01-31" midnight UTC. Raises Failed for anything else."""
+    """ "7d" is a week ago, "2026-01-31" midnight UTC. Raises WrongUse for anything else."""
     try:
         return now - parse_duration(text)
     except (ValueError, OverflowError):
@@ -98,5 +98,5 @@ def moment_from(text: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Failed(f'"{text}" is no time; write it like "7d", "2026-01-31" or "2026-01-31T12:00+01:00"') from None
+        raise WrongUse(f'"{text}" is no time; write it like "7d", "2026-01-31" or "2026-01-31T12:00+01:00"') from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -17,7 +17,7 @@ from config.settings import Settings
 from ledger.message_id import MessageId, parse_message_id
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.tables import cell, print_json, print_rows, print_table
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 from relay.copies import state_of
 from relay.spool_offline import carry_out
 from relay.spool_requests import Request, Wish, ask
@@ -105,7 +105,7 @@ def _messages(folder: Path) -> list[SpooledMessage]:
 def _find(folder: Path, text: str) -> SpooledMessage:
     message_id = parse_message_id(text)
     if message_id is None:
-        raise Failed(f'"{text}" is no message id')
+        raise WrongUse(f'"{text}" is no message id')
     try:
         return read_message(_path(folder, message_id))
     except FileNotFoundError:

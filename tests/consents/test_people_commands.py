@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mailglass.app import app
+from mailglass.failures import Failed
 
 runner = CliRunner()
 
@@ -27,7 +28,8 @@ def config(tmp_path: Path) -> str:
 def run(config: str, *words: str) -> tuple[int, str]:
     result = runner.invoke(app, [*words, "--config", config])
     failure = "" if result.exception is None or isinstance(result.exception, SystemExit) else str(result.exception)
-    return result.exit_code, result.output + failure
+    status = result.exception.status if isinstance(result.exception, Failed) else result.exit_code
+    return status, result.output + failure
 
 
 def test_a_consent_is_added_listed_exported_and_erased(config: str, tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_a_persons_export_says_in_words_which_senders_were_erased(config: str, t
 @pytest.mark.parametrize("written", ["Ann <ann@example.com>", "ann", "ann@", "@example.com", "ann@example.com, x@y.z"])
 def test_what_is_done_for_a_person_needs_their_address_alone(config: str, words: tuple[str, ...], written: str) -> None:
     status, output = run(config, *words, written)
-    assert status == 1
+    assert status == 2
     assert "is no address" in output
     assert json.loads(run(config, "consent", "list", "--json")[1]) == []
 
@@ -193,7 +195,7 @@ def test_what_is_about_a_senders_mail_needs_that_senders_address(
     config: str, words: tuple[str, ...], sender: str
 ) -> None:
     status, output = run(config, "consent", *words, sender, "ann@example.com")
-    assert status == 1
+    assert status == 2
     assert "is no address" in output
     assert json.loads(run(config, "consent", "list", "--json")[1]) == []
 
