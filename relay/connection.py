@@ -61,14 +61,7 @@ class ClientConnection(SMTP):
     @property
     def is_unheard(self) -> bool:
         """Whether the client's system has not confirmed all we said: then nobody has read our last words."""
-        if self.transport is None:
-            return self._was_unheard
-        try:
-            number = self.transport.get_extra_info("socket").fileno()
-            (waiting,) = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)))
-        except OSError:
-            return False
-        return bool(waiting)
+        return self._was_unheard if self.transport is None else _has_unconfirmed(self.transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -81,17 +74,18 @@ class ClientConnection(SMTP):
         self.talk.begin(is_admitted=self._is_counted)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self.transport is None:
+        transport, self.transport = self.transport, None
+        if transport is None:
             return
-        why = error or self._late_error
-        self._was_unheard = why is not None and self.is_unheard
-        self.transport = None
+        # First what nobody makes good: an address whose connections are not counted down is soon turned away.
         self.deadline.cancel()
-        if self._original_transport is not None:
-            self._original_transport.close()
         if self._is_counted:
             self._around.doorkeeper.leave(self.address)
+        why = error or self._late_error
+        self._was_unheard = why is not None and _has_unconfirmed(transport)
         self.talk.vanished(why)
+        if self._original_transport is not None:
+            self._original_transport.close()
         super(SMTP, self).connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -152,8 +146,11 @@ class ClientConnection(SMTP):
         if self.transport is None or self._is_lingering:
             return
         if not while_sending or not self.transport.can_write_eof():  # TLS cannot
-            self.transport.close()
-            if self.transport.get_write_buffer_size():  # it does not read, and would be waited for without end
+            is_closing = self.transport.is_closing()
+            if not is_closing:  # asyncio's TLS transport is of no use after a second time, nor knows its buffer then
+                self.transport.close()
+            if is_closing or self.transport.get_write_buffer_size():
+                # It does not read, and would be waited for without end.
                 self.loop.call_later(CLOSING_SECONDS, self._stop_lingering)
             return
         self._is_lingering = True
@@ -173,7 +170,8 @@ class ClientConnection(SMTP):
         One whose system has not confirmed that word by now is not there any more.
         """
         if self.transport is not None:
-            number = self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            own = self.transport.get_extra_info("socket")
+            number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
             if number:
                 self._late_error = ConnectionResetError(number, "reset")
             elif self.is_unheard:
@@ -199,3 +197,14 @@ class ClientConnection(SMTP):
             self.connection_lost(None)
             return False
         return True
+
+
+def _has_unconfirmed(transport: asyncio.Transport) -> bool:
+    own = transport.get_extra_info("socket")
+    if own is None:  # asyncio's TLS has let go of it after a reset: nobody can tell any more
+        return False
+    try:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return False
+    return bool(waiting)

@@ -92,6 +92,52 @@ async def test_implicit_tls(start_relay: StartRelay, upstream: Behaves, certific
     assert (await client.submit(BODY)).startswith(b"250")
 
 
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("last", [b"QUIT", b"NOOP", b""])
+async def test_clients_that_end_their_tls_connections_with_a_reset_are_let_go(
+    start_relay: StartRelay, upstream: Behaves, certificates: Certificates, security: str, last: bytes
+) -> None:
+    """More of them than may be there at once; a reset is what many systems make of a reply that was never read."""
+    relay = await start_relay(upstream, listener={"security": security} | certificates.write())
+    sessions = relay.server.ports[0].around.sessions
+    for _ in range(25):
+        if security == "tls":
+            streams = await asyncio.open_connection("127.0.0.1", relay.port, ssl=certificates.client_context())
+            client = Client(*streams)
+            assert (await client.reply()).startswith(b"220 ")
+        else:
+            client = await relay.session()
+            await encrypt(client, certificates)
+        assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+        (session,) = sessions
+        if last:
+            await client.send(last + b"\r\n")
+            await upstream.until(lambda: upstream.commands[-1] == last)
+        client.reset()
+        async with asyncio.timeout(20):
+            await sessions.until_empty()
+        assert session.is_over  # type: ignore[attr-defined]
+    await upstream.until(lambda: upstream.open_connections == 0)
+
+
+async def test_the_relay_can_be_stopped_while_clients_reset_their_tls_connections(
+    start_relay: StartRelay, upstream: Behaves, certificates: Certificates
+) -> None:
+    relay = await start_relay(upstream, listener={"security": "tls"} | certificates.write())
+    streams = await asyncio.open_connection("127.0.0.1", relay.port, ssl=certificates.client_context())
+    client = Client(*streams)
+    await client.reply()
+    await client.ask(b"EHLO client.example.com")
+    (session,) = relay.server.ports[0].around.sessions
+    transport = session.client.transport  # type: ignore[attr-defined]
+    client.reset()
+    async with asyncio.timeout(20):
+        while not transport.is_closing():  # the reset has come; the session hears of it a turn of the loop later
+            await asyncio.sleep(0)
+    await relay.server.stop(grace_seconds=20)
+    assert session.is_over  # type: ignore[attr-defined]
+
+
 async def test_commands_sent_along_with_starttls_end_the_session(tls_relay: RunningRelay, upstream: Behaves) -> None:
     """T17: nothing a stranger injects before the encryption is executed after it."""
     client = await tls_relay.session()

@@ -242,9 +242,10 @@ async def test_a_client_that_speaks_before_the_greeting_is_answered_in_order(
     assert len(upstream.delivered) == 1
 
 
+@pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
 async def test_a_client_that_drops_its_tls_connection_after_the_dot_has_sent_one_message(
-    start_relay: StartRelay, tmp_path: Path, content: bytes
+    start_relay: StartRelay, tmp_path: Path, content: bytes, how: str
 ) -> None:
     """Without close_notify. It heard nothing, sends again, and hears what became of the first."""
     certificates = Certificates(tmp_path)
@@ -274,7 +275,7 @@ async def test_a_client_that_drops_its_tls_connection_after_the_dot_has_sent_one
     upstream.on_dot = waits  # type: ignore[method-assign]
     await client.send(named + b".\r\n")
     await at_dot.wait()
-    client.writer.transport.abort()
+    client.writer.transport.abort() if how == "close" else client.reset()
     (session,) = relay.server.ports[0].around.sessions
     async with asyncio.timeout(20):
         while not session.is_over:  # type: ignore[attr-defined]
