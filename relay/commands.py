@@ -58,14 +58,7 @@ def _starttls(session: Session, line: bytes) -> None:
     elif session.lines.waiting:
         session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
     else:
-        _alone(session, lambda: _encrypt(session))
-
-
-def _encrypt(session: Session) -> None:
-    if session.lines.waiting:  # it came while replies were owed
-        session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)
-    else:
-        session.run(hello.encrypt(session))
+        _alone(session, lambda: session.run(hello.encrypt(session)))
 
 
 def _auth(session: Session, line: bytes) -> None:

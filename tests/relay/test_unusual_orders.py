@@ -83,6 +83,39 @@ async def test_what_comes_while_the_encryption_waits_was_said_in_clear(start_rel
     assert not any(b"evil" in command for command in upstream.commands)
 
 
+@pytest.mark.parametrize("first", ["upstream", "client"])
+async def test_what_comes_in_the_same_turn_as_the_last_reply_owed_was_said_in_clear(
+    start_relay: StartRelay, tmp_path: Path, first: str
+) -> None:
+    """The encryption may begin, and has not begun: what is injected then is not executed after the handshake."""
+    upstream, talks = IdlesWhenTold(), []
+    relay = await start_relay(upstream, listener={"security": "starttls"} | Certificates(tmp_path).write())
+
+    async def owes(talk: Talk, line: bytes) -> bytes:
+        talks.append(talk)
+        return b""
+
+    upstream.on_noop = owes  # type: ignore[method-assign]
+    client = await relay.session()
+    await client.send(b"NOOP\r\nSTARTTLS\r\n")
+    await upstream.until(lambda: bool(talks))
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while not session.is_busy:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop in which nobody says anything
+        await asyncio.sleep(0)
+    writes = [
+        lambda: talks[0].writer.write(b"250 2.0.0 Upstream idles\r\n"),
+        lambda: client.writer.write(b"EHLO evil.example.org\r\nMAIL FROM:<evil@example.org>\r\n"),
+    ]
+    for write in writes if first == "upstream" else reversed(writes):
+        write()
+    # 501; or a handshake that fails, should the system have parted what was written at once.
+    assert (await client.everything()).startswith(b"250 2.0.0 Upstream idles\r\n")
+    assert not any(b"evil" in command for command in upstream.commands)
+
+
 @pytest.mark.parametrize(
     ("exchange", "codes"),
     [
