@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 def say(session: Session, line: bytes) -> None:
     """Answers the client's EHLO or HELO."""
+    if _has_lost_its_login(session):
+        session.finish_with(UPSTREAM_HAS_LEFT)
+        return
 
     def answered(reply: Reply) -> None:
         if reply.is_positive:
@@ -34,7 +37,7 @@ def say(session: Session, line: bytes) -> None:
 
 def again(session: Session, mail: bytes) -> None:
     """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
-    if session.is_logged_in and session.around.accounts is None:
+    if _has_lost_its_login(session):
         session.finish_with(UPSTREAM_HAS_LEFT)
         return
 
@@ -52,6 +55,12 @@ def again(session: Session, mail: bytes) -> None:
         session.release()
 
     _greet_upstream(session, session.hello, greeted)
+
+
+def _has_lost_its_login(session: Session) -> bool:
+    """Whether the client counts as logged in and is not any more: its link was dropped, and no password is kept."""
+    is_linked = session.link is not None and session.link.is_open
+    return session.is_logged_in and session.around.accounts is None and not is_linked
 
 
 def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:

@@ -11,7 +11,7 @@ import pytest
 from config.settings import Upstream
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
-from tests.relay.upstream_servers import PASSWORD, Behaves, Talk
+from tests.relay.upstream_servers import PASSWORD, Behaves, Scripted, Talk
 
 BODY = b"Subject: x\r\nX-Track: all\r\n\r\nHello\r\n"
 GOOD = b64encode(b"\0user@example.com\0" + PASSWORD.encode())
@@ -217,3 +217,22 @@ def test_a_password_is_in_no_repr(upstream: Behaves) -> None:
     """D03."""
     settings = Upstream(host="127.0.0.1", security="none", login="account", username="u", password="marker-S3cret")
     assert "marker" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "command", [b"EHLO client.example.com", b"HELO client.example.com", b"MAIL FROM:<a@example.com>"]
+)
+@pytest.mark.parametrize("why", ["in doubt", "too large"])
+async def test_a_client_whose_login_went_with_its_message_is_not_taken_for_logged_in(
+    start_relay: StartRelay, why: str, command: bytes
+) -> None:
+    """The upstream's connection was dropped so that nothing of the message is delivered, and the login with it."""
+    upstream = Scripted(DOT=b"354 Go ahead\r\n")
+    relay = await start_relay(upstream, limits={"message_size": "100kB"})
+    client = await relay.session()
+    assert (await client.ask(b"AUTH PLAIN AHUAY29ycmVjdCBob3JzZQ==")).startswith(b"235")
+    content = BODY if why == "in doubt" else BODY + (b"y" * 70 + b"\r\n") * 3000
+    assert (await client.submit(content))[:3] == (b"451" if why == "in doubt" else b"552")
+    assert (await client.ask(command)).startswith(b"421 4.4.2 ")
+    assert await client.reply() == b""
+    assert upstream.connections == 1
