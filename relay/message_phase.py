@@ -288,8 +288,13 @@ class MessagePhase:
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
         """The upstream has left before the final dot: the client hears so when it has finished."""
-        refused = said is not None and 400 <= said.code <= 599
-        verdict = said if said is not None and refused else self.session.incident(fault)
+        refusal = self.outlet.refusal
+        if refusal is not None and refusal.fault is None:
+            verdict = refusal  # the answer to this message; what was said on leaving concerns the connection
+        elif said is not None and 400 <= said.code <= 599:
+            verdict = said
+        else:
+            verdict = self.session.incident(fault)
         if self.is_reading:
             self._settle_early(verdict)
         else:

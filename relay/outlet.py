@@ -34,7 +34,7 @@ _REFUSED: Final = _State.REFUSED
 
 class Outlet:
     is_finished = False  # the final dot was sent: from here on nobody but the upstream knows
-    _refusal: Reply | None = None
+    refusal: Reply | None = None  # said to its DATA instead of 354
     _on_final: OnReply | None = None
 
     def __init__(self, link: UpstreamLink, is_open: bool, final_seconds: float, wait: Callable[[bool], None]) -> None:
@@ -69,8 +69,8 @@ class Outlet:
         if self._state is _OPEN:
             self.is_finished = self._link.is_open
             self._link.send(content + END_MARK, on_final, self._final_seconds)
-        elif self._refusal is not None:
-            on_final(self._refusal)
+        elif self.refusal is not None:
+            on_final(self.refusal)
         else:
             self._on_final = on_final
             self._pending.append(content)
@@ -95,7 +95,7 @@ class Outlet:
                 self._link.write(pending)
             return
         self._state = _REFUSED
-        self._refusal = reply
+        self.refusal = reply
         if reply.fault is None and reply.code != 421:
             # For the client the transaction ends with this verdict; for the upstream, which was sent no message, it
             # does not, and it would refuse the next MAIL.

@@ -156,6 +156,33 @@ async def test_after_a_message_whose_late_data_was_refused_the_next_may_begin(
     assert upstream.connections == 1
 
 
+@pytest.mark.parametrize("after", [b"", b"250 2.0.0 Reset\r\n421 4.7.0 Bye\r\n", b"421 4.7.0 Bye\r\n"])
+async def test_a_refusal_of_the_message_is_heard_though_the_upstream_leaves_before_the_clients_dot(
+    start_relay: StartRelay, after: bytes
+) -> None:
+    """The client was told 354 before the upstream was asked, so the refusal is kept until it has finished."""
+
+    class RefusesAndLeaves(Behaves):
+        async def on_data(self, talk: Talk, line: bytes) -> bytes:
+            return b"554 5.7.1 Not you\r\n"
+
+        async def on_rset(self, talk: Talk, line: bytes) -> bytes:
+            await talk.say(after)
+            raise Hangup
+
+    upstream = RefusesAndLeaves()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.begin(b"b@example.net", b"c@example.net")
+    assert (await client.ask(b"DATA")).startswith(b"354")
+    await client.send(BODY)
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while session.link.is_open:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    assert await client.ask(b"more\r\n.") == b"554 5.7.1 Not you\r\n"
+
+
 async def test_a_declared_size_is_judged_also_where_the_upstream_has_to_be_connected_anew(
     start_relay: StartRelay,
 ) -> None:
