@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import assert_never
 
 from relay.copies_on_record import CopiesOnRecord
-from relay.deliver_by import TOO_LATE, comes_back_after, shortened
+from relay.deliver_by import TOO_LATE, TOO_LATE_WORDS, comes_back_after, shortened
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, deliver_copy
 from relay.envelope_parameters import Lines, fitted
 from relay.ports import Conversation
@@ -106,7 +106,8 @@ class CopyDelivery:
                 # One write for both: a message is ours from the instant the upstream has its first copy.
                 return [accepted] if message.standing.ours else [Event(EventKind.OURS, now), accepted]
             case Refused(reply) if reply is TOO_LATE:
-                return [Event(EventKind.EXPIRED, now, number)]
+                words = message.standing.copies[number].reply or TOO_LATE_WORDS
+                return [Event(EventKind.EXPIRED, now, number, words)]
             case Refused(reply) if outcome.for_good:
                 return [Event(EventKind.REFUSED, now, number, reply.text)]
             case Refused(reply):

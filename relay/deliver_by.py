@@ -16,6 +16,7 @@ _BY = re.compile(rb"[ \t]BY=([-+]?[0-9]{1,9});([NR]T?)(?=[ \t]|\Z)", re.IGNORECA
 _FURTHEST = 999_999_999  # nine digits, RFC 2852 section 4
 
 TOO_LATE = compose(554, "5.4.7", "The time given for the delivery of the message is over")
+TOO_LATE_WORDS = "not sent: the time given for the delivery of the message is over"  # no server said so
 
 
 def shortened(mail: bytes, waited: timedelta) -> bytes | None:

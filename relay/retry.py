@@ -5,7 +5,8 @@ refused together do not come back together. RFC 5321 section 4.5.4.1 asks for at
 tries and for giving up after days; the first tries come sooner because greylisting ends within minutes.
 
 A copy is given up by a try that fails, never by the clock alone: a machine that slept over the expiry, or whose clock
-was set forward, tries once more before it tells the sender.
+was set forward, tries once more before it tells the sender. Two are given up without: one that only its client's login
+could send, and one whose client said when it is to come back (deliver_by.py).
 """
 
 from __future__ import annotations

@@ -171,8 +171,7 @@ def cause_of(standing: CopyStanding, header: SpoolHeader) -> Cause:
         return Cause.REFUSED
     if standing.reply == IN_DOUBT_WORDS:
         return Cause.IN_DOUBT
-    if header.credentials is Credentials.CLIENT:
-        return Cause.NO_CREDENTIALS
     limit = comes_back_after(header.mail)
-    is_over = limit is not None and standing.since is not None and standing.since >= header.spooled_at + limit
-    return Cause.TOO_LATE if is_over else Cause.EXPIRED
+    if limit is not None and standing.since is not None and standing.since >= header.spooled_at + limit:
+        return Cause.TOO_LATE  # also where only the client could have sent it: it had no more time to
+    return Cause.NO_CREDENTIALS if header.credentials is Credentials.CLIENT else Cause.EXPIRED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,26 @@ async def test_a_copy_whose_time_is_over_comes_back(bench: Workbench) -> None:
     assert b"451 4.3.0 later" in report.content
     assert b"in the time you gave" in report.content
     assert bench.folder() == []
+
+
+@pytest.mark.parametrize("login", ["", "ann"])
+async def test_a_copy_that_no_time_was_left_to_try_comes_back_for_that(bench: Workbench, login: str) -> None:
+    """Also where only the client's login could send it: it did not fail for want of a login."""
+    go_on = bench.upstream.holds[R1] = asyncio.Event()
+    async with bench.client_session() as session:
+        mail = b"MAIL FROM:<ann@example.org> BY=5;R"
+        submitting = asyncio.create_task(bench.submit(session, mail=mail, login=login))
+        await bench.upstream.wait_for(1)
+        bench.clock.pass_by(timedelta(seconds=6))
+        go_on.set()
+        assert (await submitting).code == 250
+    await bench.runner.run_once()
+    await bench.runner.run_once()
+    assert bench.upstream.addresses() == [R1, SENDER]
+    (report,) = bench.upstream.to(SENDER)
+    assert report.content.count(b"Status: 5.4.7") == 2
+    assert report.content.count(b"x-mailglass; not sent: the time given") == 2
+    assert b"logged in" not in report.content
 
 
 async def test_it_comes_back_in_time_when_the_upstream_cannot_be_reached(bench: Workbench) -> None:
