@@ -69,9 +69,6 @@ class RealDovecot:
 
     def start(self) -> None:
         """Returns when it takes logins."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         keys = self.folder / "keys/default/HS256"
         keys.mkdir(parents=True)
         (self.folder / "run").mkdir()
@@ -81,21 +78,31 @@ class RealDovecot:
             "introspection_mode = local\nusername_attribute = email\n"
             f"local_validation_key_dict = fs:posix:prefix={self.folder}/keys/\n"
         )
+        for _ in range(5):  # a port that was free may be taken before Dovecot has it: then it ends at once
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            if self._comes_up():
+                return
+        raise ChildProcessError((self.folder / "log").read_text("utf-8", "replace")[-2000:])
+
+    def _comes_up(self) -> bool:
+        """False when it has ended instead."""
         configuration = self.folder / "dovecot.conf"
         words = {"folder": self.folder, "port": self.port, "mechanisms": " ".join(MECHANISMS).lower()}
         configuration.write_text(_CONFIGURATION.format(**words))
         self._process = subprocess.Popen(("dovecot", "-F", "-c", str(configuration)), stdin=subprocess.DEVNULL)
-        self._wait_until_it_answers()
-
-    def _wait_until_it_answers(self) -> None:
         end = time.monotonic() + 60
         while time.monotonic() < end:
+            if self._process.poll() is not None:
+                return False
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 30) as probe:
+                with socket.create_connection(("127.0.0.1", self.port), 5) as probe:
                     if probe.recv(100).startswith(b"VERSION"):
-                        return
+                        return True
             except OSError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
         raise TimeoutError((self.folder / "log").read_text("utf-8", "replace")[-2000:])
 
     def stop(self) -> None:
