@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-# A field's name ends at the colon; white space before it is obsolete but met (RFC 5322 section 4.5).
-_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+# A field's name ends at the colon; white space before it is obsolete but met (RFC 5322 section 4.5). Octets beyond
+# ASCII are not allowed in one, and must not keep ours from being taken out.
+_NAME = re.compile(rb"([!-9;-~\x80-\xff]+)[ \t]*:")
 # The end of a field: a line end that no white space follows.
 _LF_END = re.compile(rb"\n(?![ \t])")
 _CR_END = re.compile(rb"\r(?![ \t])")
@@ -59,7 +60,7 @@ def find_fields(block: bytes, prefixes: Iterable[bytes]) -> list[ControlField]:
         end = end_match.end() if end_match else limit
         if end_match and block[value_end - 1 : value_end] == b"\r" and value_end > match.end():
             value_end -= 1
-        found.append(ControlField(match[1].decode("ascii").lower(), start, match.end(), value_end, end))
+        found.append(ControlField(match[1].decode("latin-1").lower(), start, match.end(), value_end, end))
     return found
 
 

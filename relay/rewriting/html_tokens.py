@@ -216,7 +216,7 @@ class _Pass:
         if tag.name != b"script":
             match = RAW_END[tag.name].search(self.html, tag.end, end)
             close = match.start() if match else None
-        if close is None:
+        if close is None or TAG.match(self.html, close, end) is None:  # an end tag that is cut off ends nothing
             self.tokens.hidden.append((tag.end, end))
             return self._stop(tag.start, tag.conditional)
         self.tokens.hidden.append((tag.end, close))

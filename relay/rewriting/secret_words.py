@@ -28,7 +28,7 @@ PRESIGNED = frozenset(
     )
 )
 # Parameters that may carry a short secret, believed only behind a gate.
-AT_GATES = frozenset(str.split("code c k key hash h t tk id uid uidb64 pin p s data d v payload"))
+AT_GATES = frozenset(str.split("code c k key hash h t tk tok id uid uidb64 pin p s data d v payload"))
 NUMERIC_CODES = frozenset(str.split("code pin otp c token verification_code confirmation_code"))
 # Never a secret: campaign, referral, return and language parameters, by the beginning of their names.
 CAMPAIGN_PREFIXES = (
@@ -83,7 +83,7 @@ HINTS = (
             " loginhash loginkey accesskey resetkey credential ossaccesskeyid awsaccesskeyid googleaccessid"
             " ics ical feed feeds private stripe paypal docusign mode action log sign one opt forgot lost tok passe"
             # what stands between the letters with accents
-            " tigen tigung cksetzen initialiser initialisation contrase invitaci"
+            " tigen tigung cksetzen initialiser initialisation contrase invitaci motdepasseoubli restablecercontrase"
         )
     )
 )

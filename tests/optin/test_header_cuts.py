@@ -43,6 +43,7 @@ def cut(block: bytes, policy: OptInPolicy = OptInPolicy()) -> bytes:  # noqa: B0
         (b"A: 1\r\nX-Track: all,\r\n bogus\r\n\tmore\r\nB: 2\r\n\r\n", b"A: 1\r\nB: 2\r\n\r\n"),  # folded
         (b"A: 1\r\nX-Track:\r\n \r\n\t\r\nB: 2\r\n\r\n", b"A: 1\r\nB: 2\r\n\r\n"),  # folded over nothing
         (b"A: 1\r\nX-Track-Nonsense: \xff\x00\r\nB: 2\r\n\r\n", b"A: 1\r\nB: 2\r\n\r\n"),
+        (b"A: 1\r\nX-Track-Meta-\xc3\xbc: x\r\nB: 2\r\n\r\n", b"A: 1\r\nB: 2\r\n\r\n"),  # no name at all
         (b"A: 1\r\nX-Track: a\r\nX-Track: b\r\n\r\n", b"A: 1\r\n\r\n"),
         (b"A: 1\r\nX-Track: all", b"A: 1\r\n"),  # no line end, no blank line
         (b"A: 1\r\n X-Track: all\r\n\r\n", b"A: 1\r\n X-Track: all\r\n\r\n"),  # a folded line is no field

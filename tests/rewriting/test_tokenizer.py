@@ -109,3 +109,15 @@ def theirs(html: str) -> list[tuple[str, bool, dict[str, str]]]:
         elif token["type"] == tokenTypes["EndTag"]:
             found.append((token["name"], True, {}))
     return found
+
+
+@pytest.mark.parametrize(
+    "raw", ["<script>x</script", "<style>x</style a=b", "<textarea>x</textarea ", "<title></title\n"]
+)
+def test_an_end_tag_that_is_cut_off_ends_no_raw_text(raw: str) -> None:
+    """So nothing of ours goes in there, where nobody would ever see it."""
+    html = b"<p>a</p>" + raw.encode()
+    tokens = tokenize(html)
+    assert tokens is not None
+    assert tokens.limit == 8
+    assert tokens.hidden == [(html.index(b">", 8) + 1, len(html))]
