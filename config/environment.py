@@ -5,24 +5,31 @@
     MAILGLASS_UPSTREAM__DEFAULT__PASSWORD_FILE=/run/secrets/smtp
     MAILGLASS_TRACKING__SKIP_DOMAINS=example.com, example.net
 
-A name with a double underscore that is no setting is a fault. One without is somebody else's (container platforms
-invent such names) unless it is a setting of the top level.
+A name with a double underscore that is no setting is a fault. One without is a setting of the top level, a fault when
+it is nearly spelt like a setting, and else somebody else's: container platforms invent such names.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_origin
 
 from config.faults import Fault, KeyPath, table_at, unknown
-from config.settings import Settings
+from config.settings import Listener, Settings, Upstream
+from config.table import Table
 
 PREFIX = "MAILGLASS_"
 Data = dict[str, Any]
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+# What Docker's links and Kubernetes' services put beside us, whatever a neighbour is called.
+_PLATFORMS = re.compile(r"name|env_.*|(?:.*_)?service_(?:host|port.*)|(?:.*_)?port_[0-9]+_(?:tcp|udp|sctp).*")
+_PLATFORMS_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")  # as in MAILGLASS_PORT
+# One letter wrong in seven: "dtadir" is data_dir, "shared" is no dashboard.
+_NEARLY = 0.85
+_TELLING_LETTERS = 5  # names as short as "log" and "hits" are near too much
 # The words that X-Track headers know too.
 TRUTH = dict.fromkeys(("true", "yes", "on", "1", "y"), True) | dict.fromkeys(("false", "no", "off", "0", "n"), False)
 
@@ -37,8 +44,13 @@ def overlay(data: Data, environment: Mapping[str, str]) -> tuple[dict[KeyPath, s
     for name in sorted(environment):
         if not name.startswith(PREFIX):
             continue
-        steps = name.removeprefix(PREFIX).lower().split("__")
-        if len(steps) == 1 and (steps[0] not in Settings.model_fields or table_at((steps[0],)) or steps[0] in _MANY):
+        rest = name.removeprefix(PREFIX).lower()
+        steps = rest.split("__")
+        if _is_a_platforms(rest, environment[name]):
+            continue
+        if len(steps) == 1 and (rest not in Settings.model_fields or table_at((rest,)) or rest in _MANY):
+            if meant := _meant_by(rest, data):
+                faults.append(Fault(name, f"unknown setting; did you mean {PREFIX}{meant}?"))
             continue
         path = _path(steps, data)
         fault = _misfit(path, data)
@@ -51,6 +63,49 @@ def overlay(data: Data, environment: Mapping[str, str]) -> tuple[dict[KeyPath, s
 
 
 _MANY = ("listener", "upstream")
+
+
+def _is_a_platforms(name: str, value: str) -> bool:
+    is_address = name.endswith("port") and "__" not in name and _PLATFORMS_ADDRESS.match(value)
+    return bool(is_address or _PLATFORMS.fullmatch(name))
+
+
+def _meant_by(name: str, data: Data) -> str:
+    """The variable that a name without a double underscore nearly spells; empty for somebody else's name."""
+    if name in Settings.model_fields:  # a table's: nothing can be given in it, and it is a word like any other
+        return ""
+    spellings = list(_spellings(data))
+    for _, variable in spellings:  # a key of two words says enough without its table: PUBLIC_URL
+        if "_" in name and variable.endswith(f"__{name.upper()}"):
+            return variable
+    meant = {_letters(spelling): variable for spelling, variable in spellings}
+    near = difflib.get_close_matches(_letters(name), meant, n=1, cutoff=_NEARLY)
+    return meant[near[0]] if near else ""
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "")
+
+
+def _spellings(data: Data) -> Iterator[tuple[str, str]]:
+    """What people write for a setting or a table, underscores aside, and the variable that is right."""
+    upstreams = data.get("upstream")
+    names = [str(name).lower() for name in upstreams] if isinstance(upstreams, dict) and upstreams else ["default"]
+    for section in Settings.model_fields:
+        places = {"listener": ["listener__0"], "upstream": [f"upstream__{name}" for name in names]}.get(section)
+        table = _table_of(section)
+        if len(section) >= _TELLING_LETTERS:
+            yield section, section.upper() if table is None else f"{(places or [section])[0]}__…".upper()
+        for key in table.model_fields if table else ():
+            for place in reversed(places or [section]):
+                variable = f"{place}__{key}".upper()
+                yield f"{place}_{key}", variable
+                yield f"{section}_{key}", variable
+
+
+def _table_of(section: str) -> type[Table] | None:
+    several: dict[str, type[Table]] = {"listener": Listener, "upstream": Upstream}
+    return several.get(section) or table_at((section,))
 
 
 def _path(steps: list[str], data: Data) -> KeyPath:

@@ -37,7 +37,8 @@ status 78. An unknown key is a fault, with a suggestion.
 **Environment.** Every setting can be given as `MAILGLASS_SECTION__KEY`, which wins over the file:
 `MAILGLASS_DATA_DIR=/srv/mailglass`, `MAILGLASS_LISTENER__0__BIND=127.0.0.1:2525`,
 `MAILGLASS_UPSTREAM__DEFAULT__HOST=smtp.example.com`. Lists are separated by commas. A name with a double underscore
-that is no setting is a fault.
+that is no setting is a fault, and so is one without that nearly spells a setting (`MAILGLASS_TRACKING_PUBLIC_URL`);
+other names beginning so are not mailglass's, such as those of Docker's links and Kubernetes' services.
 
 **Secrets.** `password_file` and `url_file` name a file that holds the secret alone (a line end after it does not
 count), in the file or in the environment. Secrets are never shown or logged.

@@ -83,13 +83,64 @@ def test_the_ledgers_file_lies_in_the_data_folder(toml: Path, url: str, expected
         ("MAILGLASS_PRIVACY__KEEP_SUBJECT", "Off", lambda s: s.privacy.keep_subject is False),
         ("MAILGLASS_LIMITS__CONNECTIONS", " 300 ", lambda s: s.limits.connections == 300),
         ("MAILGLASS_SHARED", "/anything", lambda s: True),
+        ("MAILGLASS_POSTGRES", "postgresql://db.example.com", lambda s: True),
+        ("MAILGLASS_FUZZ_SECONDS", "9", lambda s: True),
+        ("MAILGLASS_FAILPOINT", "after-fsync", lambda s: True),
+        ("MAILGLASS_FOO", "somebody else's", lambda s: True),
         ("MAILGLASS_LOG", "somebody else's", lambda s: s.log.level == "info"),
-        ("MAILGLASS_PORT_2525_TCP", "tcp://10.0.0.1:2525", lambda s: True),
+        *(
+            (name, text, lambda s: s.upstream["default"].port == 587 and s.data_dir.name == "var")
+            for name, text in {
+                "MAILGLASS_PORT": "tcp://10.0.0.1:2525",
+                "MAILGLASS_PORT_2525_TCP": "tcp://10.0.0.1:2525",
+                "MAILGLASS_PORT_2525_TCP_ADDR": "10.0.0.1",
+                "MAILGLASS_NAME": "/web/mailglass",
+                "MAILGLASS_ENV_MAILGLASS_LISTENER__0__BINT": "the linked container's own",
+                "MAILGLASS_SERVICE_HOST": "10.0.0.1",
+                "MAILGLASS_SERVICE_PORT_SMTP": "2525",
+                "MAILGLASS_PIXEL_SERVER_SERVICE_HOST": "10.0.0.1",
+                "MAILGLASS_DASHBOARD_PORT": "tcp://10.0.0.1:8026",
+                "MAILGLASS_UPSTREAM_DEFAULT_PORT": "tcp://10.0.0.1:25",
+                "MAILGLASS_UPSTREAM_DEFAULT_PORT_25_TCP_PORT": "25",
+            }.items()
+        ),
     ],
 )
 def test_the_environment_wins_over_the_file(toml: Path, variable: str, text: str, found: object) -> None:
     toml.write_text('[upstream.default]\nsandbox = true\n[upstream.Office]\nhost = "mx.example.net"\n')
     assert found(load(toml, {variable: text}))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        pytest.param("DATADIR", "DATA_DIR", id="a setting of the top level"),
+        pytest.param("DTAA_DIR", "DATA_DIR", id="two letters in each other's place"),
+        pytest.param("TRACKING_PUBLIC_URL", "TRACKING__PUBLIC_URL", id="one underscore for two"),
+        pytest.param("TRACKIN_PUBLIC_ULR", "TRACKING__PUBLIC_URL", id="and mistyped too"),
+        pytest.param("PIXELSERVER_BIND", "PIXEL_SERVER__BIND", id="no underscore at all"),
+        pytest.param("PUBLIC_URL", "TRACKING__PUBLIC_URL", id="a key that says enough without its table"),
+        pytest.param("LISTENER_BIND", "LISTENER__0__BIND", id="the first listener"),
+        pytest.param("UPSTREAM_OFFICE_HOST", "UPSTREAM__OFFICE__HOST", id="an upstream of the file"),
+        pytest.param("UPSTREAM_DEFAULT_PORT", "UPSTREAM__DEFAULT__PORT", id="a number is no platform's address"),
+        pytest.param("LISTNER", "LISTENER__0__…", id="a table of several"),
+        pytest.param("PIXEL_SERVR", "PIXEL_SERVER__…", id="a table"),
+    ],
+)
+def test_a_name_without_a_double_underscore_that_nearly_spells_a_setting_is_a_fault(
+    toml: Path, variable: str, meant: str
+) -> None:
+    toml.write_text('[upstream.default]\nsandbox = true\n[upstream.Office]\nhost = "mx.example.net"\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load(toml, {f"MAILGLASS_{variable}": "587"})
+    assert str(caught.value) == f"MAILGLASS_{variable}: unknown setting; did you mean MAILGLASS_{meant}?"
+
+
+@pytest.mark.parametrize("setting", ["RELAI__LISTEN", "UPSTREAM__DEFAULT__PROT", "FOO__BAR", "LOG__", "__"])
+def test_a_name_with_a_double_underscore_that_is_no_setting_is_a_fault(toml: Path, setting: str) -> None:
+    toml.write_text("")
+    with pytest.raises(ConfigurationError, match=f"^MAILGLASS_{setting}: "):
+        load(toml, {f"MAILGLASS_{setting}": "x"})
 
 
 def test_an_upstream_can_come_from_the_environment_alone(toml: Path) -> None:
