@@ -87,7 +87,7 @@ def _mail(session: Session, line: bytes) -> None:
     if not _may_speak(session):
         return
     if session.around.is_stopping:
-        session.finish_with(session.incident(Fault.STOPPING))
+        session.finish_in_turn(session.incident(Fault.STOPPING))
         return
     if line.upper().find(b"SIZE") != -1:
         size = declared_size(path_of(line))

@@ -109,7 +109,8 @@ class Session(Turns):
             )  # it waits for us, or for the upstream, which has a time of its own
         else:
             self.last_verdict.keep_unconfirmed()
-            self.refuse_session(Refusal.IDLE)
+            logbook.session_refused(self.id, Refusal.IDLE)
+            self.finish_with(for_refusal(Refusal.IDLE))  # at once: what is owed to it, it does not read
 
     def client_is_full(self, is_full: bool) -> None:
         """The client does not read what we say: it gets no more to read until it does."""
@@ -175,7 +176,15 @@ class Session(Turns):
 
     def refuse_session(self, refusal: Refusal) -> None:
         logbook.session_refused(self.id, refusal)
-        self.finish_with(for_refusal(refusal))
+        self.finish_in_turn(for_refusal(refusal))
+
+    def finish_in_turn(self, reply: Reply) -> None:
+        """The last word, behind the replies that the upstream still owes; no further command is looked at."""
+        if self.link is not None and self.link.awaited:
+            self.is_busy = True
+            self.link.in_turn(lambda: self.finish_with(reply))
+        else:
+            self.finish_with(reply)
 
     def finish_with(self, reply: Reply) -> None:
         if not self.is_over:
