@@ -20,8 +20,21 @@ from ledger.changes import change
 from ledger.schema import account, account_address, api_token, session
 
 AT_ONCE = 2
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1000  # hashing takes its time by length
+LONGEST_NAME = 100
 # What a token may do; one without any scope may do all.
 READ, WRITE = "read", "write"
+
+
+def may_be_password(text: str) -> bool:
+    """Whether an account may get this password, wherever it is set. One set before the rule goes on to work."""
+    return SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD
+
+
+def may_be_name(text: str) -> bool:
+    """Whether an account may be called so: nothing that cannot be seen or typed."""
+    return bool(text.strip()) and text.isprintable() and len(text) <= LONGEST_NAME
 
 
 class Passwords:
@@ -74,9 +87,13 @@ def add_account(
 @change
 def set_addresses(connection: Connection, account_id: int, addresses: Sequence[str]) -> None:
     connection.execute(delete(account_address).where(account_address.c.account_id == account_id))
-    rows = [{"account_id": account_id, "address": one} for one in dict.fromkeys(one.lower() for one in addresses)]
+    rows = [{"account_id": account_id, "address": one} for one in dict.fromkeys(map(_plain, addresses))]
     if rows:
         connection.execute(insert(account_address), rows)
+
+
+def _plain(address: str) -> str:
+    return address.strip().removeprefix("<").removesuffix(">").lower()
 
 
 @change

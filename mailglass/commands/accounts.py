@@ -16,6 +16,7 @@ from ledger import accounts
 from ledger.access import Ledger
 from ledger.accounts import READ, WRITE, Passwords, secret_hash
 from ledger.queries.accounts import AccountRow, TokenRow, account_named, list_accounts, list_tokens
+from mailglass.commands.consenting import need_sender
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.passwords import password_from
 from mailglass.commands.reading import changing, reading, run_to_end
@@ -40,8 +41,10 @@ def add_user(
 ) -> None:
     """Add an account."""
     settings = settings_from_file(config)
-    if not name.strip() or not name.isprintable():
-        raise Failed("a name needs at least one letter and no control characters")
+    if not accounts.may_be_name(name):
+        raise Failed(f"a name needs at least one letter, at most {accounts.LONGEST_NAME}, and no control characters")
+    for one in address or ():
+        need_sender("--address", one)
     taken = f"there is an account {name} already"
     if _exists(settings, name):  # before a password is asked for
         raise Failed(taken)
@@ -183,6 +186,8 @@ async def _account(ledger: Ledger, name: str) -> AccountRow:
 
 def _new_password(from_stdin: bool) -> str:
     password = password_from(from_stdin, twice=True)
-    if not password:
-        raise Failed("a password cannot be empty")
+    if not accounts.may_be_password(password):
+        raise Failed(
+            f"a password needs at least {accounts.SHORTEST_PASSWORD} characters and at most {accounts.LONGEST_PASSWORD}"
+        )
     return password

@@ -3,53 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from mailglass.app import COMMANDS, main
+from mailglass.app import COMMANDS
 from mailglass.commands import doctor, running
 from mailglass.commands.probing import Finding
 from mailglass.failures import Failed
+from tests.command_line.conftest import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESENT = [name for name, (target, _) in COMMANDS.items() if find_spec(target.partition(":")[0])]
-
-
-@dataclass
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def mailglass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
-    """Runs the command line in an installation of its own."""
-    (tmp_path / "relay.toml").write_text("")
-    monkeypatch.chdir(tmp_path)
-
-    # What serves sends its log to the standard error of the moment.
-    monkeypatch.setattr(logging.getLogger("mailglass"), "handlers", [])
-
-    def run(*arguments: str, stdin: str = "") -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["mailglass", *arguments])
-        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 def test_help_names_every_command(mailglass: Callable[..., Outcome]) -> None:
@@ -215,88 +184,6 @@ def test_a_rotated_key_signs_and_the_old_one_stays(mailglass: Callable[..., Outc
     assert "Key 2 signs from now on" in mailglass("keys", "rotate").out
     keys = json.loads(mailglass("keys", "list", "--json").out)
     assert [(key["id"], key["signs"]) for key in keys] == [(1, False), (2, True)]
-
-
-def test_an_account_is_added_listed_given_another_password_and_removed(mailglass: Callable[..., Outcome]) -> None:
-    added = mailglass("user", "add", "ann", "--admin", "--address", "Ann@example.com", "--password-stdin", stdin="s3\n")
-    assert added.status == 0
-    assert "s3" not in added.out
-    (account,) = json.loads(mailglass("user", "list", "--json").out)
-    assert (account["name"], account["admin"], account["addresses"]) == ("ann", True, ["ann@example.com"])
-    assert mailglass("user", "passwd", "ann", "--password-stdin", stdin="other\n").status == 0
-    last = mailglass("user", "remove", "ann")
-    assert last.status == 1
-    assert "last administrator" in last.err
-    assert mailglass("user", "remove", "ann", "--force").status == 0
-    assert json.loads(mailglass("user", "list", "--json").out) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "told"),
-    [
-        pytest.param(("user", "add", "ann", "--password-stdin"), "s\n", "already", id="the name is taken"),
-        pytest.param(("user", "add", "bob", "--password-stdin"), "\n", "empty", id="no password"),
-        pytest.param(("user", "add", "b\tb", "--password-stdin"), "s\n", "control", id="a name nobody can type"),
-        pytest.param(("user", "passwd", "bob", "--password-stdin"), "s\n", "no account bob", id="no such account"),
-        pytest.param(("user", "remove", "bob"), "", "no account bob", id="nothing to remove"),
-        pytest.param(("token", "create", "--user", "bob"), "", "no account bob", id="a token for nobody"),
-        pytest.param(("token", "revoke", "7"), "", "no token 7", id="no such token"),
-        pytest.param(("stop", "01ARZ3NDEKTSV4RRFFQ69G5FAV"), "", "knows no message", id="no such message"),
-    ],
-)
-def test_what_cannot_be_done_is_one_plain_line_and_status_1(
-    mailglass: Callable[..., Outcome], arguments: tuple[str, ...], stdin: str, told: str
-) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    shown = mailglass(*arguments, stdin=stdin)
-    assert shown.status == 1
-    assert told in shown.err
-    assert shown.err.count("\n") == 1
-
-
-def test_a_token_is_printed_once_and_can_be_revoked(mailglass: Callable[..., Outcome]) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    token = mailglass("token", "create", "--user", "ann", "--label", "backup").out.strip()
-    listed = mailglass("token", "list", "--json").out
-    assert len(token) > 40
-    assert token not in listed
-    (row,) = json.loads(listed)
-    assert (row["label"], row["revoked_at"]) == ("backup", None)
-    assert mailglass("token", "revoke", str(row["id"])).status == 0
-    assert json.loads(mailglass("token", "list", "--json").out)[0]["revoked_at"] is not None
-
-
-def test_a_token_that_may_only_read_is_listed_as_one(mailglass: Callable[..., Outcome]) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    for more in ((), ("--read-only",)):
-        assert mailglass("token", "create", "--user", "ann", *more).status == 0
-    listed = json.loads(mailglass("token", "list", "--json").out)
-    assert [row["scopes"] for row in listed] == [["read", "write"], ["read"]]
-    assert "  read, write  " in mailglass("token", "list").out
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("user", "add", "bob"), ("user", "passwd", "ann"), ("send-test", "--to", "a@b.example", "--user", "x")],
-)
-def test_without_a_terminal_no_password_is_asked_for(
-    mailglass: Callable[..., Outcome], arguments: tuple[str, ...]
-) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    shown = mailglass(*arguments)
-    assert (shown.status, shown.out) == (2, "")
-    assert "--password-stdin" in shown.err
-    assert shown.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(("arguments", "told"), [(("add", "ann"), "already"), (("passwd", "bob"), "no account bob")])
-def test_no_password_is_asked_for_in_vain(
-    mailglass: Callable[..., Outcome], arguments: tuple[str, ...], told: str
-) -> None:
-    mailglass("user", "add", "ann", "--password-stdin", stdin="s\n")
-    shown = mailglass("user", *arguments)
-    assert shown.status == 1
-    assert told in shown.err
 
 
 def test_an_export_is_for_its_owner_alone(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from mailglass.failures import WrongUse
         ("consent", "add", "ann@example.com", "--evidence", ""),
         ("erase", "junk"),
         ("subject-export", "junk"),
+        ("user", "add", "ann", "--address", "ann@example.com", "--address", "junk"),
     ],
     ids=" ".join,
 )

@@ -164,6 +164,29 @@ async def test_a_member_can_neither_make_accounts_nor_see_people(house: House, v
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 403
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"password": "123456789"}, "10"),
+        ({"password": "s" * 1001}, "10"),
+        ({"name": "  "}, "name"),
+        ({"addresses": "joris@example.com, junk"}, "junk"),
+    ],
+)
+async def test_an_account_that_could_not_be_used_is_not_made(
+    house: House, visitor: Visitor, changed: dict[str, str], told: str
+):
+    house.add_account("hanna", admin=True)
+    await visitor.log_in("hanna")
+    token = (await visitor.get("/settings")).page.find("input", {"name": "csrf"})["value"]
+    sent = {"csrf": token, "name": "joris", "password": PASSWORD, "addresses": "<Joris@example.com>"}
+    refused = await visitor.ask("POST", "/settings/accounts", data=sent | changed)
+    assert refused.status == 422
+    assert told in refused.page.select_one("[role=alert]").text
+    assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 303
+    assert "joris@example.com" in (await visitor.get("/settings")).page.select_one("[aria-labelledby=accounts]").text
+
+
 async def test_a_member_sees_only_their_own_letters_in_the_outbox(house: House, visitor: Visitor):
     house.add_account("hanna", admin=True)
     house.add_account("joris", addresses=["joris@example.com"])

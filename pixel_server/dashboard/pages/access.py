@@ -7,7 +7,16 @@ import time
 
 from aiohttp import web
 
-from ledger.accounts import secret_hash, set_preferences, set_seen
+from ledger.accounts import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    may_be_name,
+    may_be_password,
+    secret_hash,
+    set_preferences,
+    set_seen,
+)
 from ledger.first_account import is_first_secret, make_first_account
 from ledger.queries.accounts import account_named, account_with_id
 from ledger.queries.hits import newest_hit_seq
@@ -17,9 +26,6 @@ from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.visitors import client_of, zone_named
 from pixel_server.public.sources import source_of
-
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 1000  # hashing takes its time by length
 
 
 async def show_login(request: web.Request) -> web.Response:
@@ -68,8 +74,8 @@ async def make_account(request: web.Request) -> web.Response:
     await _demand_first_secret(request)
     desk, say = request.app[DESK], request[WORDING]._
     form = await request.post()
-    name, password = str(form.get("name", "")).strip()[:100], str(form.get("password", ""))
-    if not name.isprintable() or not name or not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    name, password = str(form.get("name", "")).strip()[:LONGEST_NAME], str(form.get("password", ""))
+    if not (may_be_name(name) and may_be_password(password)):
         complaint = say("Please give a name, and a password of at least %(count)s characters.")
         complaint %= {"count": SHORTEST_PASSWORD}
         return await page(

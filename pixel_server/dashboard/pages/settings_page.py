@@ -9,14 +9,21 @@ from zoneinfo import available_timezones
 from aiohttp import web
 
 from ledger import accounts
-from ledger.accounts import secret_hash
+from ledger.accounts import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    may_be_name,
+    may_be_password,
+    secret_hash,
+)
+from ledger.people import is_mailbox
 from ledger.queries.accounts import AccountRow, account_with_id, list_accounts, list_tokens
 from ledger.queries.notices import list_deliveries
 from pixel_server.dashboard import sessions
 from pixel_server.dashboard.bearer import READ, WRITE
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.languages import codes
-from pixel_server.dashboard.pages.access import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from pixel_server.dashboard.preferences import read_notifications
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.visitors import zone_named
@@ -71,7 +78,7 @@ async def save_password(request: web.Request) -> web.Response:
     desk, reader, say = request.app[DESK], request[READER], request[WORDING]._
     form = await request.post()
     old, new = str(form.get("old", ""))[:LONGEST_PASSWORD], str(form.get("new", ""))
-    if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD:
+    if not may_be_password(new):
         complaint = say("A password needs at least %(count)s characters.") % {"count": SHORTEST_PASSWORD}
         return await show_settings(request, complaint, status=422)
     if not await desk.passwords.verify(reader.account.password_hash, old):
@@ -108,11 +115,14 @@ async def add_account(request: web.Request) -> web.Response:
     _demand_administrator(request)
     desk, say = request.app[DESK], request[WORDING]._
     form = await request.post()
-    name, password = str(form.get("name", "")).strip()[:100], str(form.get("password", ""))
+    name, password = str(form.get("name", "")).strip()[:LONGEST_NAME], str(form.get("password", ""))
     addresses = [one.strip().lower() for one in str(form.get("addresses", ""))[:2000].split(",") if one.strip()]
-    if not name or not name.isprintable() or not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    if not (may_be_name(name) and may_be_password(password)):
         complaint = say("Please give a name, and a password of at least %(count)s characters.")
         return await show_settings(request, complaint % {"count": SHORTEST_PASSWORD}, status=422)
+    if wrong := [one for one in addresses if not is_mailbox(one)]:
+        complaint = say("“%(address)s” is no address. Write addresses alone, with commas between.")
+        return await show_settings(request, complaint % {"address": wrong[0]}, status=422)
     hashed = await desk.passwords.hash(password)
     admin = form.get("admin") == "1"
     made = await desk.ledger.write(accounts.add_account, name, hashed, admin, addresses, desk.clock())
