@@ -14,6 +14,7 @@ from relay.data_reader import stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held
 from relay.pipeline import Delivery
+from relay.ports import Envelope
 from relay.replies import Fault, RelayFault, Reply
 
 if TYPE_CHECKING:
@@ -23,14 +24,28 @@ if TYPE_CHECKING:
 async def doubt(phase: MessagePhase) -> None:
     """Nobody knows whether the upstream has the message; that goes on record before the client hears it."""
     phase.link.abandon()  # in case it still talks, and nobody knows of what
-    await phase.session.around.pipeline.record_doubt(phase.envelope(), phase.header)
+    reply = phase.session.incident(Fault.IN_DOUBT)
+    await note_failure(phase, phase.envelope(), reply)
     failpoint("relay.in-doubt-recorded")
-    phase.conclude(phase.session.incident(Fault.IN_DOUBT))
+    phase.conclude(reply)
+
+
+async def note_failure(phase: MessagePhase, envelope: Envelope, reply: Reply) -> None:
+    """Puts on record that a message came to nothing, or that it is in doubt."""
+    delivery = phase.delivery
+    if not phase.outlet.is_finished:
+        if delivery is not None:
+            await delivery.settle(reply)
+    elif delivery is not None:
+        await delivery.in_doubt(reply)
+    else:
+        await phase.session.around.pipeline.record_doubt(envelope, phase.header)
 
 
 async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
     pipeline = phase.session.around.pipeline
     delivery = pipeline.begin_untracked(phase.envelope(), phase.header, phase.wanted, phase.reason)
+    phase.delivery = delivery
     await delivery.register()
     reply = await _send(phase, content)
     await _answer_delivery(phase, delivery, reply)
@@ -51,6 +66,7 @@ async def deliver_held(phase: MessagePhase, held: Held) -> None:
     if is_divisible and await _delivered_apart(phase, raw):
         return
     delivery = await pipeline.begin(phase.envelope(), raw, phase.wanted, is_divisible)
+    phase.delivery = delivery
     failpoint("relay.registered")
     if delivery.refusal is not None:
         phase.fail(phase.session.incident(delivery.refusal))
@@ -94,11 +110,7 @@ async def _send(phase: MessagePhase, content: bytes) -> Reply:
 async def _answer_delivery(phase: MessagePhase, delivery: Delivery, reply: Reply) -> None:
     failpoint("relay.after-reply")
     if not reply.is_verdict and phase.outlet.is_finished:
-        phase.link.abandon()
-        reply = phase.session.incident(Fault.IN_DOUBT)
-        await delivery.in_doubt(reply)
-        failpoint("relay.in-doubt-recorded")
-        phase.conclude(reply)
+        await doubt(phase)
         return
     phase.session.around.later(_settle(delivery, reply))  # the client's next message need not wait for the ledger
     phase.conclude(delivery.answer(reply))

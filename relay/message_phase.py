@@ -28,6 +28,7 @@ from relay.rewriting.plan import Wanted
 from relay.upstream import UpstreamLink
 
 if TYPE_CHECKING:
+    from relay.pipeline import Delivery
     from relay.session import Session
 
 # What a header block of more octets or lines asks for is not heard, and the message goes on untracked: reading it would
@@ -66,6 +67,7 @@ class MessagePhase:
     _verdict: Reply | None = None  # known before the client has finished
     last_words: Reply | None = None  # the client has finished, but the upstream has left before the dot
     is_lent_past_dot = False  # a copy of it was sent over the link by whoever takes it apart
+    delivery: Delivery | None = None  # once it stands on record
     _is_named = False
     _long: LongHeader | None = None
     _held: Held | None = None
@@ -264,6 +266,10 @@ class MessagePhase:
         """Our own work failed. Before the dot nothing was delivered; after it nobody knows."""
         if self.outlet.is_finished:
             reply = self.session.incident(Fault.IN_DOUBT)
+        self._fail_with(reply)
+
+    def _fail_with(self, reply: Reply) -> None:
+        self.session.around.later(message_delivery.note_failure(self, self.envelope(), reply))
         self._drop()
         self.conclude(reply)
 
@@ -277,10 +283,10 @@ class MessagePhase:
     def cut(self) -> None:
         """The relay is being stopped and waits no longer."""
         if self.outlet.is_finished:
-            self.session.run(message_delivery.doubt(self))
+            self.link.cut()  # in doubt, unless the verdict has come in this very turn
         else:
-            self._drop()
-            self.conclude(self.session.incident(Fault.IN_DOUBT if self.is_lent_past_dot else Fault.CUT_SHORT))
+            self.session.cancel_job()
+            self._fail_with(self.session.incident(Fault.IN_DOUBT if self.is_lent_past_dot else Fault.CUT_SHORT))
 
     def client_vanished(self) -> None:
         if self.is_reading:

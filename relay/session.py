@@ -92,11 +92,11 @@ class Session(Turns):
             self.finish_with(self.incident(Fault.STOPPING))
 
     def cut(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
         if self.phase is not None:
             self.phase.cut()  # says its own last word, then the session ends
-        elif not self.is_over:
+            return
+        self.cancel_job()
+        if not self.is_over:
             self.finish_with(self.incident(Fault.STOPPING))
 
     def fell_silent(self) -> None:
@@ -216,6 +216,10 @@ class Session(Turns):
         """Lets a job have the session; further commands wait until it is done."""
         self.is_busy = True
         self._job = asyncio.get_running_loop().create_task(self._guarded(job))
+
+    def cancel_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
 
     async def _guarded(self, job: Coroutine[object, object, None]) -> None:
         try:

@@ -187,6 +187,10 @@ class UpstreamLink(asyncio.Protocol):
         self._give_room()
         self._transport.abort()
 
+    def cut(self) -> None:
+        """Drops the connection at once, and tells whoever awaits a reply that none will come."""
+        self._lose(Fault.STOPPING)
+
     def data_received(self, data: bytes) -> None:
         if not self.is_open:
             return
