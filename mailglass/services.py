@@ -31,7 +31,7 @@ from pixel_server.public.app import PublicServer
 from pixel_server.public.second_looks import SecondLooks
 from relay import wiring
 from relay.circles import circles
-from relay.sandbox import Sandbox
+from relay.sandbox import ROOM_FOR_REWRITING, Sandbox
 from relay.spool_files import SpoolFault
 
 DASHBOARD_GRACE_SECONDS = 2.0
@@ -111,7 +111,7 @@ async def _start_relay(
 ) -> None:
     for name, bind in (await circles(settings)).items():
         raise ConfigurationAtFault(f"upstream.{name}: it is the listener {bind} of this very relay")
-    sandbox = Sandbox(Outbox(settings.outbox_dir), settings.limits.message_size)
+    sandbox = Sandbox(Outbox(settings.outbox_dir), settings.limits.message_size + ROOM_FOR_REWRITING)
     if settings.sandboxed:
         await sandbox.start()
         running.push_async_callback(sandbox.stop)

@@ -17,6 +17,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ledger.outbox import Outbox
 
 LOOPBACK = "127.0.0.1"
+# Beyond what the relay takes, so that what it took and rewrote fits too: 10,000 links a part (html_spans.py) that each
+# grow by a token and by their destination, percent-encoded.
+ROOM_FOR_REWRITING = 16 * 2**20
 
 # aiosmtpd writes commands, and after a refused AUTH the line with the password, to this logger.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)

@@ -6,6 +6,7 @@ import json
 import queue
 import re
 import signal
+import smtplib
 import time
 import urllib.error
 import urllib.request
@@ -51,6 +52,21 @@ def test_a_second_instance_is_told_that_there_is_one(mailglass: Installation) ->
         assert second.returncode == 1
         assert f"already works in {mailglass.folder / 'var'} (process {mailglass.pid})" in second.stderr
         assert "Traceback" not in second.stderr
+
+
+def test_the_sandbox_has_room_for_what_rewriting_adds_to_the_largest_message(mailglass: Installation) -> None:
+    mailglass.settings = {"MAILGLASS_LIMITS__MESSAGE_SIZE": "100kB"}
+    mailglass.start()
+    links = "".join(f'<p><a href="https://example.com/{number}">{number}</a>\r\n' for number in range(1000))
+    head = "Subject: many links\r\nX-Track: all\r\nContent-Type: text/html\r\n\r\n"
+    letter = (head + links + "<p>" + "x y\r\n" * 20_000)[:99_998] + "\r\n"
+    with smtplib.SMTP("127.0.0.1", mailglass.smtp, timeout=60) as client:
+        client.ehlo("client.example.com")
+        assert client.esmtp_features["size"] == "100000"
+        client.mail("ann@example.com", ["SIZE=100000"])
+        client.rcpt("bob@example.net")
+        code, told = client.data(letter.encode())
+    assert (code, b"1000 of 1000 links" in told) == (250, True), told
 
 
 def test_an_address_that_is_taken_is_named(mailglass: Installation, tmp_path: Path) -> None:
