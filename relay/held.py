@@ -39,6 +39,12 @@ class Held:
         self._file.seek(0)
         return bytes(self._file.read())
 
+    def take_out(self) -> bytes:
+        """All of it. The file is gone; its octets count as held until they are discarded."""
+        content = self.read()
+        self._file.close()
+        return content
+
     def discard(self) -> None:
         """Twice is as good as once."""
         self._holding.give_back(self.octets)

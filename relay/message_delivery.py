@@ -59,19 +59,19 @@ async def deliver_held(phase: MessagePhase, held: Held) -> None:
             await copies.heard(phase.envelope(), unstuffed(held.read()))
         phase.answer_resend(known)
         return
-    raw = unstuffed(held.read())
-    held.discard()
+    raw = unstuffed(held.take_out())
     pipeline = phase.session.around.pipeline
     is_divisible = phase.session.around.copies is not None and not phase.outlet.is_open
     if is_divisible and await _delivered_apart(phase, raw):
         return
     delivery = await pipeline.begin(phase.envelope(), raw, phase.wanted, is_divisible)
+    del raw  # while the upstream takes its time with the verdict, no content is kept
     phase.delivery = delivery
     failpoint("relay.registered")
     if delivery.refusal is not None:
         phase.fail(phase.session.incident(delivery.refusal))
         return
-    await _answer_delivery(phase, delivery, await _send(phase, phase.unsent(stuffed(delivery.content))))
+    await _answer_delivery(phase, delivery, await _send(phase, phase.unsent(stuffed(delivery.take_content()))))
 
 
 async def _delivered_apart(phase: MessagePhase, raw: bytes) -> bool:
@@ -99,6 +99,7 @@ async def _send(phase: MessagePhase, content: bytes) -> Reply:
     if phase.outlet.is_open:
         await phase.link.write_all(content)
         content = b""
+        phase.content_has_left()
     if phase.last_words is not None:
         return phase.last_words
     failpoint("relay.before-dot")

@@ -201,8 +201,7 @@ class MessagePhase:
 
     def _let_go(self, held: Held, ended: bool) -> None:
         """Too large to be rewritten: it streams from here on, less its control headers."""
-        content = held.read()
-        self._discard()
+        content = held.take_out()
         self._how, self.reason = _STREAM, Reason.TOO_LARGE
         head = stuffed(self.session.around.pipeline.with_header_edits(self.header, self.wanted))
         self._pass(self.unsent(head + content[self._header_octets :]), ended)
@@ -216,6 +215,10 @@ class MessagePhase:
         if rest is None:
             raise RelayFault(Fault.INTERNAL, "the header changed while the message was held")
         return rest
+
+    def content_has_left(self) -> None:
+        """Of a message that was held nothing is here any more."""
+        self._discard()
 
     def fall_silent(self) -> None:
         """Gives the upstream no more signs of life: somebody else talks to it now."""

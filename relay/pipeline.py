@@ -322,9 +322,14 @@ class Delivery:
         self._pipeline = pipeline
         self._record = record
         self.message_id = message_id
-        self.content = content
+        self._content = content
         self.note = note
         self.refusal: Fault | None = None
+
+    def take_content(self) -> bytes:
+        """What is to be sent; it is kept no longer."""
+        content, self._content = self._content, b""
+        return content
 
     async def register(self) -> bool:
         if self._record is None or await self._pipeline.put_on_record(self._record):

@@ -12,7 +12,7 @@ from relay.limits import Doorkeeper, Holding, LoginGuard, network_of
 from relay.message_phase import MOST_HEADER_LINES, MOST_RECEIVED
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
-from tests.relay.upstream_servers import Behaves
+from tests.relay.upstream_servers import Behaves, Talk
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"
 
@@ -234,6 +234,50 @@ async def test_when_too_much_is_held_the_next_asking_message_is_deferred_and_oth
     assert (await client.submit(b"X-Track: all\r\n\r\n" + big)).startswith(b"452 4.3.1 ")
     assert (await client.submit(b"X-Other: all\r\n\r\n" + big)).startswith(b"250")
     assert (await client.submit(b"X-Track: all\r\n\r\nHello\r\n")).startswith(b"250")  # what was held is given back
+
+
+class TakesItsTime(Behaves):
+    """Answers DATA, or the final dot, when the test says so."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at, self.go_on, self.is_waiting = at, asyncio.Event(), False
+
+    async def _wait(self, at: str) -> None:
+        if at == self.at:
+            self.is_waiting = True
+            self.note()
+            await self.go_on.wait()
+
+    async def on_data(self, talk: Talk, line: bytes) -> bytes:
+        await self._wait("DATA")
+        return await super().on_data(talk, line)
+
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        await self._wait("dot")
+        return await super().on_dot(talk, content)
+
+
+@pytest.mark.parametrize(("at", "second"), [("DATA", b"452 4.3.1 "), ("dot", b"250 2.0.0 ")])
+async def test_a_held_message_counts_until_the_upstream_has_taken_it_in(
+    start_relay: StartRelay, at: str, second: bytes
+) -> None:
+    """It fills the memory as long as it waits there, and no longer."""
+    upstream = TakesItsTime(at)
+    relay = await start_relay(upstream, limits={"in_flight": "100kB"})
+    content = b"X-Track: all\r\n\r\n" + (b"y" * 70 + b"\r\n") * 1000 + b".\r\n"
+    slow, quick = await relay.session(), await relay.session()
+    for client in (slow, quick):
+        await client.begin(b"b@example.net", b"c@example.net")
+        await client.ask(b"DATA")
+    await slow.send(content)
+    await upstream.until(lambda: upstream.is_waiting)
+    upstream.at = ""
+    await quick.send(content)
+    assert (await quick.reply()).startswith(second)
+    upstream.go_on.set()
+    assert (await slow.reply()).startswith(b"250 ")
+    assert (await quick.submit(content.removesuffix(b".\r\n"))).startswith(b"250 ")
 
 
 def test_addresses_count_alone_and_ipv6_by_their_network() -> None:
