@@ -13,7 +13,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from relay import logbook
+from relay import hello, logbook
 from relay.capabilities import OWN_MECHANISMS
 from relay.command_lines import AUTH_OCTETS
 from relay.kept_account import AccountReader
@@ -70,6 +70,10 @@ async def log_in(session: Session, line: bytes) -> None:
 
 
 async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
+    if session.link is not None and not session.link.is_open:  # it does not wait for ever for somebody to log in
+        greeted = await hello.anew(session)
+        if not greeted.is_positive:
+            return greeted, ""
     link = session.link
     if link is None:
         raise ConnectionResetError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from relay.capabilities import mirrored
@@ -55,6 +56,13 @@ def again(session: Session, mail: bytes) -> None:
         session.release()
 
     _greet_upstream(session, session.hello, greeted)
+
+
+async def anew(session: Session) -> Reply:
+    """Connects again for a client that has greeted before; what there is to say to that."""
+    heard: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    _greet_upstream(session, session.hello, lambda reply: None if heard.done() else heard.set_result(reply))
+    return await heard
 
 
 def _has_lost_its_login(session: Session) -> bool:

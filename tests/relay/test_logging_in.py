@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from base64 import b64encode
 from pathlib import Path
@@ -217,6 +218,68 @@ def test_a_password_is_in_no_repr(upstream: Behaves) -> None:
     """D03."""
     settings = Upstream(host="127.0.0.1", security="none", login="account", username="u", password="marker-S3cret")
     assert "marker" not in repr(settings)
+
+
+class LeavesWhoDoesNotLogIn(Behaves):
+    """Ends the connection of a client that takes its time, as servers do after some minutes."""
+
+    last_words = b""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.talks: list[Talk] = []
+
+    async def on_ehlo(self, talk: Talk, line: bytes) -> bytes:
+        self.talks.append(talk)
+        return await super().on_ehlo(talk, line)
+
+    async def leave(self, relay: RunningRelay) -> None:
+        """When this returns, the relay has noticed."""
+        await self.talks[0].say(self.last_words)
+        self.talks[0].writer.close()
+        (session,) = relay.server.ports[0].around.sessions
+        async with asyncio.timeout(20):
+            while session.link.is_open:  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("last_words", [b"421 4.4.2 Timeout\r\n", b""], ids=["421", "nothing"])
+@pytest.mark.parametrize("how", ["PLAIN", "LOGIN"])
+async def test_whoever_thinks_long_about_a_password_can_log_in_all_the_same(
+    start_relay: StartRelay, how: str, last_words: bytes
+) -> None:
+    upstream = LeavesWhoDoesNotLogIn()
+    upstream.last_words = last_words
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await upstream.leave(relay)
+    if how == "PLAIN":
+        assert await client.ask(b"AUTH PLAIN " + GOOD) == b"235 2.7.0 Upstream says yes\r\n"
+    else:
+        assert await client.ask(b"AUTH LOGIN") == b"334 VXNlcm5hbWU6\r\n"
+        assert await client.ask(b64encode(b"user@example.com")) == b"334 UGFzc3dvcmQ6\r\n"
+        assert await client.ask(b64encode(PASSWORD.encode())) == b"235 2.7.0 Upstream says yes\r\n"
+    assert (await client.submit(BODY)).startswith(b"250")
+    assert upstream.delivered[0].login == b"user@example.com"
+    assert upstream.commands.count(b"EHLO client.example.com") == 2
+
+
+@pytest.mark.parametrize(
+    ("greeting", "heard"), [(b"421 4.3.2 Upstream rests\r\n", b"421 4.3.2 "), (b"550 5.7.1 No\r\n", b"550 5.7.1 ")]
+)
+async def test_a_login_for_which_no_connection_can_be_had_hears_why(
+    start_relay: StartRelay, greeting: bytes, heard: bytes
+) -> None:
+    class TurnsAway(LeavesWhoDoesNotLogIn):
+        async def greet(self, talk: Talk) -> None:
+            await (talk.say(greeting) if self.talks else super().greet(talk))
+
+    upstream = TurnsAway()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await upstream.leave(relay)
+    assert (await client.ask(b"AUTH PLAIN " + GOOD)).startswith(heard)
+    assert not any(command.startswith(b"AUTH") for command in upstream.commands)
 
 
 @pytest.mark.parametrize(
