@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import consent_schema  # noqa: F401 - adds its tables to the metadata
 from ledger.engine import Place, reading_engine
-from ledger.faults import LedgerUnavailable
+from ledger.fault_words import words_for
+from ledger.faults import LedgerFault, LedgerUnavailable
 from ledger.migrations import HEAD
 from ledger.records_writing import INSERT_WORDS
 from ledger.schema import message, metadata
@@ -56,7 +58,7 @@ async def check(place: Place) -> list[str]:
                 faults += [f"table {row[0]}: row {row[1]} belongs to a missing row of {row[2]}" for row in loose]
             return faults
     except Exception as fault:
-        raise LedgerUnavailable(f"the ledger cannot be checked: {type(fault).__name__}") from fault
+        raise LedgerUnavailable(f"the ledger cannot be checked: {words_for(fault, place)}") from fault
     finally:
         await engine.dispose()
 
@@ -100,6 +102,10 @@ async def copy_ledger(source: Place, target: Place, progress: Callable[[str, int
                     copied += len(rows)
                     progress(table.name, len(rows))
             await transactions.run(_set_sequences)
+    except LedgerFault:
+        raise
+    except (DBAPIError, OSError, UnicodeError) as fault:
+        raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, source)}") from fault
     finally:
         await transactions.close()
         await engine.dispose()
@@ -134,7 +140,7 @@ async def version(place: Place) -> str | None:
         async with engine.connect() as connection:
             return await connection.run_sync(version_of)
     except Exception as fault:
-        raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, place)}") from fault
     finally:
         await engine.dispose()
 

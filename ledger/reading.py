@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
 from ledger.engine import Place, place_of, reading_engine
+from ledger.fault_words import words_for
 from ledger.faults import LedgerUnavailable
 from ledger.message_id import ID_BYTES, MessageId, parse_message_id
 from ledger.queries import recording as asking
@@ -66,14 +67,14 @@ class LedgerReader:
         connection = self._engine.connect()
         try:
             await connection.start()
-        except (DBAPIError, SqliteError, OSError) as fault:
-            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+        except (DBAPIError, SqliteError, OSError, UnicodeError) as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, self.place)}") from fault
         try:
             yield connection
         except ProgrammingError:
             raise  # a fault of ours
         except DBAPIError as fault:
-            raise LedgerUnavailable(f"the ledger cannot be read: {type(fault).__name__}") from fault
+            raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, self.place)}") from fault
         finally:
             await connection.close()
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ledger.engine import Place, prepare_folder, sqlite_writing_engine
+from ledger.fault_words import words_for
 from ledger.faults import LedgerUnavailable
 from ledger.row_source import forget_kinds
 from ledger.upgrade import upgrade
@@ -178,6 +179,7 @@ class PostgresTransactions:
     """The same work, handed to the synchronous face of an asyncpg connection."""
 
     def __init__(self, place: Place) -> None:
+        self._place = place
         self._engine = create_async_engine(place.url, pool_size=1, max_overflow=0, pool_pre_ping=True)
         self._upgraded = False
 
@@ -191,8 +193,8 @@ class PostgresTransactions:
                 return await connection.run_sync(work)
         except (IntegrityError, DataError, ProgrammingError):
             raise
-        except (DBAPIError, OSError) as fault:
-            raise LedgerUnavailable(f"the ledger does not take changes: {type(fault).__name__}") from fault
+        except (DBAPIError, OSError, UnicodeError) as fault:
+            raise LedgerUnavailable(f"the ledger does not take changes: {words_for(fault, self._place)}") from fault
 
     async def close(self) -> None:
         await self._engine.dispose()

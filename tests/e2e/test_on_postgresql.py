@@ -45,11 +45,13 @@ def test_an_empty_database_gives_empty_lists(
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(mailglass: Installation) -> None:
     mailglass.settings["MAILGLASS_LEDGER__URL"] = "postgresql://ann:hunter2@127.0.0.1:1/ledger"
-    for command in (("messages",), ("ledger", "check"), ("user", "list"), ("check", "--online")):
-        shown = mailglass.command(*command)
+    target = f"sqlite:///{mailglass.folder}/copy.db"
+    for command in (("messages",), ("ledger", "check"), ("user", "list"), ("check", "--online"), ("ledger", "copy")):
+        shown = mailglass.command(*command, *([target] if "copy" in command else []))
         assert shown.returncode == 1, command
         assert "hunter2" not in shown.stdout + shown.stderr
         assert "Traceback" not in shown.stderr, shown.stderr
+        assert "127.0.0.1:1: Connection refused" in shown.stdout + shown.stderr, command
 
 
 def test_everything_moves_from_sqlite_under_load_and_goes_on_there(
