@@ -27,6 +27,8 @@ _NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATR
 
 def execute(session: Session, line: bytes) -> None:
     verb = line.partition(b" ")[0].upper()
+    if b"\t" in verb:  # behind a verb blanks of any kind are tolerated (RFC 5321 section 4.1.1)
+        verb = verb.partition(b"\t")[0]
     if len(line) + 2 > COMMAND_OCTETS and is_too_long(verb, line):
         session.refuse(Refusal.COMMAND_TOO_LONG)
         return
@@ -40,7 +42,7 @@ def execute(session: Session, line: bytes) -> None:
 
 
 def _hello(session: Session, line: bytes) -> None:
-    if not line.partition(b" ")[2].strip():
+    if not line[4:].strip():
         session.refuse(Refusal.BAD_ARGUMENT)
     elif is_own_connection(session.client.peer, session.client.own_end):
         session.refuse_session(Refusal.LOOP)
@@ -53,7 +55,7 @@ def _starttls(session: Session, line: bytes) -> None:
         session.refuse(Refusal.NO_TLS)
     elif session.client.is_encrypted:
         session.refuse(Refusal.TLS_ACTIVE)
-    elif line.partition(b" ")[2]:
+    elif line[8:].strip():
         session.refuse(Refusal.BAD_ARGUMENT)
     elif session.lines.waiting:
         session.refuse_session(Refusal.INJECTED_AFTER_STARTTLS)

@@ -87,7 +87,7 @@ def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:
         else:
             answered(outcome)
 
-    name = hello.partition(b" ")[2].strip().decode("ascii", "replace")
+    name = hello[4:].strip().decode("ascii", "replace")
     session.opening = open_link(session.around.destination(), session, name, opened)
 
 

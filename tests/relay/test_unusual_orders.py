@@ -10,6 +10,7 @@ import pytest
 
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
+from tests.relay.test_against_direct import Judges
 from tests.relay.test_clients_that_leave import WaitsAtTheDot
 from tests.relay.test_logging_in import OneUser
 from tests.relay.test_tls import Certificates
@@ -290,6 +291,22 @@ async def test_a_client_calls_itself_what_it_likes(relay: RunningRelay, upstream
         assert (await client.ask(verb + name)).startswith(b"250")
         assert upstream.commands[-1] == verb + name
     assert (await client.submit(BODY)).startswith(b"250")
+
+
+@pytest.mark.parametrize("blanks", [b" ", b"  ", b"\t", b" \t "])
+async def test_blanks_behind_a_command_do_no_harm(start_relay: StartRelay, tmp_path: Path, blanks: bytes) -> None:
+    """RFC 5321 section 4.1.1."""
+    certificates, upstream = Certificates(tmp_path), Judges()
+    relay = await start_relay(upstream, listener={"security": "starttls"} | certificates.write())
+    client = await relay.connect()
+    assert (await client.ask(b"EHLO client.example.com" + blanks)).startswith(b"250")
+    assert (await client.ask(b"STARTTLS" + blanks)).startswith(b"220")
+    await client.writer.start_tls(certificates.client_context(), server_hostname="127.0.0.1")
+    lines = (b"EHLO x", b"NOOP", b"RSET", b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.net>")
+    for line in lines:
+        assert (await client.ask(line + blanks)).startswith(b"250"), line
+        assert upstream.commands[-1] == line + blanks
+    assert (await client.ask(b"EHLO" + blanks)).startswith(b"501")
 
 
 async def test_a_client_that_speaks_before_the_greeting_is_answered_in_order(
