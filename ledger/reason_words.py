@@ -91,8 +91,8 @@ OF_MESSAGE: Mapping[Reason, Meaning] = {
     Reason.CHARSET: _meaning(
         "its characters cannot be read with certainty",
         "文字を確実に読み取れません",
-        "The declared charset is unknown or does not fit the bytes.",
-        "宣言された文字コードが未知であるか、実際のバイト列と一致しません。",
+        "The declared charset is unknown, does not fit the bytes, or can stand in base64 alone and does not.",
+        "宣言された文字コードが未知であるか、実際のバイト列と一致しないか、base64 以外では使えないものです。",
     ),
     Reason.TOO_LARGE: _meaning(
         "it is too large",

@@ -88,6 +88,11 @@ class Text:
     offset: int = 0
     insertion: str = "ascii"
 
+    @property
+    def is_ascii_inside(self) -> bool:
+        """Whether ASCII letters are the octets that they are in ASCII."""
+        return self.insertion in ("ascii", "hz")
+
     def decode(self, start: int, end: int) -> str:
         """The characters of ``scan[start:end]``; what is no character comes as U+FFFD."""
         if self.unit == 1 and self.scan is self.body:

@@ -14,16 +14,17 @@ from ledger.records import LinkReason, LinkRecord, Reason
 from ledger.tokens import HIGHEST_NUMBER
 from ledger.urls import TrackingUrls, destination_of, is_too_long
 from relay.rewriting.character_references import encode_attribute
-from relay.rewriting.charsets import Text, read_text
+from relay.rewriting.charsets import Text
 from relay.rewriting.html_spans import HtmlSpans, LinkSpan, find_spans
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, is_usual, judge
 from relay.rewriting.mime_spans import Part
 from relay.rewriting.opt_out import has_no_track_scheme
+from relay.rewriting.part_text import text_of
 from relay.rewriting.pixel_place import CLIPPED_FROM, find_place
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.slots import PreparedBody, Slot
 from relay.rewriting.surroundings import words_round
-from relay.rewriting.transfer import Body
+from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import says_nothing_itself, sentence_says_so
 from relay.rewriting.visible_text import host_in_text
 
@@ -73,11 +74,7 @@ class HtmlResult:
 
 def read_html(part: Part, body: Body) -> HtmlReading | Reason:
     """What is in the part; CHARSET or TOO_COMPLEX when it cannot be read with certainty."""
-    try:
-        charset = part.media_type.certain("charset")
-    except ValueError:
-        return Reason.CHARSET
-    text = read_text(body.decoded, charset)
+    text = text_of(part, body)
     if text is None:
         return Reason.CHARSET
     spans = find_spans(text)
@@ -99,7 +96,8 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
     )
     opens = _put_in_pixel(job, slots)
     slots.sort(key=itemgetter(0))
-    body = PreparedBody(job.reading.body, text, tuple(slots), job.plan.lines, _newline(text.scan))
+    newline = line_end_in(text.scan, job.reading.body.newline)
+    body = PreparedBody(job.reading.body, text, tuple(slots), job.plan.lines, newline)
     return HtmlResult(body, links, opens, not spans.tokens.unusual)
 
 
@@ -222,10 +220,3 @@ def _put_in_pixel(job: HtmlPlan, slots: list[Slot]) -> bool:
 def _final_length(html: bytes, slots: list[Slot]) -> int:
     # A tracked link grows by public_url, token and escapes: some 150 bytes, and by its own length at most.
     return len(html) + sum(150 for slot in slots if slot.link)
-
-
-def _newline(html: bytes) -> bytes:
-    at = html.find(b"\n")
-    if at < 0:
-        return b"\r" if b"\r" in html else b"\r\n"
-    return b"\r\n" if html[at - 1 : at] == b"\r" else b"\n"

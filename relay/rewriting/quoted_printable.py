@@ -15,6 +15,9 @@ from relay.rewriting.possessive_groups import compiled
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _SHORT_LINE = 76
 _EQUALS, _DOT, _LINE_FEED = b"=.\n"
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_ESCAPED = re.compile(rb"[^ -<>-~]")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _LAST_SOFT_BREAK = compiled(rb"(?:=[ \t]*+(?:\r\n|\n|\r|\Z))++\Z")
@@ -23,11 +26,12 @@ _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*+(?:\r\n|\n|\r|\Z)")
 
 
 class QuotedPrintable:
-    """One quoted-printable body. ``decoded`` holds its bytes; ``encoded_span`` leads back."""
+    """One quoted-printable body: ``decoded`` are its bytes, ``encoded_span`` leads back. Lines end in ``newline``."""
 
-    def __init__(self, encoded: bytes) -> None:
+    def __init__(self, encoded: bytes, newline: bytes = b"\r\n") -> None:
         self._encoded = encoded
-        self._newline = _newline_of(encoded)
+        self._newline = newline
+        self._soft_break = b"=" + newline
         self._at = (0, 0)  # an encoded offset, and the decoded one that it stands for
         self.decoded = a2b_qp(encoded)
         self._is_odd = _BARE_CR.search(encoded) is not None or _has_odd_escapes(encoded, self.decoded)
@@ -83,7 +87,7 @@ class QuotedPrintable:
         return start - (line_start or lowest)
 
     def encode(self, start: int, end: int, new: bytes, column: int) -> tuple[bytes, int] | None:
-        """``new`` (ASCII) for ``encoded[start:end]`` with soft breaks where lines need them, and the column after it.
+        """``new`` for ``encoded[start:end]`` with soft breaks where lines need them, and the column after it.
 
         ``column`` is where ``new`` begins, earlier edits of the line included. None when even a soft break would
         make a line longer that already has 998 characters.
@@ -91,32 +95,18 @@ class QuotedPrintable:
         rest = self._line_end(end, min(len(self._encoded), end + 1100)) - end
         if start == end and rest == 0 and column >= LONGEST_LINE - 1:
             return None
-        text = new.replace(b"=", b"=3D")
-        length = len(text)
-        pieces: list[bytes] = []
-        position = 0
-        # One column is kept for the "=" of a soft break.
-        while position < length and (cut := position + _SHORT_LINE - 1 - column) < length:
-            if cut < position + 3:
-                pieces.append(b"")
-                column = 0
-                continue
-            # Never cut through an "=3D".
-            if text[cut - 1] == _EQUALS:
-                cut -= 1
-            elif text[cut - 2] == _EQUALS:
-                cut -= 2
-            if text[cut] == _DOT and text[cut - 1] not in b"3D.":
-                cut -= 1  # a dot at a line's beginning is precious to SMTP
-            pieces.append(text[position:cut])
+        if new.translate(None, _PRINTABLE):
+            *ended, new = (_ESCAPED.sub(_escape, line) for line in _LINE_END.split(new))
+        else:
+            ended, new = [], new.replace(b"=", b"=3D")
+        written = b""
+        for line in ended:
+            written += _broken(line, column, self._soft_break)[0] + self._newline
             column = 0
-            position = cut
-        pieces.append(text[position:])
-        column += length - position
+        last, column = _broken(new, column, self._soft_break)
         if rest and column and column + rest > _SHORT_LINE:
-            pieces.append(b"")
-            column = 0
-        return (b"=" + self._newline).join(pieces), column
+            return written + last + self._soft_break, 0
+        return written + last, column
 
     def _line_end(self, start: int, limit: int) -> int:
         """Where the line ends that ``start`` lies in, its line end left out; at the latest at ``limit``."""
@@ -199,8 +189,32 @@ def _has_odd_escapes(encoded: bytes, decoded: bytes) -> bool:
     return len(decoded) != len(encoded) - 2 * escapes - breaks
 
 
-def _newline_of(encoded: bytes) -> bytes:
-    at = encoded.find(b"\n")
-    if at < 0:
-        return b"\r" if b"\r" in encoded else b"\r\n"
-    return b"\r\n" if encoded[at - 1 : at] == b"\r" else b"\n"
+def _broken(text: bytes, column: int, soft_break: bytes) -> tuple[bytes, int]:
+    """Encoded text of one line, the first letter at ``column``, with soft breaks; and the column after it."""
+    length = len(text)
+    if column + length < _SHORT_LINE:
+        return text, column + length
+    pieces: list[bytes] = []
+    position = 0
+    # One column is kept for the "=" of a soft break.
+    while position < length and (cut := position + _SHORT_LINE - 1 - column) < length:
+        if cut < position + 3:
+            pieces.append(b"")
+            column = 0
+            continue
+        # Never cut through an "=3D".
+        if text[cut - 1] == _EQUALS:
+            cut -= 1
+        elif text[cut - 2] == _EQUALS:
+            cut -= 2
+        elif text[cut] == _DOT and text[cut - 1] != _DOT:
+            cut -= 3 if text[cut - 3] == _EQUALS else 1  # a dot at a line's beginning is precious to SMTP
+        pieces.append(text[position:cut])
+        column = 0
+        position = cut
+    pieces.append(text[position:])
+    return soft_break.join(pieces), column + length - position
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"=%02X" % match[0][0]

@@ -12,11 +12,12 @@ from ledger.records import Reason
 from ledger.urls import TrackingUrls, destination_of
 from relay.rewriting.body_parts import choose_body_parts
 from relay.rewriting.character_references import encode_attribute
-from relay.rewriting.charsets import Text, read_text
+from relay.rewriting.charsets import Text
 from relay.rewriting.html_spans import find_spans
-from relay.rewriting.mime_spans import Part, find_parts
+from relay.rewriting.mime_spans import find_parts
+from relay.rewriting.part_text import text_of
 from relay.rewriting.plan import Edit, SpanKind
-from relay.rewriting.transfer import Body, BodyEdit, read_body, splice
+from relay.rewriting.transfer import BodyEdit, read_body, splice
 
 _TEXT_URL = re.compile(rb"https?://[!#-;=?-_a-~]++", re.IGNORECASE)
 
@@ -32,20 +33,13 @@ def restore(raw: bytes, urls: TrackingUrls) -> bytes:
     edits: list[Edit] = []
     for part in (*chosen.html, *chosen.text):
         body = read_body(raw, part)
-        text = _text_of(part, body) if body else None
+        text = text_of(part, body) if body else None
         if body is None or text is None:
             continue
         found = _in_html(text, urls) if part.kind == "text/html" else _in_text(text, urls)
         found.sort(key=lambda edit: edit.start)
         edits.extend(body.carry(found, tidy=True).edits)
     return splice(raw, sorted(edits, key=lambda edit: edit.start))
-
-
-def _text_of(part: Part, body: Body) -> Text | None:
-    try:
-        return read_text(body.decoded, part.media_type.certain("charset"))
-    except ValueError:
-        return None
 
 
 def _in_html(text: Text, urls: TrackingUrls) -> list[BodyEdit]:

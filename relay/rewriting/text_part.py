@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from ledger.records import LinkReason, LinkRecord
 from ledger.tokens import HIGHEST_NUMBER
 from ledger.urls import TrackingUrls, destination_of, is_too_long
-from relay.rewriting.charsets import Text, read_text
+from relay.rewriting.charsets import Text
 from relay.rewriting.html_spans import MOST_LINKS
 from relay.rewriting.link_rules import LinkCandidate, LinkPolicy, judge
 from relay.rewriting.mime_spans import Part
+from relay.rewriting.part_text import text_of
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.quoted_text import quoted_from
 from relay.rewriting.slots import PreparedBody, Slot
 from relay.rewriting.surroundings import sentence_before
-from relay.rewriting.transfer import Body
+from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import sentence_says_so
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
@@ -47,10 +48,7 @@ class TextResult:
 
 def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_before: int) -> TextResult | None:
     """The part with its slots; None when it is left alone: an odd charset, too many links, nothing to do."""
-    try:
-        text = read_text(body.decoded, part.media_type.certain("charset"))
-    except ValueError:
-        return None
+    text = text_of(part, body)
     if text is None:
         return None
     slots: list[Slot] = []
@@ -66,7 +64,7 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
             is_quoted = start >= quoted_start
             links.append(_link(text, start, end, number, part, policy, slots, quoted=is_quoted))
             unquoted += not is_quoted
-    newline = b"\r\n" if b"\r\n" in text.scan or b"\n" not in text.scan else b"\n"
+    newline = line_end_in(text.scan, body.newline)
     if plan.notice or plan.withdrawal:
         slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
     if not slots and not links:
@@ -76,10 +74,16 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
 
 
 def _letters_of(part: Part, text: Text) -> str:
-    """The codec in which letters beyond ASCII can be added; "" where none can: 7bit with a charset that needs eight."""
+    """The codec in which letters beyond ASCII can be added; "" where none can.
+
+    A body that has only seven bits, and is not encoded, keeps to them: whether the upstream takes eight was settled
+    before the message came (RFC 6152).
+    """
     if text.insertion != "ascii" or not text.codec:
         return ""
-    return "" if part.transfer_encoding == "7bit" and not text.codec.startswith("iso2022_jp") else text.codec
+    is_encoded = part.transfer_encoding in ("quoted-printable", "base64")
+    is_seven_bit = part.transfer_encoding == "7bit" or text.body.isascii()
+    return "" if is_seven_bit and not is_encoded and not text.codec.startswith("iso2022_jp") else text.codec
 
 
 def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from relay.rewriting.base64_part import Base64Part
+from relay.rewriting.header_fields import is_cr_only
 from relay.rewriting.mime_spans import Part
 from relay.rewriting.plan import Edit, SpanKind
 from relay.rewriting.quoted_printable import LONGEST_LINE, QuotedPrintable
@@ -40,12 +41,13 @@ class Carried:
 
 
 class PlainBody:
-    """7bit, 8bit and binary: what stands there is what is meant."""
+    """7bit, 8bit and binary: what stands there is what is meant. ``newline`` is how lines of this body end."""
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         self._raw = raw
         self._start = start
         self.decoded = raw[start:end]
+        self.newline = line_end_in(self.decoded, b"") or _line_end_of_message(raw)
 
     def has_room(self, position: int) -> bool:
         """Whether the line at a decoded offset can take the first word of an edit."""
@@ -96,7 +98,9 @@ class QuotedPrintableBody:
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         self._start = start
-        self._text = QuotedPrintable(raw[start:end])
+        encoded = raw[start:end]
+        self.newline = line_end_in(encoded, b"") or _line_end_of_message(raw)
+        self._text = QuotedPrintable(encoded, self.newline)
         self.decoded = self._text.decoded
 
     def has_room(self, position: int) -> bool:
@@ -133,6 +137,7 @@ class Base64Body:
         self._start = start
         self._part = part
         self.decoded = part.decoded
+        self.newline = b"\r" if is_cr_only(part.decoded, 0, len(part.decoded)) else b"\r\n"
 
     def has_room(self, position: int) -> bool:
         """Always: its lines are our own."""
@@ -160,6 +165,18 @@ def read_body(raw: bytes, part: Part) -> Body | None:
             decoded = Base64Part.read(raw[start:end])
             return Base64Body(raw, start, decoded) if decoded else None
     return None
+
+
+def line_end_in(text: bytes, otherwise: bytes) -> bytes:
+    """How the first line of a text ends, LF or CRLF; ``otherwise`` where there is no LF."""
+    at = text.find(b"\n")
+    if at < 0:
+        return otherwise
+    return b"\r\n" if text[at - 1 : at] == b"\r" else b"\n"
+
+
+def _line_end_of_message(raw: bytes) -> bytes:
+    return line_end_in(raw, b"\r" if b"\r" in raw else b"\r\n")
 
 
 def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:
