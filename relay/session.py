@@ -128,6 +128,7 @@ class Session(Turns):
         reply = self._unexpected(error)
         if self.phase is not None and not self.phase.is_reading:
             self.phase.fail(reply)  # answers the client
+            self.cancel_job()
             self.finish(while_sending=True)
             return
         if self.phase is not None:
@@ -201,7 +202,11 @@ class Session(Turns):
         if self.opening is not None:
             self.opening.give_up()
             self.opening = None
-        if self.link is not None:
+        if self.link is None:
+            return
+        if self._job is not None and asyncio.current_task() is not self._job:
+            self.link.cut()  # or the job would wait for a reply that nobody takes any more
+        else:
             self.link.leave()
 
     def incident(self, fault: Fault, detail: str = "") -> Reply:

@@ -43,8 +43,8 @@ class Judges(Behaves):
         if not talk.mail:
             return b"503 5.5.1 MAIL first\r\n"
         if b"data" in talk.mail and talk.recipients:
-            # With several recipients the client hears it behind its message: then its transaction is over anyway.
-            talk.mail, talk.recipients = b"", []
+            if len(talk.recipients) > 1:  # the client hears it behind its message, where its transaction is over anyway
+                talk.mail, talk.recipients = b"", []
             return b"451 4.3.0 No data now\r\n"
         return await super().on_data(talk, line)
 

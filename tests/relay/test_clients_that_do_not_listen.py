@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from relay.session import Session
 from relay.upstream import MOST_AWAITED
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.test_limits_of_sessions import resident_megabytes
-from tests.relay.upstream_servers import Behaves, Talk
+from tests.relay.upstream_servers import Behaves, Scripted, Talk
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"
 
@@ -117,6 +118,34 @@ async def test_a_client_that_ends_in_the_middle_of_a_login_ends_the_session(
     assert await client.everything() == (b"" if is_asked else b"334 VXNlcm5hbWU6\r\n")
     await relay.server.ports[0].around.sessions.until_empty()
     await upstream.until(lambda: upstream.open_connections == 0)
+
+
+@pytest.mark.parametrize(("at", "ends"), [("login", "silence"), ("login", "bug"), ("message", "bug")])
+async def test_a_session_that_ends_while_the_upstream_is_asked_leaves_nobody_waiting_for_the_answer(
+    start_relay: StartRelay, at: str, ends: str
+) -> None:
+    upstream = Scripted(AUTH=b"", DOT=b"")
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    if at == "message":
+        await client.begin()
+        await client.ask(b"DATA")
+        await client.send(b"X-Track: all\r\n" + BODY + b".\r\n")
+    else:
+        await client.send(b"AUTH PLAIN AGEAYg==\r\n")
+    (session,) = relay.server.ports[0].around.sessions
+    assert isinstance(session, Session)
+    async with asyncio.timeout(20):
+        while session._job is None or not (session.link and session.link.awaited):
+            await asyncio.sleep(0)
+    if ends == "silence":
+        session.client_is_full(True)
+        session.fell_silent()
+    else:
+        session.broke(ValueError())
+    assert (await client.everything())[:3] in (b"421", b"451")
+    async with asyncio.timeout(20):
+        await relay.server.ports[0].around.sessions.until_empty()
 
 
 async def test_a_flood_of_tiny_commands_keeps_nobody_waiting(relay: RunningRelay) -> None:
