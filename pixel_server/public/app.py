@@ -31,7 +31,7 @@ from pixel_server.public.hits import HitDesk
 from pixel_server.public.ingest import Ingest
 from pixel_server.public.lean import IDLE_SECONDS, LeanProtocol
 from pixel_server.public.page_look import PAGE_HEADERS, language_for
-from pixel_server.public.plain_http import PlainServer
+from pixel_server.public.plain_http import PlainHandler, PlainServer
 from pixel_server.public.privacy_page import privacy_page
 from pixel_server.public.recipient_page import RecipientPage
 from pixel_server.public.requests import Asked, RequestReader, head_of
@@ -42,6 +42,7 @@ LARGEST_BODY = 16 * 1024
 # Of a request. Eight times the 8,000 octets that RFC 9110 section 4.1 asks for: links of several kB stand in delivered
 # mail, and each octet of theirs may have become three, percent-encoded.
 LONGEST_LINE = 64 * 1024
+LONGEST_FIELD = 16 * 1024  # of a page's request; there may be 128 of them
 SWEEP_SECONDS = 2.5
 _BEHIND_AUTHORITY = re.compile(r"[/?#].*", re.DOTALL)
 REMEMBER_SECONDS = 120.0  # addresses and user agents, as docs/privacy.md promises
@@ -87,7 +88,7 @@ class PublicServer:
         """Listens on [pixel_server] bind. Raises OSError when it cannot."""
         self._web = PlainServer(
             self._handle, request_factory=_make_request, access_log=None, keepalive_timeout=IDLE_SECONDS,
-            lingering_time=1.0, max_line_size=LONGEST_LINE,
+            lingering_time=1.0, max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD,
         )  # fmt: skip
         await self.ingest.start()
         await self._ledger.get_ready()
@@ -149,7 +150,10 @@ class PublicServer:
         except Exception:
             log.exception("a request could not be answered")
             answer = NOT_FOUND
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        if _is_last(request):
+            response.force_close()
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
         if request.content_length is not None and request.content_length > LARGEST_BODY:
@@ -187,6 +191,13 @@ def _make_request(
     return PlainRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
     )
+
+
+def _is_last(request: web.BaseRequest) -> bool:
+    # Behind an offer to speak something else, and behind CONNECT, may stand what is no HTTP.
+    if request.method == "CONNECT" or "Upgrade" in request.headers:
+        return True
+    return isinstance(request.protocol, PlainHandler) and request.protocol.is_at_its_last
 
 
 def _path_of(request: web.BaseRequest) -> str:

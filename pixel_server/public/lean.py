@@ -19,7 +19,8 @@ from pixel_server.public.doors import Doors
 from pixel_server.public.hits import HitDesk
 from pixel_server.public.requests import RequestReader
 
-LONGEST_HEAD = 8190
+# Browsers send all cookies of the domain above this host, and sites have had more than aiohttp's 8190 octets of them.
+LONGEST_HEAD = 32 * 1024
 MOST_WAITING = 64 * 1024  # of a client that sends without reading
 IDLE_SECONDS = 15.0
 
@@ -44,6 +45,7 @@ class LeanProtocol(Protocol):
         self._is_taking = False
         self._is_paused = False
         self._closes = False
+        self._has_ended = False  # the client sends no more, and may still read
         self.idle_since = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,9 +72,9 @@ class LeanProtocol(Protocol):
             self._entry = None
 
     def eof_received(self) -> bool:
-        # A client that half-closes after its request still gets its answer.
-        self._closes = True
-        return self._is_busy
+        # A client that half-closes behind its requests still gets their answers.
+        self._has_ended = True
+        return self._is_busy or self._is_paused
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
@@ -93,7 +95,7 @@ class LeanProtocol(Protocol):
         self._is_paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
-            if not self._is_busy and self._waiting:
+            if not self._is_busy:
                 self._take_all()
 
     def close_if_idle(self, now: float) -> None:
@@ -116,11 +118,12 @@ class LeanProtocol(Protocol):
         self.idle_since = time.monotonic()
         if self._transport is None:
             return
-        end = b"Connection: close\r\n\r\n" if self._closes else b"\r\n"
+        is_last = self._closes or (self._has_ended and not self._waiting)
+        end = b"Connection: close\r\n\r\n" if is_last else b"\r\n"
         self._transport.write(answer.head + _date(int(time.time())) + end + (b"" if self._is_head else answer.body))
         if self._closes:
             self._transport.close()
-        elif self._waiting and not self._is_paused:
+        elif (self._waiting or self._has_ended) and not self._is_paused:
             self._take_all()
 
     def _close(self) -> None:
@@ -138,6 +141,8 @@ class LeanProtocol(Protocol):
                     break
         finally:
             self._is_taking = False
+        if self._has_ended and not (self._is_busy or self._is_paused):
+            self._close()
 
     def _take_next(self) -> bool:
         """Whether a whole request was taken off what waits."""
@@ -171,6 +176,8 @@ class LeanProtocol(Protocol):
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(waiting)
+        if self._has_ended and not other.eof_received():
+            transport.close()
 
 
 def _may_become_plain(beginning: bytes) -> bool:

@@ -21,9 +21,25 @@ log = logging.getLogger("mailglass.public")
 class PlainHandler(RequestHandler):
     """One connection. ``on_end`` is called when it is over."""
 
-    __slots__ = ("on_end",)
+    __slots__ = ("_has_ended", "on_end")
 
     on_end: Callable[[], None]
+    _has_ended: bool  # the client sends no more, and may still read
+
+    @property
+    def is_at_its_last(self) -> bool:
+        """Whether nothing comes behind the request that is being answered."""
+        return self._has_ended and not self._messages
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        # A client that half-closes behind its requests still gets their answers; one that left in the middle of a body
+        # is gone.
+        self._has_ended = True
+        bodies = [body for _, body in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        is_busy = self._waiter is None or bool(self._messages)  # it waits only when it has nothing to answer
+        return is_busy and all(body.is_eof() for body in bodies)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -55,4 +71,5 @@ class PlainServer(web.Server):
     def __call__(self, on_end: Callable[[], None] = lambda: None) -> RequestHandler:
         handler = PlainHandler(self, loop=self._loop, **self._kwargs)
         handler.on_end = on_end
+        handler._has_ended = False
         return handler
