@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # One transparent pixel, GIF89a, 43 bytes.
@@ -15,6 +17,7 @@ _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 _TEXT = "text/plain; charset=utf-8"
+_JSON = "application/json"
 # The destination was checked when the link was made (it may hold blanks, as written in the mail); what is no http(s)
 # URL in printable ASCII never becomes a header.
 _LOCATION = re.compile(r"https?://[ -~]+", re.ASCII | re.IGNORECASE)
@@ -48,6 +51,10 @@ class Answer:
 
 def text_answer(status: int, body: str, *more: tuple[str, str]) -> Answer:
     return Answer(status, (("Content-Type", _TEXT), *_ALWAYS, *more), body.encode("utf-8"))
+
+
+def json_answer(value: Mapping[str, str]) -> Answer:
+    return Answer(200, (("Content-Type", _JSON), *_ALWAYS), json.dumps(value).encode("ascii") + b"\n")
 
 
 PIXEL = Answer(200, (("Content-Type", "image/gif"), *_ALWAYS), GIF)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import re
 import resource
@@ -25,7 +24,7 @@ from config.settings import Settings, host_and_port
 from ledger.access import Ledger
 from ledger.consents import consents_for
 from ledger.tokens import KeyRing
-from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, text_answer
+from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, ROBOTS, TOO_LARGE, Answer, json_answer
 from pixel_server.public.doors import Doors
 from pixel_server.public.hits import HitDesk
 from pixel_server.public.ingest import Ingest
@@ -176,7 +175,7 @@ class PublicServer:
             language = language_for(request, self._settings.privacy.language)
             shown = privacy_page(self._settings, language)
             return Answer(200, (*PAGE_HEADERS, ("Content-Language", language)), shown.encode("utf-8"))
-        return ROBOTS if path == "/robots.txt" else text_answer(200, json.dumps(self.health()) + "\n")
+        return ROBOTS if path == "/robots.txt" else json_answer(self.health())
 
 
 def _make_request(

@@ -193,7 +193,8 @@ async def test_no_answer_says_who_answers_or_keeps_anything(port: PublicPort) ->
 
 
 async def test_health_and_robots(port: PublicPort) -> None:
-    assert (await port.get("/healthz")).text == '{"status": "ok"}\n'
+    health = await port.get("/healthz")
+    assert (health.text, health.headers["Content-Type"]) == ('{"status": "ok"}\n', "application/json")
     assert (await port.get("/robots.txt")).text == "User-agent: *\nDisallow: /\n"
 
 
