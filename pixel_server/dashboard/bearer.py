@@ -53,5 +53,5 @@ def demand(request: web.Request, scope: str) -> Reader:
     if wait:
         raise web.HTTPTooManyRequests(headers={"Retry-After": str(math.ceil(wait))})
     if not reader.session and reader.scopes and scope not in reader.scopes:
-        raise web.HTTPForbidden(text="scope")
+        raise web.HTTPForbidden(text=f"This token has no scope to {scope}.")
     return reader

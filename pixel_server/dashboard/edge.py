@@ -24,6 +24,8 @@ from pixel_server.dashboard.visitors import asks_for_data, wording_for
 
 log = logging.getLogger("mailglass.dashboard")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# Their text says what is wrong with just this request.
+_TELLING = (web.HTTPBadRequest, web.HTTPForbidden, web.HTTPUnprocessableEntity)
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_ALL = ("/login", "/welcome/", "/static/", "/healthz", "/metrics", "/favicon.ico", "/api/v1/openapi.json")
 
@@ -64,7 +66,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Finds out who asks; sends strangers to the login; lets nothing be changed from elsewhere."""
     if request.method not in SAFE and not _same_origin(request):
-        raise web.HTTPForbidden(text="cross-origin")
+        raise web.HTTPForbidden(text="This was sent from a page of another site.")
     reader = await bearer_reader(request) if request.path.startswith("/api/") else None
     reader = reader or await sessions.reader_of(request, request.app[DESK].clock())
     if reader is not None:
@@ -102,13 +104,13 @@ async def _check_form_token(request: web.Request, session: str) -> None:
     if not presented and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         presented = str((await request.post()).get("csrf", ""))
     if not sessions.is_form_token(session, presented):
-        raise web.HTTPForbidden(text="form token")
+        raise web.HTTPForbidden(text="A session needs the form token of its page; a script sends an API token instead.")
 
 
 async def _say(request: web.Request, status: int, answer: web.HTTPException | None, fault_id: str = "") -> web.Response:
     heading, text = _words(request, status, fault_id)
     if asks_for_data(request):
-        told = answer.text if isinstance(answer, web.HTTPUnprocessableEntity | web.HTTPBadRequest) else None
+        told = answer.text if isinstance(answer, _TELLING) else None
         response = answer_json({"error": heading, "message": told or text, "status": status}, status)
     else:
         reader = request.pop(READER, None)  # no menu: the fault may be the ledger's

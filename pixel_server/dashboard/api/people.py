@@ -110,7 +110,7 @@ def _plain(value: Any) -> Any:
 def _administrator(request: web.Request, scope: str) -> Reader:
     reader = demand(request, scope)
     if not reader.account.admin:
-        raise web.HTTPForbidden
+        raise web.HTTPForbidden(text="Only an administrator may do this.")
     return reader
 
 

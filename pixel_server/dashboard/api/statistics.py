@@ -54,7 +54,7 @@ def _period(request: web.Request, now: datetime) -> tuple[datetime, datetime]:
         except (ValueError, OverflowError):
             faults[name] = "must be a day (2026-11-24) or a time (2026-11-24T10:00:00Z)"
     refuse_faults(faults)
-    until = found.get("to", now + timedelta(minutes=1)).astimezone(UTC)
+    until = found.get("to", now).astimezone(UTC)
     since = found.get("from", until - USUAL).astimezone(UTC)
     if "to" in found and since > until:
         refuse_faults({"to": "must not lie before from"})
