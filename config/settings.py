@@ -131,7 +131,7 @@ class Tracking(Table):
     on_ledger_failure: Literal["send-untracked", "refuse"] = Field(
         "send-untracked", description="send-untracked | refuse (451, the client tries again)"
     )
-    max_size: Size = Field(32 * 10**6, gt=0, description="larger messages go out unchanged, reason too-large")
+    max_size: Size = Field(32 * 10**6, ge=1000, description="larger messages go out unchanged, reason too-large")
     aggregate_minimum: Whole = Field(20, ge=10, description='recipients that identity = "aggregate" needs at least')
 
     @classmethod
@@ -280,14 +280,14 @@ class Limits(Table):
     connections: Whole = Field(200, ge=1, description="clients at once")
     connections_per_address: Whole = Field(20, ge=1, description="clients at once from one address")
     recipients: Whole = Field(1000, ge=100, description="per message (RFC 5321 wants at least 100)")
-    message_size: Size = Field(50 * 10**6, gt=0, description="larger messages are refused with 552")
+    message_size: Size = Field(50 * 10**6, ge=1000, description="larger messages are refused with 552")
     line_length: Size = Field(10**6, ge=1000, description="longer lines in a message are refused with 554")
     auth_attempts: Whole = Field(5, ge=1, description="per connection, then 421")
     client_idle: Wait = Field(timedelta(minutes=5), description="silence after which a client is dropped")
     upstream_connect: Wait = Field(timedelta(seconds=30), description="for connection, greeting and TLS")
     upstream_reply: Wait = Field(timedelta(minutes=5), description="for a reply to a command")
     upstream_final: Wait = Field(timedelta(minutes=10), description="for the reply after the final dot")
-    in_flight: Size = Field(256 * 10**6, gt=0, description="bytes of held messages at once; beyond it 452")
+    in_flight: Size = Field(256 * 10**6, ge=1000, description="bytes of held messages at once; beyond it 452")
     rewrite: Wait = Field(timedelta(seconds=2), description="then the message goes out unchanged")
 
 

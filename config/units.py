@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)?", re.ASCII)
-_BYTES = {None: 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)", re.ASCII)
+_BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -16,7 +16,8 @@ def _shown(value: object) -> str:
 
 
 def parse_size(text: object) -> int:
-    """Bytes for "1MB" (10**6), "500kB" or a bare number. Raises ValueError for anything else."""
+    """Bytes for "1MB" (10**6), "500kB" or a number that is no text. Raises ValueError for anything else: who writes
+    "32" hardly means 32 bytes."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
@@ -43,7 +44,7 @@ def format_size(size: int) -> str:
     for unit in ("GB", "MB", "kB"):
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
-    return str(size)
+    return f"{size}B"
 
 
 def format_duration(span: timedelta) -> str:
