@@ -74,6 +74,30 @@ def find_keys(folder: Path) -> KeyRing | None:
         raise KeyFolderFault(f"cannot use the key folder {folder}: {fault.strerror or fault}") from fault
 
 
+def faults_of(folder: Path) -> list[str]:
+    """All that is wrong with the folder, for whoever sets it right; ``find_keys`` tells of the first alone."""
+    faults: dict[str, None] = {}
+
+    def ask(question: Callable[[Path], object], path: Path) -> None:
+        try:
+            question(path)
+        except KeyFolderFault as fault:
+            faults[str(fault)] = None
+        except OSError as fault:
+            faults[f"cannot use {path}: {fault.strerror or fault}"] = None
+
+    def ask_of_each(folder: Path) -> None:
+        for name in sorted(os.listdir(folder)):
+            if _KEY_FILE.fullmatch(name) or name == _PEOPLE_KEY:
+                ask(_read_key, folder / name)
+
+    if folder.exists():
+        ask(lambda path: _refuse_if_others_may(path, path.stat(), "0700"), folder)
+        ask(ask_of_each, folder)
+        ask(_read, folder)  # ids that no token can name
+    return list(faults)
+
+
 def load_people_key(folder: Path) -> bytes:
     """The key with which addresses become keys of people (ledger/people.py); made when there is none. It is never
     rotated: without it nobody could be recognised who once said no. Raises KeyFolderFault."""

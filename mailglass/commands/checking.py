@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from config.faults import ConfigurationError
+from config.faults import ConfigurationError, Fault
 from config.load import load
 from config.warnings import warnings_about
-from ledger.keys import KeyFolderFault, find_keys
+from ledger.keys import faults_of
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, complaint
 from mailglass.commands.probing import look_everywhere
 from mailglass.commands.tables import print_json, print_table
@@ -26,14 +27,12 @@ def check(
     """Read the configuration and list every fault; with --online also connect, open and fetch."""
     try:
         settings = load(config, os.environ)
-        find_keys(settings.keys_dir)
     except ConfigurationError as error:
-        if as_json:
-            print_json({"faults": error.faults, "warnings": [], "findings": []})
-            raise typer.Exit(ConfigurationAtFault.status) from None
-        raise ConfigurationAtFault(complaint(config, error)) from None
-    except KeyFolderFault as fault:
-        raise ConfigurationAtFault(str(fault)) from None
+        raise _at_fault(error.faults, complaint(config, error), as_json) from None
+    if unusable := [Fault("keys", what) for what in faults_of(settings.keys_dir)]:
+        lines = "".join(f"\n  {fault.what}" for fault in unusable)
+        told = unusable[0].what if len(unusable) == 1 else f"the keys have {len(unusable)} faults:{lines}"
+        raise _at_fault(unusable, told, as_json)
     warnings = warnings_about(settings)
     findings = asyncio.run(look_everywhere(settings)) if online else []
     if as_json:
@@ -46,3 +45,10 @@ def check(
             print_table([[f.what, "fine" if f.fine else "BROKEN", f.seen] for f in findings], ("what", "", "seen"))
     if not all(finding.fine for finding in findings):
         raise typer.Exit(Failed.status)
+
+
+def _at_fault(faults: Sequence[Fault], told: str, as_json: bool) -> Exception:
+    if not as_json:
+        return ConfigurationAtFault(told)
+    print_json({"faults": faults, "warnings": [], "findings": []})
+    return typer.Exit(ConfigurationAtFault.status)

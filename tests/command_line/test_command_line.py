@@ -180,6 +180,23 @@ def test_keys_that_others_may_read_are_a_fault_of_configuration(
         assert "chmod 0600" in shown.err
 
 
+def test_check_tells_of_every_key_that_others_may_read(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    keys = tmp_path / "var" / "keys"
+    for _ in range(2):
+        mailglass("keys", "rotate")
+    (keys / "people.secret").write_text("00" * 32)
+    (keys / "2.key").write_text("damaged")
+    wrong = [keys, keys / "1.key", keys / "2.key", keys / "people.secret"]
+    for path, mode in zip(wrong, (0o755, 0o644, 0o600, 0o640), strict=True):
+        path.chmod(mode)
+    shown = mailglass("check")
+    assert shown.status == 78
+    assert [str(path) in line for path, line in zip(wrong, shown.err.splitlines()[1:], strict=True)] == [True] * 4
+    told = mailglass("check", "--json")
+    assert told.status == 78
+    assert [fault["what"] in shown.err for fault in json.loads(told.out)["faults"]] == [True] * 4
+
+
 def test_a_rotated_key_signs_and_the_old_one_stays(mailglass: Callable[..., Outcome]) -> None:
     assert "Key 2 signs from now on" in mailglass("keys", "rotate").out
     keys = json.loads(mailglass("keys", "list", "--json").out)
