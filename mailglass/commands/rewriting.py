@@ -25,7 +25,7 @@ from ledger.message_id import MessageId, mint_message_id, parse_message_id
 from ledger.tokens import KeyRing, Purpose, read_unverified, verify
 from ledger.urls import TrackingUrls, UrlGrammar, parse_path
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
-from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.failures import ConfigurationAtFault, Failed, WrongUse
 from relay.rewriting.header_fields import header_end
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Tracked, Wanted
@@ -103,6 +103,8 @@ def decode(
     url: Annotated[str, typer.Argument(metavar="URL", help="one of our URLs")], config: Config = DEFAULT_CONFIG
 ) -> None:
     """Say what one of our URLs means: kind, message, link number, destination, and whether its signature holds."""
+    if "://" not in url:
+        raise WrongUse(f'"{url}" is no URL')
     settings = settings_from_file(config)
     urls = _urls(settings, _keys_there)
     own = urls.grammar.parse(url.strip())

@@ -121,6 +121,7 @@ def test_one_of_our_urls_is_taken_apart(folder: Path) -> None:
         (("rewrite", "m.eml", "--config", "nowhere.toml"), 78),
         (("restore", "m.eml", "--report", "m.eml"), 1),
         (("decode", "https://www.example.com/"), 1),
+        (("decode", "x"), 2),  # no URL at all
     ],
 )
 def test_failures_are_one_plain_line_and_their_status(folder: Path, words: tuple[str, ...], status: int) -> None:
