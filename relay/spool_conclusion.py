@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from relay.copy_delivery import IN_DOUBT_WORDS, CopyDelivery
+from relay.deliver_by import TOO_LATE_WORDS, comes_back_after
 from relay.spool_files import SpoolFault
 from relay.spool_notices import Notices, unreported, untold_of_delay
 from relay.spool_records import Credentials
@@ -38,7 +39,11 @@ class Conclusion:
         if now >= self.delivery.schedule_for(message).expires_at(header.spooled_at):
             untried = header.credentials is Credentials.CLIENT  # only a session that may never come could try it
             numbers = standing.with_state(CopyState.IN_DOUBT, *([CopyState.WAITING] if untried else []))
-            events = [Event(EventKind.EXPIRED, now, number) for number in numbers]
+            limit = comes_back_after(header.mail)
+            words = NO_LOGIN_WORDS if limit is None or now < header.spooled_at + limit else TOO_LATE_WORDS
+            events = [
+                Event(EventKind.EXPIRED, now, number, standing.copies[number].reply or words) for number in numbers
+            ]
         elif header.credentials is Credentials.CLIENT and not header.notification:
             numbers = standing.with_state(CopyState.WAITING)
             events = [

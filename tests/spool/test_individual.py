@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from ledger.records import MessageRecord, State
 from relay import failpoints
 from relay.replies import Fault, RelayFault, Reply
+from relay.spool_conclusion import NO_LOGIN_WORDS
 from tests.spool.messages import PLAIN, rendered
 from tests.spool.scripted_upstream import (
     ScriptedUpstream,
@@ -250,6 +252,22 @@ async def test_a_clients_own_login_sends_again_within_its_session_and_reports_th
     assert bench.folder() == []
     await bench.later(timedelta(hours=1))
     assert bench.upstream.sessions == 1
+
+
+async def test_a_copy_that_was_never_tried_when_its_time_was_over_has_words_all_the_same(bench: Workbench) -> None:
+    go_on = bench.upstream.holds[R1] = asyncio.Event()
+    bench.upstream.script = {R2: [at_rcpt("closes")]}
+    async with bench.client_session() as session:
+        submitting = asyncio.create_task(bench.submit(session, login="ann"))
+        await bench.upstream.wait_for(1)
+        bench.clock.pass_by(timedelta(days=3))
+        go_on.set()
+        assert (await submitting).code == 250
+    assert bench.book.replies[3] == NO_LOGIN_WORDS
+    async with bench.client_session() as session:
+        await bench.individual.deliver_waiting("ann", session)
+    (report,) = bench.upstream.to("ann@example.org")
+    assert f"x-mailglass; {NO_LOGIN_WORDS}".encode() in report.content
 
 
 async def test_a_report_that_lost_its_session_waits_for_the_same_login_alone(bench: Workbench) -> None:
