@@ -20,7 +20,7 @@ from relay.rewriting.mime_spans import Part
 from relay.rewriting.part_text import text_of
 from relay.rewriting.plan import Plan, SpanKind
 from relay.rewriting.quoted_text import quoted_from
-from relay.rewriting.slots import PreparedBody, Slot
+from relay.rewriting.slots import PreparedBody, Slot, fill
 from relay.rewriting.surroundings import sentence_before
 from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import sentence_says_so
@@ -39,11 +39,22 @@ class TextResult:
     unquoted: int  # so many of the links stand above the quoted text
 
     def has_own_link(self, urls: TrackingUrls) -> bool:
-        """Whether one of its links is tracked already, outside quoted text."""
-        return any(
+        """Whether its links outside quoted text have been tracked before.
+
+        One of them is, and none is left to be: a text knows no opt-outs, so whatever a first time leaves there it
+        leaves again. Else ours came with an earlier mail, which people quote in many forms.
+        """
+        has_one = any(
             row.reason is LinkReason.OWN and urls.is_own(row.url) and urls.original_of(row.url) is not None
             for row in self.links[: self.unquoted]
         )
+        return has_one and not self._can_track(urls)
+
+    def _can_track(self, urls: TrackingUrls) -> bool:
+        """Whether one of those links would be tracked, and its line has room."""
+        too_long = fill(self.body, urls, 0).too_long
+        last = self.links[self.unquoted - 1].number
+        return any(0 < slot.link <= last and index not in too_long for index, slot in enumerate(self.body.slots))
 
 
 def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_before: int) -> TextResult | None:

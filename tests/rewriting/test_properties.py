@@ -31,6 +31,11 @@ _PIECES = (
     "<select><option>o</option></select>", "<ul><li>l", "</ul>", "<pre>\n x</pre>", "<textarea>t</textarea>", "x" * 90,
     '<a href="https://e.com/ä">ä</a>', "日本語の文", "ü", "<a href='https://e.com/\n long'>", "=41 =", "<", "a < b",
 )  # fmt: skip
+_LINES = (
+    b"See http://example.com/x, and so on.", b"", b"Anna wrote: look at " + _OWN.encode(), b"> " + _OWN.encode(),
+    b"w" * 930 + b" https://www.example.com/wide", b"On Monday, Anna wrote:", b"https://example.net/" + b"l" * 900,
+    _OWN.encode() + b" and http://example.com/y",
+)  # fmt: skip
 _CHARSETS = (
     "utf-8", "us-ascii", "iso-8859-1", "windows-1252", "iso-2022-jp", "shift_jis", "euc-jp", "big5", "gb2312",
     "gb18030", "euc-kr", "koi8-r", "utf-16", "utf-16-le", "hz-gb-2312", "iso-2022-kr", "cp037", "utf-7", "x-nosuch", "",
@@ -44,7 +49,8 @@ def messages(draw: st.DrawFn) -> bytes:
     pieces = st.lists(st.sampled_from(_PIECES), max_size=25)
     parts = [part(draw, "".join(draw(pieces)), newline) for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3))))]
     for _ in range(draw(st.integers(0, 2))):
-        parts.append(b"Content-Type: text/plain" + 2 * newline + b"See http://example.com/x, and so on." + newline)
+        lines = newline.join(draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=3)))
+        parts.append(b"Content-Type: text/plain" + 2 * newline + lines + newline)
     if len(parts) > 1 or draw(st.booleans()):
         boundary = draw(st.sampled_from((b"b", b"=_b", b"b b", b"--b", b"b'()+_,-./:=?")))
         kind = draw(st.sampled_from((b"mixed", b"alternative", b"related")))
@@ -99,6 +105,12 @@ def test_damaged_mail_never_crashes_and_only_reported_spans_differ(raw: bytes, d
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_at_all_are_survived(raw: bytes) -> None:
     check_message(raw, trees=False)
+
+
+@given(messages())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_every_promise_holds_where_links_alone_are_wanted_in_text_as_well(raw: bytes) -> None:
+    check_message(raw, Plan(opens=False, html_links=True, text_links=True))
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=25))

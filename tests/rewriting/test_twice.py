@@ -70,3 +70,27 @@ def test_one_of_our_links_outside_quoted_text_leaves_a_new_mail_tracked() -> Non
     result = check_message(message(b"mixed", (HTML, TRACKED), (HTML, b'<a href="' + ours + b'">ours</a>')))
     assert isinstance(result, Tracked)
     assert [row.tracked for row in result.link_list] == [True, False]
+
+
+OURS = URLS.link(9, "https://www.example.org/earlier").encode()
+NEW_TEXT = b"See https://www.example.com/a first.\r\n"
+ANSWERED = b"On Monday Anna wrote: have a look at " + OURS + b"\r\n"
+
+
+@pytest.mark.parametrize("text", [NEW_TEXT + ANSWERED, ANSWERED + NEW_TEXT])
+def test_one_of_our_links_in_a_text_that_has_others_to_track_leaves_a_new_mail_tracked(text: bytes) -> None:
+    """Somebody answers a mail that was tracked, in a form of quoting that nobody knows: a first rewriting leaves no
+    link untracked in the text, so this is none that was rewritten before."""
+    result = check_message(message(b"alternative", (TEXT, text), (HTML, TRACKED)), LINKS)
+    assert isinstance(result, Tracked)
+    assert [row.url for row in result.link_list if row.tracked] == ["https://www.example.com/a"] * 2
+
+
+@pytest.mark.parametrize("wide", [700, 800, 860, 900, 940, 960, 990, 1100])
+@pytest.mark.parametrize("kind", [b"mixed", b"alternative"])
+def test_a_link_that_its_line_had_no_room_for_does_not_make_it_a_new_mail(wide: int, kind: bytes) -> None:
+    lines = NEW_TEXT + b"w" * (wide // 2) + b" https://www.example.com/b " + b"w" * (wide // 2) + b"\r\n"
+    for text in (lines, lines + b"https://www.example.com/" + b"c" * wide + b"\r\n"):
+        result = check_message(message(kind, (TEXT, text), (HTML, OPTED_OUT)), LINKS)
+        assert isinstance(result, Tracked)
+        assert b'href="https://www.example.com/no"' in result.raw
