@@ -16,7 +16,8 @@ from relay.rewriting.header_values import bare, boolean_of, items_of, words_of
 from relay.rewriting.json_headers import at_path, flag_at, read_objects, strings_at, text_pairs
 from relay.rewriting.notes import unknown_value
 
-# Names in lower case, each with its values in order, decoded and unfolded.
+# Names in lower case, each with its values in order, decoded and unfolded. Everywhere else they stand as their services
+# spell them, so that a note shows what people find in the documentation.
 Values = Mapping[str, Sequence[str]]
 
 
@@ -32,10 +33,15 @@ class Dialect:
         return name in self.names or name.startswith(self.prefixes)
 
 
+def _values_of(values: Values, name: str) -> Sequence[str]:
+    """Of the header that the service spells so."""
+    return values.get(name.lower(), ())
+
+
 def _flag(values: Values, name: str, aspects: Callable[[bool], Asked]) -> Asked:
     """``aspects`` of each value of a boolean header, the stricter of several; an unknown word counts as no."""
     result = Asked()
-    for text in values.get(name, ()):
+    for text in _values_of(values, name):
         value = boolean_of(text)
         notes = () if value is not None else (unknown_value(name, text),)
         result = result.joined_with(replace(aspects(bool(value)), notes=notes))
@@ -45,7 +51,7 @@ def _flag(values: Values, name: str, aspects: Callable[[bool], Asked]) -> Asked:
 def _choice(values: Values, name: str, choices: Mapping[str, Asked], otherwise: Asked) -> Asked:
     """What the words of a header stand for; a word that is none of the ``choices`` counts as ``otherwise``."""
     result = Asked()
-    for text in values.get(name, ()):
+    for text in _values_of(values, name):
         known = choices.get(bare(text).casefold())
         if known is None:
             known = replace(otherwise, notes=(unknown_value(name, text),))
@@ -70,11 +76,11 @@ _NOTHING = Asked(opens=False, html_links=False, text_links=False)
 
 
 def _listed(values: Values, *names: str) -> tuple[str, ...]:
-    return tuple(item for name in names for text in values.get(name, ()) for item in items_of(text))
+    return tuple(item for name in names for text in _values_of(values, name) for item in items_of(text))
 
 
 def _single(values: Values, *names: str) -> tuple[str, ...]:
-    return tuple(item for name in names for text in values.get(name, ()) if (item := bare(text)))
+    return tuple(item for name in names for text in _values_of(values, name) if (item := bare(text)))
 
 
 def _postmark(values: Values) -> Asked:
@@ -86,18 +92,18 @@ def _postmark(values: Values) -> Asked:
     }
     prefix = "x-pm-metadata-"
     meta = {name[len(prefix) :]: bare(texts[0]) for name, texts in values.items() if name.startswith(prefix) and texts}
-    asked = _flag(values, "x-pm-trackopens", _opens).joined_with(_choice(values, "x-pm-tracklinks", choices, _NO_LINKS))
-    return replace(asked, tags=_single(values, "x-pm-tag"), meta=meta)
+    asked = _flag(values, "X-PM-TrackOpens", _opens).joined_with(_choice(values, "X-PM-TrackLinks", choices, _NO_LINKS))
+    return replace(asked, tags=_single(values, "X-PM-Tag"), meta=meta)
 
 
 def _mailgun(values: Values) -> Asked:
     yes, no, html = _all_links(True), _NO_LINKS, Asked(html_links=True, text_links=False)
     choices = {"yes": yes, "true": yes, "no": no, "false": no, "htmlonly": html, "html-only": html}
-    clicks = _choice(values, "x-mailgun-track-clicks", choices, no)
-    opens = _flag(values, "x-mailgun-track-opens", _opens)
-    whole = _flag(values, "x-mailgun-track", lambda value: Asked(value, value, value))
-    top = _flag(values, "x-mailgun-track-pixel-location-top", lambda value: Asked(pixel_at_top=value))
-    variables, notes = read_objects("x-mailgun-variables", values)
+    clicks = _choice(values, "X-Mailgun-Track-Clicks", choices, no)
+    opens = _flag(values, "X-Mailgun-Track-Opens", _opens)
+    whole = _flag(values, "X-Mailgun-Track", lambda value: Asked(value, value, value))
+    top = _flag(values, "X-Mailgun-Track-Pixel-Location-Top", lambda value: Asked(pixel_at_top=value))
+    variables, notes = read_objects("X-Mailgun-Variables", values)
     # The two narrow headers win over the wide one, as they do there.
     asked = Asked(
         opens=whole.opens if opens.opens is None else opens.opens,
@@ -107,23 +113,23 @@ def _mailgun(values: Values) -> Asked:
     )
     meta = {name: text for variable in variables for name, text in text_pairs(variable).items()}
     notes = whole.notes + opens.notes + clicks.notes + top.notes + notes
-    return replace(asked, tags=_single(values, "x-mailgun-tag"), meta=meta, notes=notes)
+    return replace(asked, tags=_single(values, "X-Mailgun-Tag"), meta=meta, notes=notes)
 
 
 def _mandrill(values: Values) -> Asked:
     result = Asked()
-    for text in values.get("x-mc-track", ()):
+    for text in _values_of(values, "X-MC-Track"):
         result = result.joined_with(_mandrill_list(text))
-    objects, notes = read_objects("x-mc-metadata", values)
+    objects, notes = read_objects("X-MC-Metadata", values)
     meta = {name: text for found in objects for name, text in text_pairs(found).items()}
-    return replace(result, tags=_listed(values, "x-mc-tags"), meta=meta, notes=result.notes + notes)
+    return replace(result, tags=_listed(values, "X-MC-Tags"), meta=meta, notes=result.notes + notes)
 
 
 def _mandrill_list(text: str) -> Asked:
     # An allow-list: what is not named is off. People write "none" to name nothing.
     words = set(words_of(text))
     notes = tuple(
-        unknown_value("x-mc-track", word)
+        unknown_value("X-MC-Track", word)
         for word in sorted(words - {"opens", "clicks", "clicks_all", "clicks_htmlonly", "clicks_textonly", "none"})
     )
     everywhere = bool(words & {"clicks", "clicks_all"})
@@ -135,33 +141,33 @@ def _mandrill_list(text: str) -> Asked:
 
 
 def _sendgrid(values: Values) -> Asked:
-    objects, notes = read_objects("x-smtpapi", values)
+    objects, notes = read_objects("X-SMTPAPI", values)
     result = Asked(notes=notes) if not notes else replace(_NOTHING, notes=notes)
     for found in objects:
         if "filters" in found:
             clicks = at_path(found, "filters", "clicktrack", "settings")
             opens = at_path(found, "filters", "opentrack", "settings")
-            in_html, html_note = flag_at(clicks, "enable", "x-smtpapi")
-            in_text, text_note = flag_at(clicks, "enable_text", "x-smtpapi")
-            seen, open_note = flag_at(opens, "enable", "x-smtpapi")
+            in_html, html_note = flag_at(clicks, "enable", "X-SMTPAPI")
+            in_text, text_note = flag_at(clicks, "enable_text", "X-SMTPAPI")
+            seen, open_note = flag_at(opens, "enable", "X-SMTPAPI")
             result = result.joined_with(
                 Asked(bool(seen), bool(in_html), bool(in_html and in_text), notes=html_note + text_note + open_note)
             )
         unsupported = sorted({"to", "sub", "section"} & found.keys())
-        odd = tuple(f"x-smtpapi: {name} is not supported" for name in unsupported)
+        odd = tuple(f"X-SMTPAPI: {name} is not supported" for name in unsupported)
         kept = Asked(tags=strings_at(found, "category"), meta=text_pairs(found.get("unique_args")), notes=odd)
         result = result.joined_with(kept)
     return result
 
 
 def _sparkpost(values: Values) -> Asked:
-    objects, notes = read_objects("x-msys-api", values)
+    objects, notes = read_objects("X-MSYS-API", values)
     result = Asked(notes=notes) if not notes else replace(_NOTHING, notes=notes)
     for found in objects:
         if "options" in found:
             options = at_path(found, "options")
-            seen, open_note = flag_at(options, "open_tracking", "x-msys-api")
-            clicks, click_note = flag_at(options, "click_tracking", "x-msys-api")
+            seen, open_note = flag_at(options, "open_tracking", "X-MSYS-API")
+            clicks, click_note = flag_at(options, "click_tracking", "X-MSYS-API")
             if seen is not None or clicks is not None or open_note or click_note:
                 asked = Asked(bool(seen), bool(clicks), False, notes=open_note + click_note)
                 result = result.joined_with(asked)
@@ -172,13 +178,13 @@ def _sparkpost(values: Values) -> Asked:
 
 
 def _mailjet(values: Values) -> Asked:
-    asked = _flag(values, "x-mailjet-trackopen", _opens).joined_with(_flag(values, "x-mailjet-trackclick", _html_links))
+    asked = _flag(values, "X-Mailjet-TrackOpen", _opens).joined_with(_flag(values, "X-Mailjet-TrackClick", _html_links))
     meta = {
-        key: bare(values[name][0])
-        for key, name in (("customid", "x-mj-customid"), ("eventpayload", "x-mj-eventpayload"))
-        if values.get(name)
+        key: bare(texts[0])
+        for key, name in (("customid", "X-MJ-CustomID"), ("eventpayload", "X-MJ-EventPayload"))
+        if (texts := _values_of(values, name))
     }
-    return replace(asked, tags=_single(values, "x-mailjet-campaign"), meta=meta)
+    return replace(asked, tags=_single(values, "X-Mailjet-Campaign"), meta=meta)
 
 
 def _smtpeter(values: Values) -> Asked:
@@ -189,7 +195,7 @@ def _smtpeter(values: Values) -> Asked:
 
 
 def _emailengine(values: Values) -> Asked:
-    return _flag(values, "x-ee-tracking-enabled", lambda value: Asked(value, value, False))
+    return _flag(values, "X-EE-Tracking-Enabled", lambda value: Asked(value, value, False))
 
 
 def _ahasend(values: Values) -> Asked:
@@ -205,31 +211,31 @@ def _leadpush(values: Values) -> Asked:
         "none": _NOTHING,
     }
     # There, a value that is not known means all. Here it means nothing, like every value that is not known.
-    asked = _choice(values, "x-leadpush-tracking", choices, _NOTHING)
-    return replace(asked, tags=_listed(values, "x-leadpush-tag"))
+    asked = _choice(values, "X-Leadpush-Tracking", choices, _NOTHING)
+    return replace(asked, tags=_listed(values, "X-Leadpush-Tag"))
 
 
 def _named(read: Callable[[Values], Asked], names: str, *prefixes: str) -> Dialect:
-    return Dialect(frozenset(names.split()), read, prefixes)
+    return Dialect(frozenset(names.lower().split()), read, tuple(prefix.lower() for prefix in prefixes))
 
 
 DIALECTS: Mapping[str, Dialect] = {
-    "postmark": _named(_postmark, "x-pm-trackopens x-pm-tracklinks x-pm-tag", "x-pm-metadata-"),
+    "postmark": _named(_postmark, "X-PM-TrackOpens X-PM-TrackLinks X-PM-Tag", "X-PM-Metadata-"),
     "mailgun": _named(
         _mailgun,
-        "x-mailgun-track x-mailgun-track-opens x-mailgun-track-clicks x-mailgun-track-pixel-location-top"
-        " x-mailgun-tag x-mailgun-variables",
+        "X-Mailgun-Track X-Mailgun-Track-Opens X-Mailgun-Track-Clicks X-Mailgun-Track-Pixel-Location-Top"
+        " X-Mailgun-Tag X-Mailgun-Variables",
     ),
-    "mandrill": _named(_mandrill, "x-mc-track x-mc-tags x-mc-metadata"),
-    "sendgrid": _named(_sendgrid, "x-smtpapi"),
-    "sparkpost": _named(_sparkpost, "x-msys-api"),
+    "mandrill": _named(_mandrill, "X-MC-Track X-MC-Tags X-MC-Metadata"),
+    "sendgrid": _named(_sendgrid, "X-SMTPAPI"),
+    "sparkpost": _named(_sparkpost, "X-MSYS-API"),
     "mailjet": _named(
-        _mailjet, "x-mailjet-trackopen x-mailjet-trackclick x-mj-customid x-mj-eventpayload x-mailjet-campaign"
+        _mailjet, "X-Mailjet-TrackOpen X-Mailjet-TrackClick X-MJ-CustomID X-MJ-EventPayload X-Mailjet-Campaign"
     ),
     "smtpeter": _named(
         _smtpeter, "x-smtpeter-trackopens x-smtpeter-trackclicks x-smtpeter-tags x-smtpeter-preventscam"
     ),
-    "emailengine": _named(_emailengine, "x-ee-tracking-enabled"),
+    "emailengine": _named(_emailengine, "X-EE-Tracking-Enabled"),
     "ahasend": _named(_ahasend, "ahasend-track-opens ahasend-track-clicks ahasend-tags ahasend-tag"),
-    "leadpush": _named(_leadpush, "x-leadpush-tracking x-leadpush-tag"),
+    "leadpush": _named(_leadpush, "X-Leadpush-Tracking X-Leadpush-Tag"),
 }

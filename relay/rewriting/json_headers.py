@@ -24,10 +24,10 @@ def folded_text_of(raw: bytes) -> str:
 
 
 def read_objects(name: str, values: Mapping[str, Sequence[str]]) -> tuple[list[dict[str, object]], tuple[str, ...]]:
-    """The JSON objects that stand in that header, and a note for each value that is none."""
+    """The JSON objects in the header that its service spells so, and a note for each value that is none."""
     objects: list[dict[str, object]] = []
     notes: list[str] = []
-    for text in values.get(name, ()):
+    for text in values.get(name.lower(), ()):
         found = _read_object(text)
         if found is None:
             notes.append(unknown_value(name, text))

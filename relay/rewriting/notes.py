@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_CAPITALS = frozenset(("smtpapi", "msys", "api", "mc", "pm", "mj", "ee"))
 _LONGEST_QUOTE = 40  # enough to recognise one's own typing error
 
 
@@ -19,10 +18,10 @@ def printable(text: str) -> str:
 
 
 def header_name(name: str) -> str:
-    """A header's name in the usual capitals: ``X-Track-Opens``, ``X-SMTPAPI``."""
-    return "-".join(word.upper() if word in _CAPITALS else word.capitalize() for word in name.split("-"))
+    """The name of a header of ours in the usual capitals: ``X-Track-Opens``."""
+    return "-".join(map(str.capitalize, name.split("-")))
 
 
 def unknown_value(name: str, text: str) -> str:
-    """The note for a value that no rule knows."""
-    return f"{header_name(name)}: unknown value {quoted(text)}"
+    """The note for a value that no rule knows, in the header of that spelling."""
+    return f"{name}: unknown value {quoted(text)}"

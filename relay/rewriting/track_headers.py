@@ -99,7 +99,7 @@ def _short_form(texts: Sequence[str], notes: list[str]) -> Asked:
         aspects, unknown = listed_aspects(text)
         if not bare(text):
             unknown = [""]
-        notes += [unknown_value("x-track", word) for word in unknown[:5]]
+        notes += [unknown_value("X-Track", word) for word in unknown[:5]]
         result = result.joined_with(Asked("opens" in aspects, "links" in aspects, False))
     return result
 
@@ -109,7 +109,7 @@ def _flag(values: Values, name: str, notes: list[str]) -> bool | None:
     for text in values.get(name, ()):
         value = boolean_of(text)
         if value is None:
-            notes.append(unknown_value(name, text))
+            notes.append(unknown_value(header_name(name), text))
         result = stricter(result, bool(value))
     return result
 
@@ -121,7 +121,7 @@ def _links(texts: Sequence[str], notes: list[str]) -> tuple[bool | None, bool | 
         words = set(words_of(text))
         value = boolean_of(text)
         if value is None and (not words or words - {"html", "text", "both"}):
-            notes.append(unknown_value("x-track-links", text))
+            notes.append(unknown_value("X-Track-Links", text))
             words = set()
         in_html = stricter(in_html, value is True or bool(words & {"html", "both"}))
         in_text = stricter(in_text, bool(words & {"text", "both"}))
@@ -131,7 +131,7 @@ def _links(texts: Sequence[str], notes: list[str]) -> tuple[bool | None, bool | 
 def _notice(values: Values, notes: list[str]) -> bool | None:
     # An unknown value adds no notice of its own and leaves the installation's setting in force.
     known = [text for text in values.get("x-track-notice", ()) if boolean_of(text) is not None]
-    notes += [unknown_value("x-track-notice", text) for text in values.get("x-track-notice", ()) if text not in known]
+    notes += [unknown_value("X-Track-Notice", text) for text in values.get("x-track-notice", ()) if text not in known]
     return _flag({"x-track-notice": known}, "x-track-notice", [])
 
 
@@ -142,7 +142,7 @@ def _until(texts: Sequence[str], notes: list[str]) -> str:
         if value:
             found.append(value)
         else:
-            notes.append(unknown_value("x-track-until", text))
+            notes.append(unknown_value("X-Track-Until", text))
     durations = [value for value in found if _DURATION.fullmatch(value)]
     dates = [value for value in found if value not in durations]
     if durations and dates:  # which is earlier depends on the time of sending, which is not known here
@@ -195,7 +195,7 @@ def _notify(texts: Sequence[str], notes: list[str]) -> str:
             elif item in _NOTIFY_ORDER:
                 orders.append(item)
             else:
-                notes.append(unknown_value("x-track-notify", item))
+                notes.append(unknown_value("X-Track-Notify", item))
                 orders.append("off")
     if "off" in orders:
         return "off"
@@ -205,7 +205,7 @@ def _notify(texts: Sequence[str], notes: list[str]) -> str:
 
 def _fallback(texts: Sequence[str], notes: list[str]) -> bool:
     words = [bare(text).casefold() for text in texts]
-    notes += [unknown_value("x-track-fallback", word) for word in words if word != "receipt" and word not in NO_WORDS]
+    notes += [unknown_value("X-Track-Fallback", word) for word in words if word != "receipt" and word not in NO_WORDS]
     return bool(words) and all(word == "receipt" for word in words)
 
 

@@ -196,3 +196,29 @@ def test_a_dialect_that_is_not_accepted_is_neither_heard_nor_removed(dialect: st
 def test_headers_of_a_service_that_are_not_about_tracking_stay() -> None:
     found = wanted("mandrill", "X-MC-Track: opens", "X-MC-PreserveRecipients: true", "X-MC-Tracking: x")
     assert len(found.header_edits) == 1
+
+
+@pytest.mark.parametrize(
+    ("dialect", "header", "note"),
+    [
+        ("postmark", "X-PM-TrackOpens: perhaps", 'X-PM-TrackOpens: unknown value "perhaps"'),
+        ("postmark", "x-pm-tracklinks: HtmlAnd", 'X-PM-TrackLinks: unknown value "HtmlAnd"'),
+        ("mailgun", "X-MAILGUN-TRACK-CLICKS: perhaps", 'X-Mailgun-Track-Clicks: unknown value "perhaps"'),
+        ("mailgun", "X-Mailgun-Variables: perhaps", 'X-Mailgun-Variables: unknown value "perhaps"'),
+        ("mandrill", "X-MC-Track: perhaps", 'X-MC-Track: unknown value "perhaps"'),
+        ("mandrill", "X-MC-Metadata: perhaps", 'X-MC-Metadata: unknown value "perhaps"'),
+        ("sendgrid", "X-SMTPAPI: perhaps", 'X-SMTPAPI: unknown value "perhaps"'),
+        ("sendgrid", 'X-SMTPAPI: {"to": []}', "X-SMTPAPI: to is not supported"),
+        ("sendgrid", 'X-SMTPAPI: {"filters": {"opentrack": {"settings": {"enable": 7}}}}',
+         'X-SMTPAPI enable: unknown value "7"'),
+        ("sparkpost", 'X-MSYS-API: {"options": {"open_tracking": "perhaps"}}',
+         'X-MSYS-API open_tracking: unknown value "perhaps"'),
+        ("mailjet", "X-Mailjet-TrackOpen: perhaps", 'X-Mailjet-TrackOpen: unknown value "perhaps"'),
+        ("smtpeter", "X-SMTPeter-TrackClicks: perhaps", 'x-smtpeter-trackclicks: unknown value "perhaps"'),
+        ("emailengine", "X-EE-Tracking-Enabled: perhaps", 'X-EE-Tracking-Enabled: unknown value "perhaps"'),
+        ("ahasend", "AhaSend-Track-Opens: perhaps", 'ahasend-track-opens: unknown value "perhaps"'),
+        ("leadpush", "X-Leadpush-Tracking: perhaps", 'X-Leadpush-Tracking: unknown value "perhaps"'),
+    ],
+)  # fmt: skip
+def test_a_note_spells_a_header_as_its_service_does(dialect: str, header: str, note: str) -> None:
+    assert decide(f"{header}\r\n\r\n".encode(), OptInPolicy(dialects=(dialect,))).notes == (note,)
