@@ -38,7 +38,9 @@ from relay.tracking_rules import plan_for
 WRONG_USE = 2
 Source = Annotated[str, typer.Argument(metavar="[FILE|DIR|-]", help="a message, a folder of them, or - for stdin")]
 Out = Annotated[Path | None, typer.Option(help="where the message goes instead of stdout; a folder for a folder")]
-Report = Annotated[Path | None, typer.Option(help="where the report goes, as JSON")]
+Report = Annotated[
+    Path | None, typer.Option(help="where the report goes, as JSON; - for stdout, when the message goes elsewhere")
+]
 ReportRead = Annotated[Path | None, typer.Option("--report", help="the report of rewrite, for an exact restore")]
 IdOption = Annotated[str, typer.Option("--message-id", metavar="HEX", help="makes the output the same every time")]
 
@@ -69,6 +71,10 @@ def rewrite(
         if source != "-" and Path(source).is_dir():
             desk.rewrite_tree(Path(source), out, report)
         else:
+            if _is_stdout(report) and (out is None or _is_stdout(out)):
+                raise typer.BadParameter(
+                    "the message goes to stdout; name a file for it with --out", param_hint="--report"
+                )
             output, told = desk.rewrite(_read(source))
             _write(out, output)
             if report:
@@ -95,6 +101,8 @@ def restore(
         return
     told = None
     if report:
+        if _is_stdout(report) and source == "-":
+            raise typer.BadParameter("the message comes from stdin; name a file for it", param_hint="--report")
         told = _parsed(_read(str(report)), str(report))
     _write(out, _restored(_read(source), told, urls, source))
 
@@ -172,7 +180,7 @@ class _Desk:
         return output, told
 
     def rewrite_tree(self, folder: Path, out: Path | None, report: Path | None) -> None:
-        if out is None:
+        if out is None or _is_stdout(out):
             raise typer.BadParameter("a folder needs --out FOLDER", param_hint="--out")
         with _lines_to(report) as lines:
             for path in _files(folder, "rewriting"):
@@ -222,7 +230,7 @@ def _random_id() -> MessageId:
 
 
 def _restore_tree(folder: Path, out: Path | None, report: Path | None, urls: TrackingUrls) -> None:
-    if out is None:
+    if out is None or _is_stdout(out):
         raise typer.BadParameter("a folder needs --out FOLDER", param_hint="--out")
     reports: dict[str, dict[str, Any]] = {}
     if report:
@@ -255,7 +263,7 @@ def _files(folder: Path, word: str) -> Iterator[Path]:
 
 
 def _lines_to(report: Path | None) -> IO[bytes]:
-    if report is None:
+    if report is None or _is_stdout(report):
         return open(sys.stdout.fileno(), "wb", closefd=False)
     report.parent.mkdir(parents=True, exist_ok=True)
     return report.open("wb")
@@ -276,8 +284,12 @@ def _read(source: str) -> bytes:
         raise Failed(f"cannot read {source}: {fault.strerror}") from None
 
 
+def _is_stdout(target: Path | None) -> bool:
+    return target == Path("-")
+
+
 def _write(out: Path | None, raw: bytes) -> None:
-    if out is None:
+    if out is None or _is_stdout(out):
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
         return

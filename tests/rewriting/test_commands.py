@@ -87,6 +87,30 @@ def test_lines_of_a_tree_go_to_stdout_when_no_report_is_named(folder: Path) -> N
     assert json.loads(done.stdout)["file"] == "a.eml"
 
 
+@pytest.mark.parametrize("words", [("rewrite", "m.eml", "--out", "o.eml"), ("rewrite", "in", "--out", "out")])
+def test_a_report_goes_to_stdout_when_it_is_named_so_and_the_message_goes_elsewhere(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    (folder / "in").mkdir()
+    (folder / "in" / "a.eml").write_bytes(MESSAGE)
+    done = mailglass(folder, *words, "--report", "-")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tracked"] is True
+    assert not (folder / "-").exists()
+
+
+def test_a_message_goes_to_stdout_when_that_is_named(folder: Path) -> None:
+    done = mailglass(folder, "rewrite", "m.eml", "--out", "-", "--report", "r.json")
+    assert done.returncode == 0, done.stderr
+    assert b"X-Track" not in done.stdout
+    back = mailglass(folder, "restore", "-", "--out", "-", "--report", "r.json", stdin=done.stdout)
+    assert back.stdout == WITHOUT_HEADER
+    (folder / "o.eml").write_bytes(done.stdout)
+    report = (folder / "r.json").read_bytes()
+    assert mailglass(folder, "restore", "o.eml", "--report", "-", stdin=report).stdout == WITHOUT_HEADER
+    assert not (folder / "-").exists()
+
+
 def test_flags_ask_for_what_the_headers_do_not(folder: Path) -> None:
     done = mailglass(folder, "rewrite", "-", "--links", stdin=WITHOUT_HEADER)
     assert b"/c/" in done.stdout
@@ -118,6 +142,11 @@ def test_one_of_our_urls_is_taken_apart(folder: Path) -> None:
         (("rewrite", "nowhere.eml"), 1),
         (("rewrite", "m.eml", "--message-id", "xyz"), 2),
         (("rewrite", "."), 2),  # a folder needs --out
+        (("rewrite", ".", "--out", "-"), 2),
+        (("restore", ".", "--out", "-"), 2),
+        (("rewrite", "m.eml", "--report", "-"), 2),  # report and message in one stream
+        (("rewrite", "m.eml", "--out", "-", "--report", "-"), 2),
+        (("restore", "-", "--report", "-"), 2),
         (("rewrite", "m.eml", "--config", "nowhere.toml"), 78),
         (("restore", "m.eml", "--report", "m.eml"), 1),
         (("decode", "https://www.example.com/"), 1),
@@ -129,3 +158,5 @@ def test_failures_are_one_plain_line_and_their_status(folder: Path, words: tuple
     assert done.returncode == status
     assert done.stderr
     assert b"Traceback" not in done.stderr
+    assert not done.stdout or words[0] == "decode"
+    assert not (folder / "-").exists()
