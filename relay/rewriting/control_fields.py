@@ -41,7 +41,8 @@ def header_limit(block: bytes) -> int:
 def find_fields(block: bytes, prefixes: Iterable[bytes]) -> list[ControlField]:
     """All fields whose name begins with one of the prefixes (lower case), in order.
 
-    Lines end in LF or CRLF; in bare CR only when there is no LF at all, as in files of old Macs.
+    Lines end in LF or CRLF; in bare CR only when there is no LF at all, as in files of old Macs. A line without a colon
+    is no field whatever it begins with: to servers that end the header there it is the body's first.
     """
     lowered = block.lower()
     line_end = b"\n" if b"\n" in block else b"\r"
