@@ -20,7 +20,7 @@ from relay.deadline import Deadline
 from relay.session import Session
 from relay.surroundings import Surroundings
 
-HANDSHAKE_SECONDS = 20.0
+HANDSHAKE_SECONDS = 20
 # After the last word to a client that is still sending: closing at once would make its system throw that word away.
 LINGER_SECONDS = 2.0
 CLOSING_SECONDS = 30.0
@@ -29,7 +29,8 @@ CLOSING_SECONDS = 30.0
 class ClientConnection(SMTP):
     transport: asyncio.Transport | None
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, is_admitted: bool | None = None) -> None:
+        """``is_admitted``: whether it was counted on its way here; None, if nobody has looked at it yet."""
         # aiosmtpd's own constructor looks through every method for hooks that are not used here: 0.17 ms a connection.
         self.loop = asyncio.get_running_loop()
         asyncio.StreamReaderProtocol.__init__(self, None, loop=self.loop)  # type: ignore[arg-type] # nobody reads one
@@ -41,7 +42,8 @@ class ClientConnection(SMTP):
         self._corked: list[bytes] | None = None
         self._pauses: set[str] = set()
         self._is_lingering = False
-        self._is_counted = False
+        self.is_counted = False
+        self._is_admitted = is_admitted
         self._late_error: OSError | None = None
         self._was_unheard = False
         self.peer: object = None
@@ -52,7 +54,7 @@ class ClientConnection(SMTP):
 
     @property
     def address(self) -> str:
-        return str(self.peer[0]) if isinstance(self.peer, tuple) and self.peer else ""
+        return _address_in(self.peer)
 
     @property
     def is_lost(self) -> bool:
@@ -70,8 +72,9 @@ class ClientConnection(SMTP):
             return
         self.peer = transport.get_extra_info("peername")
         self.own_end = transport.get_extra_info("sockname")
-        self._is_counted = self._around.doorkeeper.enter(self.address)
-        self.talk.begin(is_admitted=self._is_counted)
+        admitted = self._is_admitted
+        self.is_counted = self._around.doorkeeper.enter(self.address) if admitted is None else admitted
+        self.talk.begin(is_admitted=self.is_counted)
 
     def connection_lost(self, error: Exception | None) -> None:
         transport, self.transport = self.transport, None
@@ -79,7 +82,7 @@ class ClientConnection(SMTP):
             return
         # First what nobody makes good: an address whose connections are not counted down is soon turned away.
         self.deadline.cancel()
-        if self._is_counted:
+        if self.is_counted:
             self._around.doorkeeper.leave(self.address)
         why = error or self._late_error
         self._was_unheard = why is not None and _has_unconfirmed(transport)
@@ -197,6 +200,15 @@ class ClientConnection(SMTP):
             self.connection_lost(None)
             return False
         return True
+
+
+def address_of(transport: asyncio.BaseTransport) -> str:
+    """Where a connection comes from."""
+    return _address_in(transport.get_extra_info("peername"))
+
+
+def _address_in(peer: object) -> str:
+    return str(peer[0]) if isinstance(peer, tuple) and peer else ""
 
 
 def _has_unconfirmed(transport: asyncio.Transport) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LOCK_SECONDS = 600.0
+MOST_TOLD = 20  # at a time: who comes in vain costs a handshake and a file descriptor
 REMEMBERED_ADDRESSES = 10_000
 
 
@@ -21,6 +22,7 @@ class Doorkeeper:
         self._per_address = per_address
         self._inside: dict[str, int] = {}
         self._total = 0
+        self._being_told = 0
 
     def enter(self, address: str) -> bool:
         """Whether one more connection may come in; if so it is counted."""
@@ -38,6 +40,16 @@ class Doorkeeper:
         self._inside[network] -= 1
         if not self._inside[network]:
             del self._inside[network]
+
+    def may_be_told(self) -> bool:
+        """Whether one more of those turned away may learn why; if so it is counted, until ``was_told``."""
+        if self._being_told >= MOST_TOLD:
+            return False
+        self._being_told += 1
+        return True
+
+    def was_told(self) -> None:
+        self._being_told -= 1
 
 
 def network_of(address: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 
 from aiosmtpd.controller import UnthreadedController
 
 from relay import logbook
-from relay.connection import HANDSHAKE_SECONDS, ClientConnection
+from relay.connection import ClientConnection
+from relay.doorway import Doorway
 from relay.rewriting_pool import RewritingPool
 from relay.spool_wiring import SpoolSide
 from relay.surroundings import Surroundings
@@ -27,13 +27,11 @@ class ListeningPort(UnthreadedController):
     server: asyncio.Server | None
 
     def __init__(self, around: Surroundings, host: str, port: int) -> None:
-        context = around.certificate.context if around.certificate and around.is_implicit_tls else None
-        super().__init__(None, hostname=host, port=port, loop=asyncio.get_running_loop(), ssl_context=context)
+        super().__init__(None, hostname=host, port=port, loop=asyncio.get_running_loop())
         self.around = around
-        self._context: ssl.SSLContext | None = context
 
-    def factory(self) -> ClientConnection:
-        return ClientConnection(self.around)
+    def factory(self) -> asyncio.Protocol:
+        return Doorway(self.around) if self.around.is_implicit_tls else ClientConnection(self.around)
 
     async def open(self) -> None:
         """Raises OSError when the address cannot be had."""
@@ -41,8 +39,6 @@ class ListeningPort(UnthreadedController):
             self.factory,
             host=self.hostname or None,
             port=self.port,
-            ssl=self._context,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if self._context else None,
             backlog=BACKLOG,
         )
         self.port = self.server.sockets[0].getsockname()[1]

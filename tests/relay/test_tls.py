@@ -6,11 +6,13 @@ import asyncio
 import datetime
 import ssl
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trustme
 
+from relay.limits import MOST_TOLD
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.upstream_servers import PASSWORD, Behaves, Scripted, Talk
@@ -90,6 +92,64 @@ async def test_implicit_tls(start_relay: StartRelay, upstream: Behaves, certific
     assert (await client.reply()).startswith(b"220")
     assert b"STARTTLS" not in await client.ask(b"EHLO client.example.com")
     assert (await client.submit(BODY)).startswith(b"250")
+
+
+async def encrypted(relay: RunningRelay, certificates: Certificates) -> Client:
+    client = Client(*await asyncio.open_connection("127.0.0.1", relay.port, ssl=certificates.client_context()))
+    relay.clients.append(client)
+    return client
+
+
+async def until_admitted(relay: RunningRelay, certificates: Certificates) -> Client:
+    """A client that has heard the greeting; until those before it are gone it is turned away, or hung up on."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(ConnectionError, ssl.SSLError):
+                client = await encrypted(relay, certificates)
+                if (await client.reply()).startswith(b"220"):
+                    return client
+            await asyncio.sleep(0)
+
+
+async def test_a_client_counts_while_it_has_not_begun_its_handshake(
+    start_relay: StartRelay, upstream: Behaves, certificates: Certificates
+) -> None:
+    """T41: or one of them could take all file descriptors, twenty seconds each."""
+    table = {"security": "tls"} | certificates.write()
+    relay = await start_relay(upstream, listener=table, limits={"connections_per_address": 5})
+    silent = [await relay.connect(greeting=False) for _ in range(5)]
+    turned_away = await encrypted(relay, certificates)
+    assert (await turned_away.everything()).startswith(b"421 4.7.0 ")
+    crowd = [await relay.connect(greeting=False) for _ in range(MOST_TOLD + 5)]
+    ends = [asyncio.create_task(client.reader.read(1)) for client in crowd]
+    async with asyncio.timeout(20):
+        while sum(end.done() for end in ends) < 5:  # are hung up on at once
+            await asyncio.sleep(0)
+    for client in (*silent, *crowd):
+        client.close()
+    await until_admitted(relay, certificates)
+    await asyncio.gather(*ends, return_exceptions=True)
+
+
+@pytest.mark.parametrize("what", [b"EHLO client.example.com\r\n", b"", b"\x16\x03\x01\x00\x05"])
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_handshakes_that_come_to_nothing_count_no_more(
+    start_relay: StartRelay, upstream: Behaves, certificates: Certificates, what: bytes, how: str
+) -> None:
+    table = {"security": "tls"} | certificates.write()
+    relay = await start_relay(upstream, listener=table, limits={"connections_per_address": 2})
+    for _ in range(5):
+        client = await relay.connect(greeting=False)
+        await client.send(what)
+        client.close() if how == "close" else client.reset()
+        good = await until_admitted(relay, certificates)
+        assert (await good.ask(b"EHLO client.example.com")).startswith(b"250")
+        assert await good.ask(b"QUIT")
+        good.close()
+    async with asyncio.timeout(20):
+        await relay.server.ports[0].around.sessions.until_empty()
+        while relay.server.ports[0].around.doorkeeper._being_told:
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
