@@ -115,8 +115,12 @@ OF_MESSAGE: Mapping[Reason, Meaning] = {
     Reason.NO_CONSENT: _meaning(
         "a recipient has not consented",
         "同意していない受信者がいます",
-        'With `consent = "required"` every recipient of a copy must have consented (`mailglass consent list`).',
-        '`consent = "required"` では、そのメールの受信者全員の同意が必要です（`mailglass consent list`）。',
+        'With `consent = "required"` every recipient of a copy must have consented (`mailglass consent list`). With '
+        '`identity = "aggregate"` mail to fewer than `aggregate_minimum` recipients has this reason too: numbers of so '
+        "few would tell who it was, and nobody consented to that.",
+        '`consent = "required"` では、そのメールの受信者全員の同意が必要です（`mailglass consent list`）。'
+        '`identity = "aggregate"` では、受信者が `aggregate_minimum` 人より少ないメールもこの理由になります。'
+        "少人数の集計では誰の閲覧かが分かってしまうためです。",
     ),
     Reason.EXCLUDED_RECIPIENT: _meaning(
         "a recipient is excluded from tracking",

@@ -58,6 +58,11 @@ def withheld(plan: Plan, permitted: Plan) -> Iterator[str]:
         yield f"links not tracked, {Reason.NO_CONSENT}"
 
 
+def too_few(recipients: int, minimum: int) -> str:
+    """The note on a message whose numbers would tell who it was."""
+    return f"numbers only from {minimum} recipients on, this has {recipients}"
+
+
 def is_excluded(address: str, never: tuple[str, ...]) -> bool:
     """Whether an address is one of these, or in one of these ``@domains``."""
     known = normalise(address)

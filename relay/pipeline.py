@@ -26,6 +26,7 @@ from relay.permitted import (
     is_excluded,
     permitted_to,
     together,
+    too_few,
     under_consent,
     withheld,
 )
@@ -237,7 +238,9 @@ class Pipeline:
             asked = self._rules.plan_for(wanted)
             plan = await self._permitted(asked, envelope, wanted, is_divisible)
             if isinstance(plan, Reason):
-                return Unchanged(plan, notes=wanted.notes)
+                few = plan is Reason.NO_CONSENT and self._has_too_few(envelope)
+                why = (too_few(len(envelope.recipients), self._rules.aggregate_minimum),) if few else ()
+                return Unchanged(plan, notes=(*why, *wanted.notes))
             if len(raw) > plan.max_bytes:
                 return Unchanged(Reason.TOO_LARGE, notes=wanted.notes)
             outcome = await self._rewriter.rewrite(raw, plan, self._urls(message_id))
@@ -255,7 +258,7 @@ class Pipeline:
             return Reason.EXCLUDED_RECIPIENT
         if wanted.individually and len(envelope.recipients) > 1 and not is_divisible:
             return Reason.SEVERAL_RECIPIENTS  # one copy each needs the spool; half of it would be a lie
-        if self._rules.identity == "aggregate" and len(envelope.recipients) < self._rules.aggregate_minimum:
+        if self._has_too_few(envelope):
             return Reason.NO_CONSENT  # counts of so few people would tell who it was
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
@@ -264,6 +267,9 @@ class Pipeline:
             return Reason.LEDGER_UNAVAILABLE
         permitted = under_consent(plan, allowed.values())
         return permitted if is_anything_planned(permitted) else Reason.NO_CONSENT
+
+    def _has_too_few(self, envelope: Envelope) -> bool:
+        return self._rules.identity == "aggregate" and len(envelope.recipients) < self._rules.aggregate_minimum
 
     def _record(
         self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged

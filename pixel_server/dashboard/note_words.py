@@ -38,6 +38,10 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     ),
     (r"opens not tracked, (?P<reason>[\w-]+)", N_("opens not tracked, %(reason)s")),
     (r"links not tracked, (?P<reason>[\w-]+)", N_("links not tracked, %(reason)s")),
+    (
+        r"numbers only from (?P<minimum>\d+) recipients on, this has (?P<n>\d+)",
+        N_("numbers only from %(minimum)s recipients on, this has %(n)s"),
+    ),
     (r"pixel: its line could not stay under 998 octets", N_("pixel: its line could not stay under 998 octets")),
     (r"DKIM: signed again", N_("DKIM: signed again")),
     (r"DKIM: no new signature could be made", N_("DKIM: no new signature could be made")),

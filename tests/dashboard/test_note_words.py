@@ -13,7 +13,7 @@ from ledger.records import LinkRecord, Reason
 from pixel_server.dashboard.languages import language
 from pixel_server.dashboard.note_words import note_in
 from pixel_server.dashboard.wording import Wording
-from relay.permitted import exceptions, withheld
+from relay.permitted import exceptions, too_few, withheld
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
 from relay.rewriting.plan import Plan
 from tests.dashboard.house import NOW, House
@@ -42,6 +42,7 @@ WRITTEN = [
     *exceptions([Reason.NO_CONSENT, Reason.EXCLUDED_RECIPIENT]),
     "2 of 3 recipients tracked in part, no-consent",
     *withheld(Plan(True, True, True), Plan(False, False, False)),
+    too_few(3, 20),
     "X-Track-Individually: one copy for all",
     "pixel: its line could not stay under 998 octets",
     "DKIM: signed again",

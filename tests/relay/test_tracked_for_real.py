@@ -115,6 +115,14 @@ async def test_identity_off_is_a_ceiling(start_relay: StartRelay, upstream: Beha
     assert b"X-TRACK" not in upstream.delivered[0].content
 
 
+async def test_mail_to_few_is_not_counted_and_says_why(start_relay: StartRelay, upstream: Behaves) -> None:
+    relay = await start_relay(upstream, REAL, tracking={"identity": "aggregate"})
+    reply = await (await relay.session()).submit(HTML)
+    why = "numbers only from 20 recipients on, this has 1"
+    assert f"[mailglass: not tracked, no-consent; {why}]".encode() in reply
+    assert why in relay.records.only.notes
+
+
 async def test_excluded_recipients_are_not_tracked(start_relay: StartRelay, upstream: Behaves) -> None:
     relay = await start_relay(upstream, REAL, tracking={"never_recipients": ["@Example.NET"]})
     assert b"[mailglass: not tracked, excluded-recipient]" in await (await relay.session()).submit(HTML)
