@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("config", "ledger", "relay", "pixel_server", "mailglass")
 RUN_LOCK = ROOT / "requirements" / "run.lock"
-LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_DECISION = 400, 60, 15
 # Clock, randomness, keys and the outside world are arguments of what only decides.
 IMPURE = {
     "asyncio", "logging", "os", "random", "secrets", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",
@@ -66,6 +66,13 @@ def test_no_file_is_longer_than_somebody_reads() -> None:
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
     assert len(lengths) > 300
     assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_decision_takes_more_than_fifteen_lines_to_read() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len(pages) > 40
+    lengths = {page.name: len(page.read_text(encoding="utf-8").splitlines()) for page in pages}
+    assert {page: length for page, length in lengths.items() if length > LONGEST_DECISION} == {}
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
