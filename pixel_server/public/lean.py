@@ -158,7 +158,7 @@ class LeanProtocol(Protocol):
             return False
         self._waiting = waiting[end + 4 :]
         self._is_busy = True
-        if asked.head.closes:
+        if asked.closes:
             self._closes = True
         self._is_head = asked.method == "HEAD"
         if self._desk.take(asked, self):

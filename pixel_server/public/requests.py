@@ -1,8 +1,9 @@
 """A request for a pixel or a link as it came, and the plain reader of it.
 
-Reads only what is plain beyond doubt: HTTP/1.1, GET or HEAD, one Host, no body, no folding, nothing unusual; all else
-is None, and aiohttp's. The lines behind the first are the same in all requests of one program, so a block of them is
-read once and remembered, in bounded memory. The line in which a proxy names the visitor is taken out before. Pure.
+Reads only what is plain beyond doubt: HTTP/1.1, or one request in 1.0, GET or HEAD, one Host, no body, no folding,
+nothing unusual; all else is None, and aiohttp's. The lines behind the first are the same in all requests of one
+program, so a block of them is read once and remembered, in bounded memory. The line in which a proxy names the visitor
+is taken out before. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pixel_server.session_cookie import session_named
 
 # A first line with a target in printable ASCII. The absolute form (RFC 9112 section 3.2.2) is right and rare:
 # aiohttp's. Looking in here for what makes a target ours would take a hostile one quadratic time.
-_FIRST_LINE = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1(?=\r\n|\Z)")
+_FIRST_LINE = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.([01])(?=\r\n|\Z)")
 MOST_LINES = 64
 # Programs of one kind send the same block, and there are some thousand kinds; 2 MB at most.
 REMEMBERED_BLOCKS = 1024
@@ -36,6 +37,7 @@ class Head:
 
     lines: tuple[tuple[str, str], ...]
     closes: bool = False
+    keeps_open: bool = False  # asks for it, as HTTP/1.0 has to
     forwards: bool = False  # another line than the one that was taken out names who really asks
     session: bytes | None = None  # of the page, by its hash (session_cookie.py)
     program: Program | None = None
@@ -49,6 +51,7 @@ class Asked(NamedTuple):
     head: Head
     peer: str
     forwarded: str | None = None
+    closes: bool = False
 
 
 class Asker(Protocol):
@@ -66,7 +69,7 @@ class RequestReader:
         first = _FIRST_LINE.match(raw)
         if first is None:
             return None
-        method, path = first.groups()
+        method, path, minor = first.groups()
         place = path.partition(b"?")[0]
         if b"/o/" not in place and b"/c/" not in place:
             return None
@@ -76,7 +79,10 @@ class RequestReader:
             head = self._learn(block)
         if head is None or (forwarded is not None and (head.forwards or not forwarded.isprintable())):
             return None
-        return Asked(method.decode("ascii"), path.decode("ascii"), head, peer, forwarded)
+        is_old = minor == b"0"  # nginx speaks it to what is behind it, unless told otherwise
+        if is_old and head.keeps_open:
+            return None
+        return Asked(method.decode("ascii"), path.decode("ascii"), head, peer, forwarded, is_old or head.closes)
 
     def forget(self) -> None:
         """What programs sent is not kept for long."""
@@ -96,10 +102,11 @@ def head_of(lines: Iterable[tuple[str, str]]) -> Head:
     """What stands in header lines that somebody else has read."""
     lines = tuple(lines)
     lowered = [(name.lower(), value) for name, value in lines]
-    closes = any(name == "connection" and "close" in value.lower() for name, value in lowered)
+    connection = [value.lower() for name, value in lowered if name == "connection"]
+    closes, keeps_open = (any(word in value for value in connection) for word in ("close", "keep-alive"))
     forwards = any(name in ("x-forwarded-for", "forwarded") for name, _ in lowered)
     session = next((session_named(value) for name, value in lowered if name == "cookie"), None)
-    return Head(lines, closes, forwards, session)
+    return Head(lines, closes, keeps_open, forwards, session)
 
 
 def _without_forwarded(block: bytes) -> tuple[bytes, str | None]:

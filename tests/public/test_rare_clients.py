@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from pixel_server.public.requests import RequestReader
 from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort, until
 
@@ -60,7 +61,7 @@ async def test_who_stops_sending_still_hears_the_answer(
     body = "do=none" if method == "POST" else ""
     lines = f"{FORM}Content-Length: {len(body)}\r\n" if body else ""
     answer = await half_closed(port, request(path, lines, method=method, version=version) + body.encode())
-    assert answer.startswith(f"HTTP/{version} {status} ".encode())
+    assert re.match(rb"HTTP/1\.[01] (\d+) ", answer)[1] == str(status).encode()  # type: ignore[index]
     await until(lambda: len(port.server._doors) == 0)
 
 
@@ -90,6 +91,27 @@ async def test_who_stops_sending_behind_several_requests_hears_all_the_answers(
 async def test_who_stops_in_the_middle_of_a_request_is_let_go(port: PublicPort, beginning: bytes) -> None:
     assert b"200" not in await half_closed(port, beginning)
     await until(lambda: len(port.server._doors) == 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "closes"),
+    [
+        ("1.1", "Host: a", False),
+        ("1.1", "Host: a\r\nConnection: close", True),
+        ("1.1", "Host: a\r\nConnection: keep-alive", False),
+        ("1.1", "Host: a\r\nConnection: Upgrade\r\nUpgrade: h2c", False),
+        # nginx, as it speaks to what is behind it
+        ("1.0", "Host: t.example.com\r\nX-Forwarded-For: 203.0.113.7\r\nConnection: close", True),
+        ("1.0", "Host: a", True),
+        ("1.0", "Host: a\r\nConnection: Keep-Alive", None),  # aiohttp answers that it does
+        ("1.0", "Connection: close", None),
+        ("1.2", "Host: a", None),
+        ("2.0", "Host: a", None),
+    ],
+)
+def test_what_proxies_send_goes_the_short_way(version: str, lines: str, closes: bool | None) -> None:
+    asked = RequestReader().read(f"GET /o/x.gif HTTP/{version}\r\n{lines}".encode(), "192.0.2.1")
+    assert (asked.closes if asked else None) == closes
 
 
 @pytest.mark.parametrize("offer", ["h2c", "websocket", "TLS/1.0, HTTP/2.0"])
