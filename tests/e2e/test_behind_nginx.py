@@ -105,6 +105,11 @@ def test_the_documented_proxy_passes_on_who_asked_and_logs_no_token(mailglass: I
     assert link not in logged
 
 
+def test_a_recipient_finds_the_page_on_privacy_and_set_up_the_public_port(proxy: Proxy) -> None:
+    assert b"</html>" in proxy.get(proxy.public, "/privacy?lang=en")[1]
+    assert json.loads(proxy.get(proxy.public, "/healthz")[1]) == {"status": "ok"}
+
+
 def test_the_dashboard_answers_behind_it_to_its_own_name_only(proxy: Proxy) -> None:
     assert proxy.get(proxy.private, "/login", host="mail.example.com")[0] == 200
     assert proxy.get(proxy.private, "/login", host="elsewhere.example.net")[0] >= 400
