@@ -6,12 +6,14 @@ machine's fetch is never called an open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
 from ledger.queries.rows import Counts
@@ -89,7 +91,7 @@ class Wording:
         if timedelta() < today - day < timedelta(days=7):
             return f"{_day(self.language, day, 'EEE')} {clock}"
         if day.year == today.year:
-            return f"{self.short_day(day)}, {clock}"
+            return self._at(day, clock)
         return _day(self.language, day, "medium")
 
     def full(self, moment: datetime) -> str:
@@ -100,7 +102,14 @@ class Wording:
     def seconds(self, moment: datetime) -> str:
         """3 Nov, 10:03:12"""
         clock = format_time(self.local(moment), "medium", locale=self.language.locale)
-        return f"{self.short_day(self.day_of(moment))}, {clock}"
+        return self._at(self.day_of(moment), clock)
+
+    def listed(self, items: Iterable[str]) -> str:
+        """opens, links and one copy each"""
+        return format_list(list(items), locale=self.language.locale)
+
+    def _at(self, day: date, clock: str) -> str:
+        return self._("%(day)s, %(clock)s") % {"day": self.short_day(day), "clock": clock}
 
     def after(self, span: timedelta) -> str:
         """3 minutes, for the time that passed."""

@@ -40,6 +40,13 @@ SIDEWAYS = """[...document.querySelectorAll("main *")].filter(e => !e.matches("p
     && /auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth).map(e => e.outerHTML)"""
 
 
+# Form fields that stand over the inner edge of the panel round them.
+OUT_OF_PANEL = """[...document.querySelectorAll("main .panel :is(input, select, textarea, button)")].filter(e => {
+    const panel = e.closest(".panel"), padding = parseFloat(getComputedStyle(panel).paddingRight);
+    return e.getBoundingClientRect().right > panel.getBoundingClientRect().right - padding + 1;
+}).map(e => e.outerHTML)"""
+
+
 @dataclass(frozen=True)
 class Look:
     language: str
@@ -110,6 +117,7 @@ def test_every_page_can_be_walked(browser: Browser, filled_house: House, look: L
             assert page.locator("main h1").first.is_visible()
             wide = page.locator("html").evaluate("e => e.scrollWidth - e.clientWidth") if look.script else 0
             assert wide <= 0, f"{path} is wider than the screen"
+            assert not look.script or page.evaluate(OUT_OF_PANEL) == [], f"{path} has fields over the edge of a panel"
             assert not look.script or page.evaluate(SIDEWAYS) == [], f"{path} scrolls sideways in places"
         if look.language == "ja":
             assert page.locator("h1").first.inner_text() == "設定"

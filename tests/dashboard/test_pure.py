@@ -122,10 +122,19 @@ def test_an_icon_is_filled_by_people_only(counts: Counts, tracked: bool, fill: F
         ("en", NOW - timedelta(days=21), "3 Nov, 16:20"),
         ("en", NOW - timedelta(days=400), "20 Oct 2025"),
         ("ja", NOW - timedelta(days=1), "昨日 16:20"),
+        ("ja", NOW - timedelta(days=21), "11月3日 16:20"),
     ],
 )
 def test_times_are_said_as_people_say_them(code: str, moment: datetime, said: str):
     assert Wording(language(code), UTC, NOW).when(moment) == said
+
+
+@pytest.mark.parametrize(
+    ("code", "items", "said"),
+    [("en", ["opens", "links"], "opens and links"), ("ja", ["開封", "リンク"], "開封、リンク"), ("ja", [], "")],
+)
+def test_a_list_is_said_as_people_say_it(code: str, items: list[str], said: str):
+    assert Wording(language(code), UTC, NOW).listed(items) == said
 
 
 def test_today_is_today_where_the_reader_is():
