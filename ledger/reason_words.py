@@ -64,8 +64,8 @@ OF_MESSAGE: Mapping[Reason, Meaning] = {
     Reason.SIGNED: _meaning(
         "it is signed",
         "署名されています",
-        "S/MIME or PGP: any change would break the signature, so not a byte of the body is touched.",
-        "S/MIME または PGP の署名があります。変更すると署名が壊れるため、本文には一切触れません。",
+        "S/MIME, PGP or a Content-MD5: any change would break it, so not a byte of the body is touched.",
+        "S/MIME・PGP の署名または Content-MD5 があります。変更すると壊れるため、本文には一切触れません。",
     ),
     Reason.ENCRYPTED: _meaning(
         "it is encrypted",

@@ -1,7 +1,8 @@
 """Which parts of a message are its body, and whether the message may be touched at all.
 
 Decides by types, dispositions and places in the tree: attachments, attached messages, calendars and AMP are left
-alone; one signed or encrypted part leaves the whole message alone. Reads no body but for the marks of inline PGP.
+alone; one signed or encrypted part leaves the whole message alone, and so does a body part with a digest of itself.
+Reads no body but for the marks of inline PGP.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def choose_body_parts(parts: tuple[Part, ...]) -> BodyParts | Reason:
         if reason:
             return reason
     bodies = [part for part in parts if _is_body(part)]
+    if any(part.header.named("content-md5") for part in bodies):
+        return Reason.SIGNED  # RFC 1864: a digest of the body, which would be another
     return BodyParts(
         tuple(part for part in bodies if part.kind == "text/html"),
         tuple(part for part in bodies if part.kind == "text/plain"),
