@@ -37,6 +37,8 @@ _DOUBLE_BYTE = {
     "cp949": (_UHC, ("cp949",)),
     "johab": (rb"[\x84-\xd3\xd8-\xde\xe0-\xf9][\x31-\x7e\x81-\xfe]", ("johab",)),
 }
+# Here the octet of a tilde is an overline to some programs and a tilde to others, and addresses hold tildes.
+_OVERLINES = {"shift_jis_2004", "shift_jisx0213"}
 # Their multi-byte characters are made of bytes above 0x7F alone.
 _TRANSPARENT = {"utf-8", "utf-8-sig", "ascii", "euc_jp", "euc_jis_2004", "euc_jisx0213"}
 _SHIFTED = {
@@ -196,14 +198,16 @@ def _undeclared(body: bytes) -> Text | None:
 
 
 def _double_byte(body: bytes, codec: str) -> Text | None:
-    if body.isascii():
-        return Text(body, body, codec)
     pattern, candidates = _DOUBLE_BYTE[codec]
+    if body.isascii() and not (codec in _OVERLINES and b"~" in body):
+        return Text(body, body, codec)
     for candidate in candidates:
         try:
-            body.decode(candidate)
+            letters = body.decode(candidate)
         except UnicodeDecodeError:
             continue
+        if codec in _OVERLINES and ("~" in letters or "\u203e" in letters):
+            return None
         return Text(re.sub(pattern, lambda match: b"\x80" * len(match[0]), body), body, candidate)
     return None  # after a broken pair programs differ on whether its second byte is a letter of its own
 

@@ -38,6 +38,7 @@ def test_a_link_is_found_where_it_stands_in_a_japanese_body(charset: str) -> Non
         ("koi8-r", "<p>Привет <a href=x>"),
         ("windows-1251", "<p>Привет <a href=x>"),
         ("cp037", "<p>words <a href=x>"),  # EBCDIC
+        ("shift_jis_2004", "<p>ミ <a href=x>"),  # a second byte that is a tilde's
         ("cp437", "<p>é <a href=x>"),
         ("mac-roman", "<p>é <a href=x>"),
         ("tis-620", "<p>ก <a href=x>"),
@@ -69,6 +70,9 @@ def test_tags_are_seen_as_the_charset_means_them(charset: str, body: str) -> Non
         ("iso-2022-jp", b'\x1b$B$"', "no way back to ASCII"),
         ("iso-2022-jp", b"\x1b(J<a href='~'>", "a tilde that may be an overline"),
         ("hz", b"~{VP\n<a>", "a line that ends in double bytes"),
+        ("shift_jis_2004", b"<a href='~'>", "a tilde that may be an overline"),
+        ("shift_jisx0213", b"\x83\x7e<a href='\x83~~'>", "a tilde that may be an overline"),
+        ("shift_jis_2004", b"<a href='\x81\xb0'>", "a tilde of two octets, for which there is none of one"),
         (None, b'\x1b$B$"\x1b(B<a href=x>', "shifted, and nothing declared"),
         ("us-ascii", b'\x1b$B$"\x1b(B<a href=x>', "shifted, and declared wrongly"),
     ],
