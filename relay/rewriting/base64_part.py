@@ -20,13 +20,15 @@ _LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 class Base64Part:
     """One base64 body. ``decoded`` are its bytes."""
 
-    def __init__(self, encoded: bytes, decoded: bytes) -> None:
+    def __init__(self, encoded: bytes, decoded: bytes, newline: bytes) -> None:
         self._encoded = encoded
+        self._newline = newline
         self.decoded = decoded
         self.length = len(encoded)
 
     @classmethod
-    def read(cls, encoded: bytes) -> Base64Part | None:
+    def read(cls, encoded: bytes, newline: bytes = b"\r\n") -> Base64Part | None:
+        """None where not every decoder reads the same; ``newline`` is for a text that has no line end of its own."""
         match = _TEXT.fullmatch(encoded)
         if match is None:
             return None
@@ -36,7 +38,7 @@ class Base64Part:
         if len(text) % 4:
             return None
         try:
-            return cls(encoded, a2b_base64(text, strict_mode=True) if text else b"")
+            return cls(encoded, a2b_base64(text, strict_mode=True) if text else b"", newline)
         except Error:
             return None
 
@@ -46,14 +48,13 @@ class Base64Part:
         assert match is not None
         before, text, after = match.groups()
         line = _LINE.match(text)
-        width, newline = (len(line[1]), line[2]) if line else (_USUAL_LINE, _newline(self._encoded))
+        width, newline = (len(line[1]), line[2]) if line else (_USUAL_LINE, self._first_line_end())
         if not 4 <= width <= _LONGEST_LINE:
             width = _USUAL_LINE
         flat = b2a_base64(decoded, newline=False)
         lines = [flat[at : at + width] for at in range(0, len(flat), width)]
         return before + newline.join(lines) + after
 
-
-def _newline(encoded: bytes) -> bytes:
-    match = re.search(rb"\r\n|\n|\r", encoded)
-    return match[0] if match else b"\r\n"
+    def _first_line_end(self) -> bytes:
+        match = re.search(rb"\r\n|\n|\r", self._encoded)
+        return match[0] if match else self._newline

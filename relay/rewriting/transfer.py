@@ -162,7 +162,7 @@ def read_body(raw: bytes, part: Part) -> Body | None:
         case "quoted-printable":
             return QuotedPrintableBody(raw, start, end)
         case "base64":
-            decoded = Base64Part.read(raw[start:end])
+            decoded = Base64Part.read(raw[start:end], _line_end_of_message(raw))
             return Base64Body(raw, start, decoded) if decoded else None
     return None
 

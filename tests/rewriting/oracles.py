@@ -25,6 +25,13 @@ URLS = TrackingUrls(UrlGrammar("https://t.example.org"), KeyRing({1: b"k" * 32})
 ALL = Plan(opens=True, html_links=True, text_links=True, text_is_url=TextIsUrl.SAME_SITE)
 LONGEST = 998
 SECONDS = 2.0
+_KINDS = [
+    (re.compile(rb"[\x80-\xff]"), "an octet of eight bits"),
+    (re.compile(rb"\0"), "NUL"),
+    (re.compile(rb"\r(?!\n)"), "a bare CR"),
+    (re.compile(rb"(?<!\r)\n"), "a bare LF"),
+    (re.compile(rb"\r\n"), "a CRLF"),
+]
 
 
 def check_message(raw: bytes, plan: Plan = ALL, *, trees: bool = True) -> Tracked | Unchanged:
@@ -38,6 +45,7 @@ def check_message(raw: bytes, plan: Plan = ALL, *, trees: bool = True) -> Tracke
     restores_exactly(raw, result)
     twice_is_once(result, plan)
     no_line_gets_too_long(raw, result)
+    no_new_kind_of_octet(raw, result)
     if trees:
         trees_differ_as_permitted(raw, result)
     return result
@@ -73,6 +81,12 @@ def no_line_gets_too_long(raw: bytes, result: Tracked) -> None:
     longest = max(map(len, before), default=0)
     for line in re.split(rb"\r\n|\n|\r", result.raw):
         assert len(line) <= LONGEST or line in before or len(line) <= longest, f"a line of {len(line)} octets"
+
+
+def no_new_kind_of_octet(raw: bytes, result: Tracked) -> None:
+    """What a server may refuse, and a message without it was fine with: eight bits, NUL, other or torn line ends."""
+    for kind, name in _KINDS:
+        assert kind.search(raw) or not kind.search(result.raw), f"now there is {name}"
 
 
 def trees_differ_as_permitted(raw: bytes, result: Tracked) -> None:

@@ -116,6 +116,15 @@ def test_a_body_without_a_line_end_gets_those_of_its_message(newline: bytes, end
         assert not TORN_LINE_END.search(new.replace(newline, b"\r\n"))
 
 
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("html", [b"", b"<p>words</p>", b'<p><a href="https://www.example.com/a">one</a></p>'])
+def test_base64_on_one_line_is_broken_as_its_message_is(newline: bytes, html: bytes) -> None:
+    raw = message(base64.b64encode(html), "base64").replace(b"\r\n", newline)
+    result = check_message(raw)
+    assert isinstance(result, Tracked)
+    assert set(re.findall(rb"\r\n|\n|\r", result.raw)) == {newline}
+
+
 @pytest.mark.parametrize("encoding", ["8bit", "binary"])
 def test_no_eight_bit_letter_comes_into_a_part_that_has_none(encoding: str) -> None:
     """Whether the upstream takes eight bits was settled before the message came (RFC 6152)."""

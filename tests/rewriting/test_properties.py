@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import base64
 import quopri
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.rewriting.plan import Plan, Tracked
-from tests.rewriting.oracles import URLS, check_message, outline, tree_of
+from relay.rewriting.worker import rewrite_whole
+from tests.rewriting.oracles import (
+    ALL,
+    URLS,
+    check_message,
+    no_line_gets_too_long,
+    no_new_kind_of_octet,
+    only_reported_spans_differ,
+    outline,
+    restores_exactly,
+    tree_of,
+)  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::html5lib.constants.DataLossWarning")
 
@@ -36,6 +48,11 @@ _LINES = (
     b"w" * 930 + b" https://www.example.com/wide", b"On Monday, Anna wrote:", b"https://example.net/" + b"l" * 900,
     _OWN.encode() + b" and http://example.com/y",
 )  # fmt: skip
+_TEXTS = (
+    b"", b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable",
+    b"; charset=iso-2022-jp\r\nContent-Transfer-Encoding: quoted-printable",
+    b"; charset=utf-8\r\nContent-Transfer-Encoding: 8bit",
+)  # fmt: skip
 _CHARSETS = (
     "utf-8", "us-ascii", "iso-8859-1", "windows-1252", "iso-2022-jp", "shift_jis", "euc-jp", "big5", "gb2312",
     "gb18030", "euc-kr", "koi8-r", "utf-16", "utf-16-le", "hz-gb-2312", "iso-2022-kr", "cp037", "utf-7", "x-nosuch", "",
@@ -50,7 +67,8 @@ def messages(draw: st.DrawFn) -> bytes:
     parts = [part(draw, "".join(draw(pieces)), newline) for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3))))]
     for _ in range(draw(st.integers(0, 2))):
         lines = newline.join(draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=3)))
-        parts.append(b"Content-Type: text/plain" + 2 * newline + lines + newline)
+        head = b"Content-Type: text/plain" + draw(st.sampled_from(_TEXTS)).replace(b"\r\n", newline)
+        parts.append(head + 2 * newline + lines + newline)
     if len(parts) > 1 or draw(st.booleans()):
         boundary = draw(st.sampled_from((b"b", b"=_b", b"b b", b"--b", b"b'()+_,-./:=?")))
         kind = draw(st.sampled_from((b"mixed", b"alternative", b"related")))
@@ -105,6 +123,24 @@ def test_damaged_mail_never_crashes_and_only_reported_spans_differ(raw: bytes, d
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_at_all_are_survived(raw: bytes) -> None:
     check_message(raw, trees=False)
+
+
+@st.composite
+def plans_with_lines(draw: st.DrawFn) -> Plan:
+    languages = st.sampled_from(("en", "de", "ja"))
+    notice, withdrawal = draw(st.sampled_from(((True, False), (False, True))))
+    return replace(ALL, opens=draw(st.booleans()), notice=notice, withdrawal=withdrawal, language=draw(languages))
+
+
+@given(messages(), plans_with_lines())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_lines_for_recipients_bring_nothing_that_mail_has_no_room_for(raw: bytes, plan: Plan) -> None:
+    result = rewrite_whole(raw, plan, URLS)
+    if isinstance(result, Tracked):
+        only_reported_spans_differ(raw, result)
+        restores_exactly(raw, result)
+        no_line_gets_too_long(raw, result)
+        no_new_kind_of_octet(raw, result)
 
 
 @given(messages())
