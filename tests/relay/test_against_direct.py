@@ -24,7 +24,16 @@ class Judges(Behaves):
     extensions = (b"PIPELINING", b"SIZE 50000000", b"8BITMIME", b"SMTPUTF8", b"DSN", b"ENHANCEDSTATUSCODES",
                   b"AUTH PLAIN LOGIN", b"VRFY")  # fmt: skip
 
+    def __init__(self, takes_batches: bool = True) -> None:
+        super().__init__()
+        self.takes_batches = takes_batches
+        self.too_early: list[bytes] = []  # commands that did not wait for the reply to the one before
+        if not takes_batches:
+            self.extensions = self.extensions[1:]
+
     async def answer(self, talk: Talk, verb: bytes, line: bytes) -> bytes:
+        if talk.reader._buffer:  # type: ignore[attr-defined]
+            self.too_early.append(bytes(talk.reader._buffer))  # type: ignore[attr-defined]
         return await super().answer(talk, line.replace(b"\t", b" ").partition(b" ")[0].upper(), line)
 
     async def on_helo(self, talk: Talk, line: bytes) -> bytes:
@@ -115,10 +124,10 @@ Step = tuple[list[bytes], Message | None]
 class Both:
     """The upstream, and a relay in front of it, in a loop of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, takes_batches: bool) -> None:
         connection.LINGER_SECONDS = 0.01
         self.loop = asyncio.new_event_loop()
-        self.upstream = Judges()
+        self.upstream = Judges(takes_batches)
         self.loop.run_until_complete(self.upstream.start())
         limits = {"auth_attempts": 1000, "upstream_reply": "20s", "upstream_final": "20s"}
         self.relay: RunningRelay = self.loop.run_until_complete(
@@ -140,9 +149,11 @@ class Both:
 
         direct, relayed = self.loop.run_until_complete(asyncio.wait_for(both(), 60))
         assert relayed == direct
+        assert self.upstream.takes_batches or not self.upstream.too_early
 
     async def _play(self, port: int, dialog: list[Step]) -> tuple[list[list[bytes]], list[object]]:
         self.upstream.delivered.clear()
+        self.upstream.too_early.clear()
         client = await Client.connect(port)
         heard = [await self._replies(client, 1), await self._step(client, ([b"EHLO x"], None))]
         for step in dialog:
@@ -180,10 +191,10 @@ def _comparable(reply: bytes) -> bytes:
     return reply[:3] if is_own else reply
 
 
-@pytest.fixture(scope="module")
-def both() -> Iterator[Both]:
+@pytest.fixture(scope="module", params=[True, False], ids=["in batches", "one by one"])
+def both(request: pytest.FixtureRequest) -> Iterator[Both]:
     with tempfile.TemporaryDirectory() as folder:
-        one = Both(Path(folder))
+        one = Both(Path(folder), request.param)
         yield one
         one.stop()
 
