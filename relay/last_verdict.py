@@ -14,6 +14,7 @@ class LastVerdict:
     def __init__(self, client: Client, resends: Resends) -> None:
         self.unheard: Unheard | None = None  # none given, or the client went on after it
         self.kept: tuple[Digest, ...] = ()  # of this session
+        self.expected: tuple[Digest, ...] = ()  # whose verdict had not come when the client left
         self._client = client
         self._resends = resends
 
@@ -22,6 +23,16 @@ class LastVerdict:
         if self.unheard is not None:
             self._resends.remember(self.unheard)
             self.kept += (self.unheard.digest,)
+
+    def expect(self, digest: Digest) -> None:
+        """The client has left, or may have, before it could hear a verdict."""
+        self._resends.expect(digest)
+        self.expected += (digest,)
+
+    def settle(self) -> None:
+        """The session is over: what was to be kept of it is kept."""
+        for digest in self.expected:
+            self._resends.settle(digest)
 
     def keep_unconfirmed(self) -> None:
         """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time.

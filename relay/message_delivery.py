@@ -51,8 +51,26 @@ async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
     await _answer_delivery(phase, delivery, reply)
 
 
+async def deliver_after_the_first(phase: MessagePhase, content: bytes) -> None:
+    """The same octets are under way for a client that did not wait: they are sent only if that comes to nothing."""
+    known = await _verdict_on_the_first(phase)
+    if known is not None:
+        phase.answer_resend(known)
+    elif phase.is_recorded:
+        await deliver_recorded(phase, content)
+    else:
+        phase.finish_outlet(content)
+
+
+async def _verdict_on_the_first(phase: MessagePhase) -> Reply | None:
+    resends = phase.session.around.resends
+    if phase.is_under_way_already:
+        await resends.settled(phase.digest)
+    return resends.take(phase.digest, phase.session.last_verdict.kept)
+
+
 async def deliver_held(phase: MessagePhase, held: Held) -> None:
-    known = phase.session.around.resends.take(phase.digest, phase.session.last_verdict.kept)
+    known = await _verdict_on_the_first(phase)
     if known is not None:
         copies = phase.session.around.copies
         if copies is not None and phase.wanted.individually:

@@ -233,12 +233,27 @@ class MessagePhase:
         known = self.session.around.resends.take(self.digest, self.session.last_verdict.kept)
         if known is not None:
             self.answer_resend(known)
-        elif self.reason is not _NOT_REQUESTED or self.session.around.pipeline.records_untracked:
+        elif self.is_under_way_already:
+            self.session.run(message_delivery.deliver_after_the_first(self, content))
+        elif self.is_recorded:
             self.session.run(message_delivery.deliver_recorded(self, content))
         else:
-            failpoint("relay.before-dot")
-            self.outlet.finish(content, self._streamed)
-            failpoint("relay.after-dot")
+            self.finish_outlet(content)
+
+    def finish_outlet(self, content: bytes) -> None:
+        failpoint("relay.before-dot")
+        self.outlet.finish(content, self._streamed)
+        failpoint("relay.after-dot")
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it goes on record though it streams."""
+        return self.reason is not _NOT_REQUESTED or self.session.around.pipeline.records_untracked
+
+    @property
+    def is_under_way_already(self) -> bool:
+        """Whether a client that is gone has sent the same, and its verdict is awaited."""
+        return self.session.around.resends.is_expected(self.digest, self.session.last_verdict.expected)
 
     def answer_resend(self, known: Reply) -> None:
         logbook.resend_answered(self.session.id)
@@ -294,6 +309,8 @@ class MessagePhase:
     def client_vanished(self) -> None:
         if self.is_reading:
             self.give_up()
+        else:
+            self.session.last_verdict.expect(self.digest)
 
     def upstream_lost(self, fault: Fault, said: Reply | None) -> None:
         """The upstream has left before the final dot: the client hears so when it has finished."""

@@ -3,12 +3,13 @@
 The client will send the same octets again; that is answered with the upstream's earlier reply instead of a second
 delivery. Octets that name themselves (Message-ID, or Date to the second) are the same message for a day. Octets that
 do not may be sent anew on purpose, as a monitoring script does every quarter of an hour: they count as the same
-message only for the minutes in which a client tries again. Only a digest is kept, and only of such messages; the clock
-is an argument.
+message only for the minutes in which a client tries again. Who comes again before the first has its verdict waits for
+it. Only a digest is kept, and only of such messages; the clock is an argument.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -90,6 +91,30 @@ class Resends:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._replies: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
+        self._undecided: dict[bytes, asyncio.Future[None]] = {}
+
+    def expect(self, digest: Digest) -> None:
+        """Its client has left, or may have, while its verdict is awaited; until ``settle``."""
+        self._undecided.setdefault(digest.digest(), asyncio.get_running_loop().create_future())
+
+    def settle(self, digest: Digest) -> None:
+        """What became of it is remembered, or need not be."""
+        undecided = self._undecided.pop(digest.digest(), None)
+        if undecided is not None:
+            undecided.set_result(None)
+
+    def is_expected(self, digest: Digest, of_this_session: Iterable[Digest]) -> bool:
+        """Whether the same octets are under way for a client that is gone; a session does not wait for itself."""
+        return (
+            bool(self._undecided)
+            and not any(digest is one for one in of_this_session)
+            and digest.digest() in self._undecided
+        )
+
+    async def settled(self, digest: Digest) -> None:
+        undecided = self._undecided.get(digest.digest())
+        if undecided is not None:
+            await asyncio.wait([undecided])
 
     def remember(self, unheard: Unheard) -> None:
         seconds = KEPT_SECONDS if unheard.is_named else KEPT_NAMELESS_SECONDS

@@ -60,6 +60,8 @@ class Session(Turns):
         self._is_at_eof = True
         if self.phase is not None and self.phase.is_reading:
             return False
+        if self.phase is not None:
+            self.last_verdict.expect(self.phase.digest)
         self.advance()
         if self._line_wanted is not None:
             self._no_more_lines()
@@ -85,6 +87,7 @@ class Session(Turns):
     def _retire(self) -> None:
         """Gone from the list of sessions when the client is, and no verdict is awaited any more."""
         if self.client.is_lost and self.phase is None and self._job is None:
+            self.last_verdict.settle()
             self.around.sessions.retire(self)
 
     def stop(self) -> None:

@@ -1,0 +1,129 @@
+"""A client that did not wait for its verdict sends the same octets again while that is still awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import Client, RunningRelay, run_relay, settings_for
+from tests.relay.test_clients_that_leave import ASKING, BODY, NAMELESS, WaitsAtTheDot
+from tests.relay.upstream_servers import Behaves, Talk
+from tests.spool.test_through_the_relay import MESSAGE, R1, R2, CopyKeeping
+
+
+class DecidesWhenTold(Behaves):
+    """Answers the first final dot with ``verdict`` when the test says so, and any other at once."""
+
+    def __init__(self, verdict: bytes = b"") -> None:
+        super().__init__()
+        self.verdict, self.go_on, self.dots = verdict, asyncio.Event(), 0
+
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        self.dots += 1
+        self.note()
+        if self.dots > 1:
+            return await super().on_dot(talk, content)
+        await self.go_on.wait()
+        return self.verdict or await super().on_dot(talk, content)
+
+
+async def sent_again_while_the_first_is_undecided(
+    relay: RunningRelay, upstream: DecidesWhenTold, content: bytes, how: str
+) -> tuple[Client, Client]:
+    """The client that left after its dot, and the one that has sent the same to the last octet since."""
+    first = await relay.session()
+    await first.begin()
+    await first.ask(b"DATA")
+    await first.send(content + b".\r\n")
+    await upstream.until(lambda: upstream.dots == 1)
+    (session,) = relay.server.ports[0].around.sessions
+    {"close": first.close, "reset": first.reset, "half-close": first.writer.write_eof}[how]()
+    async with asyncio.timeout(20):
+        while not (session._is_at_eof or session.is_over):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    again = await relay.session()
+    await again.begin()
+    await again.ask(b"DATA")
+    await again.send(content + b".\r\n")
+    others = [one for one in relay.server.ports[0].around.sessions if one is not session]
+    async with asyncio.timeout(20):
+        while others and others[0].phase is not None and others[0].phase.is_reading:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop in which it may be sent too early
+        await asyncio.sleep(0)
+    upstream.go_on.set()
+    return first, again
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("content", [BODY, ASKING, NAMELESS], ids=["streamed", "held", "nameless"])
+async def test_a_client_that_did_not_wait_for_its_verdict_and_sends_again_gets_that_verdict(
+    start_relay: StartRelay, content: bytes, how: str
+) -> None:
+    """T66: mail programs wait for a minute or two, servers may take ten."""
+    upstream = DecidesWhenTold()
+    relay = await start_relay(upstream)
+    _, again = await sent_again_while_the_first_is_undecided(relay, upstream, content, how)
+    assert (await again.reply()).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    again.close()
+    await relay.server.ports[0].around.sessions.until_empty()
+    assert len(upstream.delivered) == 1
+    assert (await (await relay.session()).submit(content)).startswith(b"250 2.0.0 Ok: queued as 4F2")
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_when_the_first_is_refused_the_second_is_sent(start_relay: StartRelay, content: bytes) -> None:
+    upstream = DecidesWhenTold(b"451 4.3.0 Not now\r\n")
+    relay = await start_relay(upstream)
+    _, again = await sent_again_while_the_first_is_undecided(relay, upstream, content, "close")
+    assert (await again.reply()).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert (upstream.dots, len(upstream.delivered)) == (2, 1)
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_when_the_first_heard_its_verdict_after_all_the_second_is_another_message(
+    start_relay: StartRelay, content: bytes
+) -> None:
+    upstream = DecidesWhenTold()
+    relay = await start_relay(upstream)
+    first, again = await sent_again_while_the_first_is_undecided(relay, upstream, content, "half-close")
+    assert (await first.everything()).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    assert (await again.reply()).startswith(b"250 2.0.0 Ok: queued as 4F2")
+    assert len(upstream.delivered) == 2
+
+
+async def test_a_message_sent_again_while_its_first_copy_is_undecided_is_not_taken_apart_twice(tmp_path: Path) -> None:
+    upstream, records = WaitsAtTheDot(), CopyKeeping()
+    await upstream.start()
+    relay = await run_relay(settings_for(upstream.port, tmp_path / "data"), records=records, copies=records)
+    sessions = relay.server.ports[0].around.sessions
+    first, again = await relay.session(), await relay.session()
+    for client in (first, again):
+        await client.begin(R1, R2)
+        await client.ask(b"DATA")
+    await first.send(MESSAGE + b".\r\n")
+    await upstream.at_dot.wait()
+    first.reset()
+    async with asyncio.timeout(20):
+        while all(not session.is_over for session in sessions):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    await again.send(MESSAGE + b".\r\n")
+    async with asyncio.timeout(20):
+        while any(session.phase.is_reading for session in sessions):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    assert relay.server.spool is not None
+    for _ in range(100):  # moments in which it may be taken apart too early
+        if len(relay.server.spool.spool.messages) > 1:
+            break
+        await asyncio.sleep(0.01)
+    upstream.go_on.set()
+    assert (await again.reply()).startswith(b"250 ")
+    again.close()
+    async with asyncio.timeout(20):
+        await sessions.until_empty()
+    assert len(upstream.delivered) == 2
+    await relay.server.stop(grace_seconds=0.2)
+    await upstream.stop()
