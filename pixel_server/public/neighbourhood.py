@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from config.settings import Settings
+from ledger.message_id import MessageId
 from ledger.records import Hit, HitKind, Verdict
 from pixel_server.public.minimise import context_of, evidence, marks_of
 from pixel_server.public.neighbours import NeighbourWindow
@@ -47,7 +48,9 @@ class Neighbourhood:
         for due in self._window.due(now):
             totals = [hit.context.neighbours.links_in_message for hit in due.hits]
             links = max((total for total in totals if total is not None), default=None)
-            self._note(second_look(due.hits, links, self._windows, now))
+            looks = second_look(due.hits, links, self._windows, now)
+            self._note(looks)
+            self._learn(due.message, due.hits, looks)
 
     def forget(self, now: float) -> list[str]:
         """Forgets hits that nothing can change any more, and gives their ids. To be called after ``due``."""
@@ -85,13 +88,19 @@ class Neighbourhood:
         together = self._window.add(hit.message, seen)
         found = hit
         self._remember(hit, at)
-        for look in look_after(seen, together, context.neighbours.links_in_message, self._windows, at):
+        looks = look_after(seen, together, context.neighbours.links_in_message, self._windows, at)
+        self._learn(hit.message, together, looks)
+        for look in looks:
             if look.id == hit.id:
                 found = _as_seen(hit, seen, look)
                 self._verdicts[hit.id] = look.verdict
             else:
                 self._note([look])
         return found
+
+    def _learn(self, message: MessageId, hits: Iterable[Observed], looks: Iterable[Look]) -> None:
+        known = {hit.id: hit.context for hit in hits}
+        self._window.learn(message, {look.id: look.context for look in looks if look.context != known[look.id]})
 
     def _note(self, looks: Iterable[Look]) -> None:
         for look in looks:

@@ -8,10 +8,11 @@ A plain data structure: the clock is an argument, and whoever owns it asks ``due
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ledger.message_id import MessageId
+from pixel_server.public.classify import HitContext
 from pixel_server.public.second_look import Observed
 from pixel_server.public.signs.tables import Sign
 from pixel_server.public.windows import Windows
@@ -75,6 +76,15 @@ class NeighbourWindow:
             self._office.move_to_end(message)
         self._stay_in_bounds(message)
         return tuple(group.hits)
+
+    def learn(self, message: MessageId, contexts: Mapping[str, HitContext]) -> None:
+        """Keeps what is known of hits by now (by their ids): who looks at some of them later, without the others, must
+        not forget what all together have shown."""
+        group = self._groups.get(message)
+        for place, hit in enumerate(group.hits if group and contexts else ()):
+            context = contexts.get(hit.id, hit.context)
+            if context is not hit.context and group is not None:
+                group.hits[place] = replace(hit, context=context)
 
     def due(self, now: float) -> list[Due]:
         """Messages to look at again: an Office program's time is up, or the window closes and they are let go.

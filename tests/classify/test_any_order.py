@@ -148,6 +148,22 @@ def test_where_one_window_ends_and_another_begins_nothing_is_overlooked(
     assert {name: verdict for name, (_, verdict) in found.items()} == seen_together(hits, 4, within)
 
 
+@given(st.lists(st.tuples(st.integers(0, 40).map(lambda half: half / 2), st.integers(1, 4)), max_size=20))
+@settings(max_examples=250, deadline=None)
+def test_no_later_click_takes_back_what_a_burst_has_shown(drawn: list[tuple[float, int]]) -> None:
+    chosen = installation({})
+    windows = windows_from(chosen.hits)
+    neighbourhood = Neighbourhood(chosen)
+    hits = [
+        clicked(n, seconds, link, "browser", "f00d", 400, 4, windows) for n, (seconds, link) in enumerate(sorted(drawn))
+    ]
+    verdicts: dict[str, Verdict] = {}
+    for number, hit in enumerate(hits, 1):
+        verdicts |= {one.id: one.verdict for one in neighbourhood.look([hit], hit.at.timestamp())}
+        verdicts |= neighbourhood.taken_changes()
+        assert verdicts == seen_together(hits[:number], 4, windows)
+
+
 def test_a_hit_that_comes_again_from_a_journal_changes_nothing() -> None:
     chosen = installation({})
     windows = windows_from(chosen.hits)
