@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Annotated
 
@@ -32,6 +32,8 @@ from pixel_server.public.windows import Windows, windows_from
 
 PAGE = 5000
 GROUP = 500
+# Of hits before the first one asked for, so that a burst across that moment is seen whole.
+NEIGHBOURS = timedelta(minutes=2)
 
 _COLUMNS = ("from_class", "from_rule", "to_class", "to_rule", "hits")
 
@@ -82,9 +84,10 @@ async def _work(settings: Settings, signs: Signs, since: datetime | None, dry_ru
             total = await count_hits_since(connection, since)
         waiting: list[tuple[str, Verdict]] = []
         with _progress(total) as advance:
-            async for hits in _messages(ledger, since):
-                waiting += _judge(hits, signs, windows, summary)
-                advance(len(hits))
+            async for hits in _messages(ledger, since - NEIGHBOURS if since else None):
+                asked = {hit.id for hit in hits if since is None or hit.at >= since}
+                waiting += _judge(hits, asked, signs, windows, summary)
+                advance(len(asked))
                 while len(waiting) >= GROUP:
                     await _change(ledger, waiting[:GROUP], dry_run)
                     del waiting[:GROUP]
@@ -92,10 +95,12 @@ async def _work(settings: Settings, signs: Signs, since: datetime | None, dry_ru
     return summary
 
 
-def _judge(hits: Sequence[StoredFacts], signs: Signs, windows: Windows, summary: Summary) -> list[tuple[str, Verdict]]:
-    summary.hits += len(hits)
-    summary.without_facts += sum(not can_be_judged(hit) for hit in hits)
-    changes = judge_again(hits, signs, windows)
+def _judge(
+    hits: Sequence[StoredFacts], asked: Set[str], signs: Signs, windows: Windows, summary: Summary
+) -> list[tuple[str, Verdict]]:
+    summary.hits += len(asked)
+    summary.without_facts += sum(not can_be_judged(hit) for hit in hits if hit.id in asked)
+    changes = [(hit, verdict) for hit, verdict in judge_again(hits, signs, windows) if hit.id in asked]
     summary.changed += len(changes)
     for hit, verdict in changes:
         old = hit.verdict

@@ -168,6 +168,14 @@ def test_only_hits_since_then_are_looked_at(config: Path) -> None:
     assert reclassify(config, "--since", "2026-11-20")["hits"] == 1
 
 
+def test_a_burst_across_the_first_moment_asked_for_is_seen_whole(config: Path) -> None:
+    scanner = Verdict(HitClass.SECURITY_SCANNER, Confidence.CERTAIN, "R16")
+    settings = fill(config, lambda message: [click(message, n, n, scanner, seconds=n / 2) for n in (1, 2, 3)])
+    summary = reclassify(config, "--since", "2026-11-20T09:10:01Z")  # between the first and the second
+    assert (summary["hits"], summary["changed"]) == (2, 0)
+    assert stored(settings) == [("security-scanner", "R16")] * 3
+
+
 def test_hits_on_unknown_messages_are_judged_each_for_itself(config: Path) -> None:
     unknown = mint_message_id(1, bytes(10))
 
