@@ -300,8 +300,8 @@ class IndividualDelivery:
 
 def planned(envelope: Envelope, prepared: PreparedCopies) -> tuple[PlannedCopy, ...]:
     recipients = [
-        Recipient(one.rcpt, one.address, bool(tracks))
-        for one, tracks in zip(envelope.addressees, prepared.tracks, strict=True)
+        Recipient(one.rcpt, one.address, is_rewritten)
+        for one, is_rewritten in zip(envelope.addressees, prepared.rewritten, strict=True)
     ]
     return plan_copies(recipients, tracked=True)
 

@@ -1,8 +1,8 @@
 """How far each recipient of a message may be followed, and what is said where that is less than was asked. Pure.
 
 Consent is per purpose: somebody may allow links and not opens. Of a message that is taken apart each recipient gets
-the version that was permitted to be made for them, of which there are three at most; who allows nothing gets the
-message as it was written.
+the version that was permitted to be made for them, of which there are three at most; it may be one without marks and
+with nothing tracked. Who allows nothing gets the message as it was written.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ def together(outcomes: Sequence[Tracked]) -> Tracked:
 def exceptions(copies: Sequence[Version | Reason]) -> Iterator[str]:
     """One sentence each on those who are followed less far than was asked."""
     total = len(copies)
-    for reason, count in Counter(one for one in copies if isinstance(one, Reason)).items():
+    reasons = (one if isinstance(one, Reason) else one.outcome.reason for one in copies)
+    for reason, count in Counter(reason for reason in reasons if reason).items():
         yield f"{count} of {total} recipients not tracked, {reason}"
-    partly = sum(isinstance(one, Version) and one.is_part for one in copies)
+    partly = sum(isinstance(one, Version) and one.is_part and not one.outcome.reason for one in copies)
     if partly:
         yield f"{partly} of {total} recipients tracked in part, {Reason.NO_CONSENT}"

@@ -157,8 +157,8 @@ class Pipeline:
         message_id = self._mint_id()
         urls = self._urls(message_id)
         copies = await self._versions(message_id, raw, self._rules.plan_for(wanted), permitted, urls)
-        versions = [one for one in copies if isinstance(one, Version)]
-        if not versions:
+        tracked = [one for one in copies if isinstance(one, Version) and one.outcome.reason is None]
+        if not tracked:
             return None
 
         def rendered(number: int) -> bytes:
@@ -167,13 +167,14 @@ class Pipeline:
 
         unasked = Reason.EXCLUDED_RECIPIENT if Reason.EXCLUDED_RECIPIENT in copies else Reason.NO_CONSENT
         plain = _content(raw, wanted, Unchanged(unasked), envelope.sender)
-        outcome = together([version.outcome for version in versions])
+        outcome = together([version.outcome for version in tracked])
         outcome = replace(outcome, notes=(*exceptions(copies), *outcome.notes))
         return PreparedCopies(
             message_id,
             plain,
             rendered,
             tuple(one.tracks if isinstance(one, Version) else Tracks() for one in copies),
+            tuple(isinstance(one, Version) for one in copies),
             self._record(message_id, envelope, raw, wanted, outcome),
             smtp_note(str(message_id), wanted, outcome),
         )
@@ -205,8 +206,6 @@ class Pipeline:
         outcome = await self._rewriter.rewrite(raw, plan, urls)
         if isinstance(outcome, Unchanged):
             return outcome.reason
-        if outcome.reason:
-            return outcome.reason  # who is not tracked gets the message as it was written
         try:
             prepared = await asyncio.to_thread(prepare, raw, plan, urls)  # as quick as it was a moment ago
         except Exception as error:

@@ -24,13 +24,15 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCopies:
-    """``plain`` is the message less its control headers; ``render`` gives the tracked bytes of a copy by its number,
-    and may raise. ``tracks`` answers for each recipient in order. ``record`` is what goes on record, without its
+    """``plain`` is the message less its control headers; ``render`` gives the rewritten bytes of a copy by its number,
+    and may raise. ``tracks`` answers for each recipient in order, and ``rewritten`` whether theirs is not ``plain``: it
+    may be one from which only marks were taken away. ``record`` is what goes on record, without its
     copies; ``note`` is what the client is told was done."""
 
     message_id: MessageId
     plain: bytes
     render: Render
     tracks: tuple[Tracks, ...]
+    rewritten: tuple[bool, ...]
     record: MessageRecord
     note: str

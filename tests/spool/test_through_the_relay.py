@@ -209,6 +209,8 @@ async def test_who_allows_only_what_is_not_there_is_counted_as_not_tracked(
     expected = f"[mailglass {record.id}: opens, 0 of 1 links; 1 of 2 recipients not tracked, nothing-to-track; 2 of 2"
     assert expected.encode() in reply
     assert [bool(copy.tracks_opens or copy.tracks_links) for copy in record.copies] == [True, False]
+    (copy,) = upstream.to(R2.decode())
+    assert copy.content == PLAIN, "without the mark, as in one piece"
 
 
 async def test_an_excluded_recipient_is_not_followed_and_the_reply_says_so(

@@ -98,6 +98,7 @@ class Workbench:
             PLAIN,
             rendered,
             tuple(Tracks(address not in self.untracked, address not in self.untracked) for address in recipients),
+            tuple(address not in self.untracked for address in recipients),
             MessageRecord(message_id, AT, "ann@example.org", tuple(recipients), header_id="<plans@example.org>"),
             f"mailglass {message_id}: opens, 1 of 1 links",
         )
