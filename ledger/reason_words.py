@@ -50,8 +50,10 @@ OF_MESSAGE: Mapping[Reason, Meaning] = {
     Reason.NOTHING_TO_TRACK: _meaning(
         "nothing in it can be tracked",
         "追跡できるものがありません",
-        "Only links were asked for, and there is none, or each has a reason of its own to stay as it is.",
-        "リンクだけが指定されましたが、リンクがないか、どのリンクにもそのまま残す理由があります。",
+        "Only links were asked for, and there is none, or each has a reason of its own to stay as it is; or it was "
+        "rewritten before, and is not rewritten twice.",
+        "リンクだけが指定されましたが、リンクがないか、どのリンクにもそのまま残す理由があります。"
+        "または、すでに書き換え済みのメールで、二度は書き換えません。",
     ),
     Reason.NO_HTML: _meaning(
         "it has no HTML part",
