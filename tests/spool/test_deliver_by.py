@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,8 @@ from ledger.records import State
 from relay.deliver_by import comes_back_after, shortened
 from relay.spool_states import CopyState
 from tests.spool.messages import ID, rendered
-from tests.spool.scripted_upstream import accepts, at_dot
-from tests.spool.workbench import RECIPIENTS, Workbench
+from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, closes_after_dot
+from tests.spool.workbench import RECIPIENTS, Workbench, workbench
 
 R1, R2, R3 = RECIPIENTS
 SENDER = "ann@example.org"
@@ -133,3 +134,22 @@ async def test_a_longer_time_than_the_spool_tries_ends_as_any_expiry(bench: Work
     await bench.runner.run_once()
     (report,) = bench.upstream.to(SENDER)
     assert b"Status: 4.4.7" in report.content
+
+
+async def test_of_a_copy_held_in_doubt_the_sender_hears_in_the_time_they_gave(
+    tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    """Behind that no decision could send it any more: it is not given up early."""
+    bench = workbench(tmp_path / "held", upstream, hold_doubtful=True)
+    upstream.script[R2] = [closes_after_dot(takes=True)]
+    async with bench.client_session() as session:
+        await bench.submit(session, mail=b"MAIL FROM:<ann@example.org> BY=400;R")
+    await bench.later(timedelta(seconds=399))
+    assert bench.spool.messages[str(ID)].standing.copies[2].state is CopyState.IN_DOUBT
+    assert upstream.to(SENDER) == []
+    await bench.later(timedelta(seconds=1))
+    await bench.runner.run_once()
+    (report,) = upstream.to(SENDER)
+    assert b"it may have arrived, or not" in report.content
+    assert bench.folder() == []
+    bench.spool.close()
