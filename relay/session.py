@@ -264,7 +264,7 @@ class Session(Turns):
             self._retire()
             return
         if self.around.is_stopping and not self.transaction.is_begun:
-            self.finish_with(self.incident(Fault.STOPPING))
+            self.finish_in_turn(self.incident(Fault.STOPPING))
             return
         if self.is_logged_in and reports_wait(self):
             self.run(bring_reports(self))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.turns import MOST_AT_ONCE
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.test_tls import Certificates
@@ -131,3 +132,20 @@ async def test_mail_while_the_relay_is_being_stopped_is_refused_in_its_turn(star
     assert session.is_over  # type: ignore[attr-defined]
     client.close()
     await stopping
+
+
+async def test_a_stop_in_the_middle_of_a_batch_is_told_behind_the_replies_to_what_was_taken_of_it(
+    start_relay: StartRelay,
+) -> None:
+    upstream = AnswersWhenTold()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    relay.server.ports[0].around.is_stopping = True
+    begun = b"RCPT TO:<b@example.net>\r\n"  # refused, but answered when the test says so
+    await client.send(begun + b"NOOP\r\n" * MOST_AT_ONCE)
+    await upstream.until(lambda: upstream.commands[-1].startswith(b"RCPT"))
+    for _ in range(50):  # turns of the loop in which something may be said too early
+        await asyncio.sleep(0)
+    upstream.go_on.set()
+    codes = [line[:3] for line in (await client.everything()).split(b"\r\n")[:-1]]
+    assert codes == [b"503", *[b"250"] * (MOST_AT_ONCE - 1), b"421"]
