@@ -17,7 +17,7 @@ from relay.rewriting.html_spans import find_spans
 from relay.rewriting.mime_spans import find_parts
 from relay.rewriting.part_text import text_of
 from relay.rewriting.plan import Edit, SpanKind
-from relay.rewriting.transfer import BodyEdit, read_body, splice
+from relay.rewriting.transfer import BodyEdit, line_end_of, read_body, splice
 
 _TEXT_URL = re.compile(rb"https?://[!#-;=?-_a-~]++", re.IGNORECASE)
 
@@ -31,8 +31,9 @@ def restore(raw: bytes, urls: TrackingUrls) -> bytes:
     if isinstance(chosen, Reason):
         return raw
     edits: list[Edit] = []
+    newline = line_end_of(raw)
     for part in (*chosen.html, *chosen.text):
-        body = read_body(raw, part)
+        body = read_body(raw, part, newline)
         text = text_of(part, body) if body else None
         if body is None or text is None:
             continue

@@ -21,7 +21,7 @@ from relay.rewriting.notice_lines import language_of
 from relay.rewriting.plan import Edit, Plan, Tracked, Unchanged
 from relay.rewriting.slots import PreparedBody, Slot, fill
 from relay.rewriting.text_part import TextResult, plan_text
-from relay.rewriting.transfer import PlainBody, read_body, splice
+from relay.rewriting.transfer import PlainBody, line_end_of, read_body, splice
 from relay.rewriting.unsubscribe import list_unsubscribe
 
 
@@ -125,9 +125,10 @@ def _read(raw: bytes, plan: Plan, policy: LinkPolicy, chosen: BodyParts) -> _Rea
     """What is in the body parts, in their order; a reason when one of them is in doubt."""
     readings = _Readings(policy)
     wants_lines = plan.notice or plan.withdrawal
+    newline = line_end_of(raw)
     for part in sorted((*chosen.html, *chosen.text), key=lambda part: part.body_start):
         is_html = part.kind == "text/html"
-        body = read_body(raw, part)
+        body = read_body(raw, part, newline)
         if body is None:
             if is_html:
                 return Reason.MALFORMED

@@ -43,15 +43,16 @@ class Carried:
 class PlainBody:
     """7bit, 8bit and binary: what stands there is what is meant. ``newline`` is how lines of this body end."""
 
-    def __init__(self, raw: bytes, start: int, end: int) -> None:
+    def __init__(self, raw: bytes, start: int, end: int, newline: bytes) -> None:
         self._raw = raw
         self._start = start
         self.decoded = raw[start:end]
-        self.newline = line_end_in(self.decoded, b"") or _line_end_of_message(raw)
+        self.newline = line_end_in(self.decoded, newline)
+        self._last_of_line = b"\r" if newline == b"\r" else b"\n"
 
     def has_room(self, position: int) -> bool:
         """Whether the line at a decoded offset can take the first word of an edit."""
-        newline = b"\n" if b"\n" in self._raw else b"\r"
+        newline = self._last_of_line
         at = self._start + position
         return _line_end(self._raw, newline, at) - self._raw.rfind(newline, 0, at) + _FIRST_WORD <= LONGEST_LINE
 
@@ -61,7 +62,7 @@ class PlainBody:
         A line that is too long already may be broken by what is new, but no part of it may get longer.
         """
         raw, base = self._raw, self._start
-        newline = b"\n" if b"\n" in raw else b"\r"
+        newline = self._last_of_line
         carried: list[Edit] = []
         too_long: set[int] = set()
         line_start, line_end, shift = 0, -1, 0  # shift: how far earlier edits have moved what follows in the line
@@ -96,10 +97,10 @@ class PlainBody:
 class QuotedPrintableBody:
     """Only the encoded bytes of an edited span change."""
 
-    def __init__(self, raw: bytes, start: int, end: int) -> None:
+    def __init__(self, raw: bytes, start: int, end: int, newline: bytes) -> None:
         self._start = start
         encoded = raw[start:end]
-        self.newline = line_end_in(encoded, b"") or _line_end_of_message(raw)
+        self.newline = line_end_in(encoded, newline)
         self._text = QuotedPrintable(encoded, self.newline)
         self.decoded = self._text.decoded
 
@@ -153,16 +154,16 @@ class Base64Body:
 Body = PlainBody | QuotedPrintableBody | Base64Body
 
 
-def read_body(raw: bytes, part: Part) -> Body | None:
-    """The part's body; None when its encoding is unknown or damaged."""
+def read_body(raw: bytes, part: Part, newline: bytes) -> Body | None:
+    """The part's body; None when its encoding is unknown or damaged. ``newline``: what ``line_end_of`` says of raw."""
     start, end = part.body_start, part.body_end
     match part.transfer_encoding:
         case "7bit" | "8bit" | "binary":
-            return PlainBody(raw, start, end)
+            return PlainBody(raw, start, end, newline)
         case "quoted-printable":
-            return QuotedPrintableBody(raw, start, end)
+            return QuotedPrintableBody(raw, start, end, newline)
         case "base64":
-            decoded = Base64Part.read(raw[start:end], _line_end_of_message(raw))
+            decoded = Base64Part.read(raw[start:end], newline)
             return Base64Body(raw, start, decoded) if decoded else None
     return None
 
@@ -175,8 +176,9 @@ def line_end_in(text: bytes, otherwise: bytes) -> bytes:
     return b"\r\n" if text[at - 1 : at] == b"\r" else b"\n"
 
 
-def _line_end_of_message(raw: bytes) -> bytes:
-    return line_end_in(raw, b"\r" if b"\r" in raw else b"\r\n")
+def line_end_of(raw: bytes) -> bytes:
+    """How the lines of a message end: as its first one does, and in bare CR only where there is no LF at all."""
+    return line_end_in(raw, b"") or (b"\r" if b"\r" in raw else b"\r\n")
 
 
 def splice(raw: bytes, edits: Sequence[Edit]) -> bytes:

@@ -30,6 +30,13 @@ def _many(count: int) -> bytes:
     return _HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * count + b"--b--\r\n"
 
 
+def _many_before_a_large_one_in_cr(count: int) -> bytes:
+    """Lines as old Macs end them, so that whoever looks for a LF in it looks at all of it."""
+    part = b"--b\r\nContent-Type: text/html\r\n\r\n<p><a href=http://example.com/>x</a>\r\n"
+    large = b"--b\r\nContent-Type: application/octet-stream\r\n\r\n" + b"x" * count * 2900 + b"\r\n--b--\r\n"
+    return (_HEAD + _MIXED + part * min(count, 900) + large).replace(b"\r\n", b"\r")
+
+
 def _quoted_printable_line(count: int) -> bytes:
     return _html(b"<a href=3D'http://example.com/'>x</a>" * count, b"quoted-printable")
 
@@ -45,6 +52,7 @@ def _parameters(count: int) -> bytes:
 HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T45 nested multiparts": _nested,
     "T46 many parts": _many,
+    "T46 many parts before a large one": _many_before_a_large_one_in_cr,
     "T47 many headers": lambda n: b"X-A: b\r\n" * n + _html(b"<p>x"),
     "T47 one long folded header": _folded,
     "T47 one long header line": lambda n: b"X-A: " + b"b" * n * 20 + b"\r\n" + _html(b"<p>x"),

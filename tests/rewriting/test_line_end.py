@@ -31,7 +31,7 @@ def message(html: str, encoding: str) -> bytes:
 def decoded(raw: bytes) -> bytes:
     parts = find_parts(raw)
     assert not isinstance(parts, Reason)
-    body = read_body(raw, parts[0])
+    body = read_body(raw, parts[0], b"\r\n")
     assert body is not None
     return body.decoded
 

@@ -13,7 +13,7 @@ from relay.rewriting.base64_part import Base64Part
 from relay.rewriting.mime_spans import Part, find_parts
 from relay.rewriting.plan import SpanKind
 from relay.rewriting.quoted_printable import QuotedPrintable
-from relay.rewriting.transfer import BodyEdit, read_body, splice
+from relay.rewriting.transfer import BodyEdit, line_end_of, read_body, splice
 
 
 def body_of(encoding: str, body: bytes) -> tuple[bytes, Part]:
@@ -46,7 +46,7 @@ def test_an_edit_in_quoted_printable_changes_what_it_should_and_no_more(text: by
     text = text.replace(b"\r", b"")
     encoded = quopri.encodestring(text)
     raw, part = body_of("quoted-printable", encoded)
-    body = read_body(raw, part)
+    body = read_body(raw, part, line_end_of(raw))
     assert body is not None
     assert body.decoded == text
     start = data.draw(st.integers(0, len(text)))
@@ -65,7 +65,7 @@ def test_an_edit_in_quoted_printable_changes_what_it_should_and_no_more(text: by
 @pytest.mark.parametrize("encoding", ["quoted-printable", "7bit"])
 def test_several_edits_of_one_line_keep_it_short(encoding: str) -> None:
     raw, part = body_of(encoding, b"a b c d e f g h\r\nnext\r\n")
-    body = read_body(raw, part)
+    body = read_body(raw, part, line_end_of(raw))
     assert body is not None
     edits = [BodyEdit(at, at + 1, bytes([65 + at]) * 150, SpanKind.HREF, at) for at in range(0, 15, 2)]
     carried = body.carry(edits)
@@ -118,4 +118,4 @@ def test_base64_keeps_its_own_habit(width: int, newline: bytes, last: bytes) -> 
 
 @pytest.mark.parametrize("encoding", ["x-uuencode", "quoted-printable; charset=x", "utf-8", "7-bit; x=y"])
 def test_an_encoding_that_is_none_gives_no_body(encoding: str) -> None:
-    assert read_body(*body_of(encoding, b"<p>")) is None
+    assert read_body(*body_of(encoding, b"<p>"), b"\r\n") is None
