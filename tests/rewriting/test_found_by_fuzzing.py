@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from ledger.records import Reason
-from relay.rewriting.plan import Unchanged
-from tests.rewriting.oracles import check_message
+from relay.rewriting.plan import Tracked, Unchanged
+from tests.rewriting.oracles import URLS, check_message
 
 HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
 
@@ -32,3 +34,12 @@ def test_a_message_that_is_all_header_has_no_body_to_put_a_pixel_into() -> None:
     result = check_message(raw)
     assert isinstance(result, Unchanged)
     assert result.reason is Reason.NO_HTML
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "base64"])
+def test_an_old_pixel_that_had_opened_formatting_again_goes_from_quoted_text(encoding: str) -> None:
+    html = f'<p><b><blockquote type="cite"><img src="{URLS.pixel()}" width="1" height="1" alt="">'.encode()
+    body = base64.encodebytes(html) if encoding == "base64" else html
+    result = check_message(f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n".encode() + body)
+    assert isinstance(result, Tracked)
+    assert result.opens
