@@ -17,7 +17,7 @@ from pixel_server.public.signs.networks import Address, Network, NetworkTable, p
 # More proxies than this stand before nobody; what lies further left was made up.
 _HOPS_LIMIT = 100
 _FOUR_GROUPS = re.compile(r"(?:[0-9a-fA-F]{1,4}:){3}[0-9a-fA-F]{1,4}", re.ASCII)
-_FORWARDED_FOR = re.compile(r'(?:^|;)\s*for=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;,\s]*))', re.IGNORECASE)
+_FORWARDED_PAIR = re.compile(r'(?P<name>[^\s=;,"\\]+)=(?:"(?P<quoted>[^"\\]*)"|(?P<plain>[^\s;,"\\]*))')
 
 
 def trusted_networks(networks: Iterable[Network]) -> NetworkTable:
@@ -89,8 +89,15 @@ def _hops(headers: Iterable[tuple[str, str]]) -> Sequence[str]:
 
 
 def _for_of(element: str) -> str:
-    match = _FORWARDED_FOR.search(element)
-    return (match["quoted"] if match["quoted"] is not None else match["plain"]) if match else ""
+    """What an element says of who asked; "" if it says nothing, or not beyond doubt.
+
+    Proxies repeat a client's Host in quotes, where it can hold commas, semicolons and a "for=" of its own. Cut at them,
+    some piece of it has a quote too many or an escaped one, and then nothing is believed.
+    """
+    pairs = [_FORWARDED_PAIR.fullmatch(pair.strip()) for pair in element.split(";") if pair.strip()]
+    said = [pair["plain"] if pair["quoted"] is None else pair["quoted"]
+            for pair in pairs if pair and pair["name"].lower() == "for"]  # fmt: skip
+    return said[0] if None not in pairs and len(said) == 1 else ""
 
 
 def _hop_address(hop: str) -> Address | None:

@@ -43,6 +43,15 @@ PROXIES = trusted_networks([ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32")
         ("10.0.0.1", [("Forwarded", 'proto=https; For="[2001:db8::5]:4711", for=10.0.0.2')], "2001:db8::5"),
         ("10.0.0.1", [("Forwarded", "for=198.51.100.1, for=203.0.113.5")], "203.0.113.5"),
         ("10.0.0.1", [("Forwarded", "by=203.0.113.5")], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", 'for="203.0.113.5:4711" ; host=t.example.com;')], "203.0.113.5"),
+        # a Host that says "for" itself, which the proxy repeats in quotes, before what it saw and behind it
+        ("10.0.0.1", [("Forwarded", 'proto=https;host="x,for=198.51.100.1;y";for=203.0.113.5')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", 'host="x,for=198.51.100.1;y=";for=203.0.113.5')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", 'host="x;for=198.51.100.1;y";for=203.0.113.5')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", r'host="x\",for=198.51.100.1;y=\"";for=203.0.113.5')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", r'for=203.0.113.5;host="x\",for=198.51.100.1;y=\""')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", 'for=203.0.113.5;host="x,for=198.51.100.1"')], "10.0.0.1"),
+        ("10.0.0.1", [("Forwarded", "for=198.51.100.1;for=203.0.113.5")], "10.0.0.1"),
         # a client's own Forwarded that the proxy handed on says nothing beside what the proxy wrote
         ("10.0.0.1", [("Forwarded", "for=198.51.100.1"), ("X-Forwarded-For", "203.0.113.5")], "203.0.113.5"),
         # no address at all
@@ -72,6 +81,19 @@ def test_whatever_is_written_an_address_or_nothing_comes_back(peer: str, headers
 def test_left_of_the_address_our_proxy_saw_anything_may_stand(forged: str) -> None:
     header = ("X-Forwarded-For", forged + ", 203.0.113.5")
     assert client_address("10.0.0.1", [header], PROXIES) == "203.0.113.5"
+
+
+hosts = st.text(st.sampled_from('x.,;="\\ for198.51.100.1 '), max_size=40) | st.sampled_from(
+    ["x,for=198.51.100.1", ";for=198.51.100.1;y=", '",for=198.51.100.1;y="', ",for=198.51.100.1;y"]
+)
+
+
+@given(hosts, st.sampled_from(["host={};for={}", "for={1};host={0}", "proto=https;host={};by=10.0.0.1;for={}"]))
+@settings(max_examples=500, deadline=None)
+def test_no_host_that_a_proxy_repeats_in_quotes_names_another_client(host: str, form: str) -> None:
+    quoted = '"' + host.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    told = client_address("10.0.0.1", [("Forwarded", form.format(quoted, "203.0.113.5"))], PROXIES)
+    assert told in ("203.0.113.5", "10.0.0.1")
 
 
 def test_a_source_is_an_ipv4_address_or_an_ipv6_household() -> None:
