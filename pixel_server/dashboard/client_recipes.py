@@ -21,7 +21,7 @@ class Server:
     port: int
     security: str  # none, starttls, tls
     login: str  # "client": the account at the mail provider; "account": one of mailglass; "none": the sandbox
-    default: str
+    default: tuple[str, ...]  # opens, links: what a message without headers gets
 
     @property
     def only_here(self) -> bool:
@@ -49,8 +49,9 @@ def servers(settings: Settings, page_host: str) -> list[Server]:
     return found
 
 
-def _default(listener: Listener) -> str:
-    return listener.default if listener.default != "none" else ""
+def _default(listener: Listener) -> tuple[str, ...]:
+    said = {word.strip().lower() for word in listener.default.split(",")}
+    return tuple(aspect for aspect in ("opens", "links") if said & {aspect, "all"})
 
 
 def recipes(server: Server, say: Callable[[str], str]) -> list[Recipe]:

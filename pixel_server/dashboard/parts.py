@@ -70,10 +70,13 @@ async def look_at_parts(desk: Desk, words: Wording) -> list[Part]:
 
 
 async def _relay(desk: Desk, words: Wording) -> list[Part]:
-    host, port = host_and_port(desk.settings.listener[0].bind)
-    host = host if host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - we connect, nobody binds
-    context = _trusting_anything() if desk.settings.listener[0].security == "tls" else None
-    return [await _greeting(words._("Relay"), host, port, context, words)]
+    async def look(listener: Listener) -> Part:
+        host, port = host_and_port(listener.bind)
+        host = host if host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - we connect, nobody binds
+        context = _trusting_anything() if listener.security == "tls" else None
+        return await _greeting(words._("Relay"), host, port, context, words)
+
+    return await asyncio.gather(*map(look, desk.settings.listener))
 
 
 async def _upstream(name: str, upstream: Upstream, words: Wording) -> list[Part]:

@@ -68,6 +68,19 @@ async def parts_of(house: House, visitor: Visitor) -> dict[str, tuple[bool, str]
     return {row.b.text: ("well" in row["class"], row.small.text) for row in rows}
 
 
+async def test_every_listener_is_shown_with_what_it_tracks_and_asked_whether_it_is_there(tmp_path: Path, visitor_of):
+    first, second = free_ports(2)
+    house, visitor = visitor_of(
+        listener=[{"bind": f"127.0.0.1:{first}"}, {"bind": f"127.0.0.1:{second}", "default": "all"}]
+    )
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    page = (await visitor.get("/set-up")).page
+    assert [cell.text for cell in page.select("[data-name='Without a header']")] == ["not tracked", "opens and links"]
+    relays = [row.small.text for row in page.select("ul.parts > li") if row.b.text == "Relay"]
+    assert relays == [f"does not answer at 127.0.0.1:{port}" for port in (first, second)]
+
+
 async def test_what_does_not_answer_is_named(tmp_path: Path, visitor_of):
     port, other = free_ports(2)
     house, visitor = visitor_of(
