@@ -14,7 +14,7 @@ class LastVerdict:
     def __init__(self, client: Client, resends: Resends) -> None:
         self.unheard: Unheard | None = None  # none given, or the client went on after it
         self.kept: tuple[Digest, ...] = ()  # of this session
-        self.expected: tuple[Digest, ...] = ()  # whose verdict had not come when the client left
+        self.expected: tuple[Digest, ...] = ()  # nobody knows whether their verdicts are heard
         self._client = client
         self._resends = resends
 
@@ -25,7 +25,7 @@ class LastVerdict:
             self.kept += (self.unheard.digest,)
 
     def expect(self, digest: Digest) -> None:
-        """The client has left, or may have, before it could hear a verdict."""
+        """The client has left, or may have, and nobody knows yet whether it hears the verdict."""
         self._resends.expect(digest)
         self.expected += (digest,)
 

@@ -65,7 +65,7 @@ async def deliver_after_the_first(phase: MessagePhase, content: bytes) -> None:
 async def _verdict_on_the_first(phase: MessagePhase) -> Reply | None:
     resends = phase.session.around.resends
     if phase.is_under_way_already:
-        await resends.settled(phase.digest)
+        await resends.settled(phase.digest, phase.session.around.final_seconds)
     return resends.take(phase.digest, phase.session.last_verdict.kept)
 
 

@@ -230,11 +230,12 @@ class MessagePhase:
     def _finish_stream(self, content: bytes) -> None:
         if self._long is not None and (self._long.has_cut or self.wanted.asked):
             self.wanted, self.reason = Wanted(asked=True), Reason.TOO_COMPLEX
+        if self.is_under_way_already:
+            self.session.run(message_delivery.deliver_after_the_first(self, content))
+            return
         known = self.session.around.resends.take(self.digest, self.session.last_verdict.kept)
         if known is not None:
             self.answer_resend(known)
-        elif self.is_under_way_already:
-            self.session.run(message_delivery.deliver_after_the_first(self, content))
         elif self.is_recorded:
             self.session.run(message_delivery.deliver_recorded(self, content))
         else:
@@ -252,7 +253,7 @@ class MessagePhase:
 
     @property
     def is_under_way_already(self) -> bool:
-        """Whether a client that is gone has sent the same, and its verdict is awaited."""
+        """Whether a client that may be gone has sent the same, and what it has heard is not known yet."""
         return self.session.around.resends.is_expected(self.digest, self.session.last_verdict.expected)
 
     def answer_resend(self, known: Reply) -> None:

@@ -94,7 +94,7 @@ class Resends:
         self._undecided: dict[bytes, asyncio.Future[None]] = {}
 
     def expect(self, digest: Digest) -> None:
-        """Its client has left, or may have, while its verdict is awaited; until ``settle``."""
+        """Its client has left, or may have, and whether it has heard the verdict is not known; until ``settle``."""
         self._undecided.setdefault(digest.digest(), asyncio.get_running_loop().create_future())
 
     def settle(self, digest: Digest) -> None:
@@ -107,14 +107,15 @@ class Resends:
         """Whether the same octets are under way for a client that is gone; a session does not wait for itself."""
         return (
             bool(self._undecided)
-            and not any(digest is one for one in of_this_session)
             and digest.digest() in self._undecided
+            and not any(digest.digest() == one.digest() for one in of_this_session)
         )
 
-    async def settled(self, digest: Digest) -> None:
+    async def settled(self, digest: Digest, seconds: float) -> None:
+        """Waits so long at most: two sessions that send the same two messages may wait for one another."""
         undecided = self._undecided.get(digest.digest())
         if undecided is not None:
-            await asyncio.wait([undecided])
+            await asyncio.wait([undecided], timeout=seconds)
 
     def remember(self, unheard: Unheard) -> None:
         seconds = KEPT_SECONDS if unheard.is_named else KEPT_NAMELESS_SECONDS

@@ -288,6 +288,7 @@ class Session(Turns):
             self.answer(reply)
             if self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
                 self.last_verdict.keep()
+                self.last_verdict.expect(unheard.digest)
         if self._job is None:
             self.release()
 

@@ -95,6 +95,43 @@ async def test_when_the_first_heard_its_verdict_after_all_the_second_is_another_
     assert len(upstream.delivered) == 2
 
 
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_as_long_as_nobody_knows_whether_the_first_has_heard_its_verdict_the_second_waits(
+    relay: RunningRelay, upstream: Behaves, content: bytes
+) -> None:
+    """A client that said it would say no more is listened for two seconds after its 250; it may have heard that."""
+    first, second = await relay.session(), await relay.session()
+    await second.begin()
+    await second.ask(b"DATA")
+    await first.begin()
+    await first.ask(b"DATA")
+    await first.send(content + b".\r\n")
+    first.writer.write_eof()
+    assert (await first.reply()).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    await second.send(content + b".\r\n")
+    assert (await second.reply()).startswith(b"250 2.0.0 Ok: queued as 4F2")
+    assert len(upstream.delivered) == 2
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_a_session_does_not_wait_for_itself(start_relay: StartRelay, content: bytes) -> None:
+    """The same octets twice, and half-closed while the first are undecided."""
+    upstream = DecidesWhenTold()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    envelope = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
+    await client.send(envelope + content + b".\r\n" + envelope + content + b".\r\n")
+    await upstream.until(lambda: upstream.dots == 1)
+    client.writer.write_eof()
+    (session,) = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while not session._is_at_eof:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    upstream.go_on.set()
+    assert (await client.everything()).count(b"250 2.0.0 Ok: queued") == 2
+    assert len(upstream.delivered) == 2
+
+
 async def test_a_message_sent_again_while_its_first_copy_is_undecided_is_not_taken_apart_twice(tmp_path: Path) -> None:
     upstream, records = WaitsAtTheDot(), CopyKeeping()
     await upstream.start()
