@@ -64,8 +64,10 @@ async def deliver_after_the_first(phase: MessagePhase, content: bytes) -> None:
 
 async def _verdict_on_the_first(phase: MessagePhase) -> Reply | None:
     resends = phase.session.around.resends
-    if phase.is_under_way_already:
-        await resends.settled(phase.digest, phase.session.around.final_seconds)
+    # Of several that wait, each may be the next to be waited for.
+    while phase.is_under_way_already:
+        if not await resends.settled(phase.digest, phase.session.around.final_seconds):
+            break
     return resends.take(phase.digest, phase.session.last_verdict.kept)
 
 

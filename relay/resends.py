@@ -111,11 +111,10 @@ class Resends:
             and not any(digest.digest() == one.digest() for one in of_this_session)
         )
 
-    async def settled(self, digest: Digest, seconds: float) -> None:
+    async def settled(self, digest: Digest, seconds: float) -> bool:
         """Waits so long at most: two sessions that send the same two messages may wait for one another."""
         undecided = self._undecided.get(digest.digest())
-        if undecided is not None:
-            await asyncio.wait([undecided], timeout=seconds)
+        return undecided is None or bool((await asyncio.wait([undecided], timeout=seconds))[0])
 
     def remember(self, unheard: Unheard) -> None:
         seconds = KEPT_SECONDS if unheard.is_named else KEPT_NAMELESS_SECONDS

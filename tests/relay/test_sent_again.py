@@ -114,6 +114,40 @@ async def test_as_long_as_nobody_knows_whether_the_first_has_heard_its_verdict_t
 
 
 @pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_of_two_that_wait_for_the_first_only_one_hears_its_verdict(
+    start_relay: StartRelay, content: bytes
+) -> None:
+    """Also when that one has half-closed, and may not have heard it."""
+    upstream = DecidesWhenTold()
+    relay = await start_relay(upstream)
+    clients = [await relay.session() for _ in range(3)]
+    sessions = list(relay.server.ports[0].around.sessions)
+    for client in clients:
+        await client.begin()
+        await client.ask(b"DATA")
+    first, second, third = clients
+    await first.send(content + b".\r\n")
+    await upstream.until(lambda: upstream.dots == 1)
+    first.reset()
+    async with asyncio.timeout(20):
+        while not any(session.is_over for session in sessions):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        await second.send(content + b".\r\n")
+        second.writer.write_eof()
+        while not any(session._is_at_eof for session in sessions):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        await third.send(content + b".\r\n")
+        while any(session.phase.is_reading for session in sessions if session.phase):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    upstream.go_on.set()
+    heard = [(await client.reply())[:27] for client in (second, third)]
+    assert sorted(heard) == [b"250 2.0.0 Ok: queued as 4F1", b"250 2.0.0 Ok: queued as 4F2"]
+    assert len(upstream.delivered) == 2
+
+
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
 async def test_a_session_does_not_wait_for_itself(start_relay: StartRelay, content: bytes) -> None:
     """The same octets twice, and half-closed while the first are undecided."""
     upstream = DecidesWhenTold()
