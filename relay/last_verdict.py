@@ -29,6 +29,11 @@ class LastVerdict:
         self._resends.expect(digest)
         self.expected += (digest,)
 
+    def expect_still(self, digest: Digest) -> None:
+        """If its client may have left, others wait for it from here on, as it waited for another."""
+        if digest in self.expected:
+            self._resends.expect(digest)
+
     def settle(self) -> None:
         """The session is over: what was to be kept of it is kept."""
         for digest in self.expected:

@@ -107,6 +107,7 @@ class MessagePhase:
 
     def _refuse(self, refusal: Refusal, taken: Taken) -> None:
         self._drop()
+        self._discard()
         self._how = _DISCARD
         if self._reader.is_desynchronised or self._reader.octets > self._reader.size_limit + SLACK:
             self.is_reading = False

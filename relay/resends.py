@@ -91,29 +91,35 @@ class Resends:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._replies: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
-        self._undecided: dict[bytes, asyncio.Future[None]] = {}
+        self._undecided: dict[bytes, tuple[Digest, asyncio.Future[None]]] = {}
 
     def expect(self, digest: Digest) -> None:
-        """Its client has left, or may have, and whether it has heard the verdict is not known; until ``settle``."""
-        self._undecided.setdefault(digest.digest(), asyncio.get_running_loop().create_future())
+        """Its client has left, or may have, and whether it has heard the verdict is not known; until ``settle`` of this
+        very digest."""
+        undecided = asyncio.get_running_loop().create_future()
+        self._undecided.setdefault(digest.digest(), (digest, undecided))
 
     def settle(self, digest: Digest) -> None:
         """What became of it is remembered, or need not be."""
-        undecided = self._undecided.pop(digest.digest(), None)
-        if undecided is not None:
+        first, undecided = self._undecided.get(digest.digest(), (None, None))
+        if first is digest and undecided is not None:
+            del self._undecided[digest.digest()]
             undecided.set_result(None)
 
     def is_expected(self, digest: Digest, of_this_session: Iterable[Digest]) -> bool:
-        """Whether the same octets are under way for a client that is gone; a session does not wait for itself."""
-        return (
-            bool(self._undecided)
-            and digest.digest() in self._undecided
-            and not any(digest.digest() == one.digest() for one in of_this_session)
-        )
+        """Whether the same octets are under way for another client that is gone.
+
+        A session for whose other messages somebody may wait waits for nobody: else two could wait for each other, or
+        one for itself.
+        """
+        if not self._undecided or not all(digest is one for one in of_this_session):
+            return False
+        first, _ = self._undecided.get(digest.digest(), (digest, None))
+        return first is not digest
 
     async def settled(self, digest: Digest, seconds: float) -> bool:
-        """Waits so long at most: two sessions that send the same two messages may wait for one another."""
-        undecided = self._undecided.get(digest.digest())
+        """Waits so long at most; False when that was not enough."""
+        _, undecided = self._undecided.get(digest.digest(), (None, None))
         return undecided is None or bool((await asyncio.wait([undecided], timeout=seconds))[0])
 
     def remember(self, unheard: Unheard) -> None:

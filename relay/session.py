@@ -205,6 +205,8 @@ class Session(Turns):
         if self.opening is not None:
             self.opening.give_up()
             self.opening = None
+            if asyncio.current_task() is not self._job:
+                self.cancel_job()  # it may be waiting for what would have been opened
         if self.link is None:
             return
         if self._job is not None and asyncio.current_task() is not self._job:

@@ -148,6 +148,46 @@ async def test_a_session_that_ends_while_the_upstream_is_asked_leaves_nobody_wai
         await relay.server.ports[0].around.sessions.until_empty()
 
 
+class GreetsOnce(Scripted):
+    """Takes further connections and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.talks: list[Talk] = []
+
+    async def greet(self, talk: Talk) -> None:
+        self.talks.append(talk)
+        if len(self.talks) > 1:
+            await asyncio.Event().wait()
+        await super().greet(talk)
+
+
+@pytest.mark.parametrize("ends", ["silence", "bug"])
+async def test_a_session_that_ends_while_it_connects_again_for_a_login_leaves_nobody_waiting(
+    start_relay: StartRelay, ends: str
+) -> None:
+    upstream = GreetsOnce()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    (session,) = relay.server.ports[0].around.sessions
+    assert isinstance(session, Session)
+    upstream.talks[0].writer.close()
+    async with asyncio.timeout(20):
+        while session.link is None or session.link.is_open:
+            await asyncio.sleep(0)
+        await client.send(b"AUTH PLAIN AGEAYg==\r\n")
+        while session.opening is None:
+            await asyncio.sleep(0)
+    if ends == "silence":
+        session.client_is_full(True)
+        session.fell_silent()
+    else:
+        session.broke(ValueError())
+    assert (await client.everything())[:3] in (b"421", b"451")
+    async with asyncio.timeout(20):
+        await relay.server.ports[0].around.sessions.until_empty()
+
+
 async def test_a_flood_of_tiny_commands_keeps_nobody_waiting(relay: RunningRelay) -> None:
     """Each line is cut from what waits without copying all of it again and again."""
     flood = await relay.session()

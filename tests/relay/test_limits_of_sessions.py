@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 
 from relay.limits import Doorkeeper, Holding, LoginGuard, network_of
-from relay.message_phase import MOST_HEADER_LINES, MOST_RECEIVED
+from relay.message_phase import MOST_HEADER_LINES, MOST_RECEIVED, SLACK
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import RunningRelay
-from tests.relay.upstream_servers import Behaves, Talk
+from tests.relay.upstream_servers import Behaves, Forgets, Talk
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"
 
@@ -234,6 +234,30 @@ async def test_when_too_much_is_held_the_next_asking_message_is_deferred_and_oth
     assert (await client.submit(b"X-Track: all\r\n\r\n" + big)).startswith(b"452 4.3.1 ")
     assert (await client.submit(b"X-Other: all\r\n\r\n" + big)).startswith(b"250")
     assert (await client.submit(b"X-Track: all\r\n\r\nHello\r\n")).startswith(b"250")  # what was held is given back
+
+
+@pytest.mark.parametrize(("end", "reply"), [(b"bare\nline\r\n", b"550 5.6.11 "), (b"", b"552 5.3.4 ")])
+async def test_what_was_held_of_a_message_that_is_refused_is_given_back(
+    start_relay: StartRelay, end: bytes, reply: bytes
+) -> None:
+    upstream = Forgets()
+    sizes = {"limits": {"message_size": "1MB", "in_flight": "1MB"}, "tracking": {"max_size": "900kB"}}
+    relay = await start_relay(upstream, **sizes)
+    line = b"y" * 98 + b"\r\n"
+    for _ in range(3):
+        client = await relay.session()
+        await client.begin()
+        await client.ask(b"DATA")
+        await client.send(b"X-Track: all\r\n\r\n" + line * 8000 + end)
+        if not end:
+            with suppress(ConnectionError):  # it may have been sent away by then
+                for _ in range(SLACK // 10**6 + 2):
+                    await client.send(line * 10_000)
+        assert (await client.everything())[: len(reply)] in (reply, b"")  # a reset may take the reply along
+        client.close()
+    await relay.server.ports[0].around.sessions.until_empty()
+    assert relay.server.ports[0].around.holding._held == 0
+    assert (await (await relay.session()).submit(b"X-Track: all\r\n\r\n" + line * 8000)).startswith(b"250 ")
 
 
 class TakesItsTime(Behaves):

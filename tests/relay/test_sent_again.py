@@ -166,6 +166,78 @@ async def test_a_session_does_not_wait_for_itself(start_relay: StartRelay, conte
     assert len(upstream.delivered) == 2
 
 
+TWO_AT_ONCE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
+
+
+async def two_at_once(relay: RunningRelay, first: bytes, second: bytes) -> Client:
+    """A script that pipes two messages and says nothing more."""
+    client = await relay.session()
+    await client.begin()
+    await client.ask(b"DATA")
+    await client.send(first + b".\r\n" + TWO_AT_ONCE + second + b".\r\nQUIT\r\n")
+    client.writer.write_eof()
+    return client
+
+
+async def test_two_sessions_do_not_wait_for_each_other(start_relay: StartRelay) -> None:
+    class RefusesWhenTold(DecidesWhenTold):
+        async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+            self.dots += 1
+            self.note()
+            await self.go_on.wait()
+            return b"451 4.3.0 Not now\r\n"
+
+    upstream = RefusesWhenTold()
+    relay = await start_relay(upstream)
+    one, other = NAMELESS, NAMELESS.replace(b"Hello", b"Good morning")
+    assert one != other
+    clients = [await two_at_once(relay, one, other), await two_at_once(relay, other, one)]
+    await upstream.until(lambda: upstream.dots == 2)
+    sessions = relay.server.ports[0].around.sessions
+    async with asyncio.timeout(20):
+        while not all(session._is_at_eof for session in sessions):  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+    upstream.go_on.set()
+    for client in clients:
+        assert (await client.everything()).count(b"451 4.3.0 Not now\r\n") == 2
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("verdict", [b"", b"451 4.3.0 Not now\r\n"], ids=["accepted", "refused"])
+@pytest.mark.parametrize("content", [BODY, ASKING], ids=["streamed", "held"])
+async def test_of_many_tries_given_up_one_is_delivered(
+    start_relay: StartRelay, content: bytes, verdict: bytes, how: str
+) -> None:
+    upstream = DecidesWhenTold(verdict)
+    relay = await start_relay(upstream)
+    sessions = relay.server.ports[0].around.sessions
+
+    async def sent(number: int) -> Client:
+        client = await relay.session()
+        await client.begin()
+        await client.ask(b"DATA")
+        await client.send(content + b".\r\n")
+        async with asyncio.timeout(20):
+            while not all(one.is_over or (one.phase and not one.phase.is_reading) for one in sessions):  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+        if number == 1:
+            await upstream.until(lambda: upstream.dots == 1)
+        return client
+
+    for number in (1, 2, 3, 4):
+        client = await sent(number)
+        {"close": client.close, "reset": client.reset}[how]()
+        async with asyncio.timeout(20):
+            while not all(one.is_over or one._is_at_eof for one in sessions):  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+    last = await sent(5)
+    upstream.go_on.set()
+    assert (await last.reply()).startswith(b"250 2.0.0 Ok: queued as 4F1")
+    last.close()
+    await sessions.until_empty()
+    assert len(upstream.delivered) == 1
+
+
 async def test_a_message_sent_again_while_its_first_copy_is_undecided_is_not_taken_apart_twice(tmp_path: Path) -> None:
     upstream, records = WaitsAtTheDot(), CopyKeeping()
     await upstream.start()
