@@ -19,17 +19,19 @@ _AFTER_SCHEME = re.compile(
     r"(?:/[^?]*)?"  # database
     r"(?:\?(?P<query>.*))?"  # what the driver is told
 )
-# What asyncpg's connect() takes as text. What it does not know, or wants as a number, ends every connection.
+# What asyncpg's connect() takes as text. What it does not know, or wants as a number, ends every connection: timeout is
+# of that kind, command_timeout is not.
 _TOLD = frozenset(
     {
         "host", "port", "user", "password", "database", "passfile", "service", "servicefile", "ssl", "krbsrvname",
-        "gsslib", "target_session_attrs", "prepared_statement_cache_size",
+        "gsslib", "target_session_attrs", "prepared_statement_cache_size", "command_timeout",
     }
 )  # fmt: skip
 _VALUES = {
     "ssl": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "target_session_attrs": ("any", "primary", "standby", "read-write", "read-only", "prefer-standby"),
 }
+_SECONDS = re.compile(r"(?=.*[1-9])[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9.-]*):([0-9]*)")
 
 
@@ -70,10 +72,12 @@ def _fault_of_what_is_told(told: Mapping[str, Sequence[str]]) -> str:
         if len(told[key]) > 1 and key != "host":
             return f"has {key} twice after the question mark"
     for key, values in _VALUES.items():
-        if told.get(key, [values[0]])[0] not in values:
+        if told.get(key, [values[0]])[0].replace("_", "-") not in values:  # the driver takes both spellings
             return f"has an unknown {key} after the question mark; it can be {', '.join(values)}"
     if not re.fullmatch("[0-9]{1,9}", told.get("prepared_statement_cache_size", ["0"])[0]):
         return "has a prepared_statement_cache_size after the question mark that is no number"
+    if not _SECONDS.fullmatch(told.get("command_timeout", ["1"])[0]):
+        return "has a command_timeout after the question mark that is no number of seconds above 0"
     return _fault_of_hosts(told.get("host", []), told.get("port", [""])[0])
 
 

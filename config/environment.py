@@ -88,14 +88,17 @@ def _letters(name: str) -> str:
 
 
 def _spellings(data: Data) -> Iterator[tuple[str, str]]:
-    """What people write for a setting or a table, underscores aside, and the variable that is right."""
+    """What people write for a setting, underscores aside, and the variable that is right.
+
+    Not for a table, which no variable can give: DASHBOARD_URL and LIMIT may be anybody's.
+    """
     upstreams = data.get("upstream")
     names = [str(name).lower() for name in upstreams] if isinstance(upstreams, dict) and upstreams else ["default"]
     for section in Settings.model_fields:
         places = {"listener": ["listener__0"], "upstream": [f"upstream__{name}" for name in names]}.get(section)
         table = _table_of(section)
-        if len(section) >= _TELLING_LETTERS:
-            yield section, section.upper() if table is None else f"{(places or [section])[0]}__…".upper()
+        if table is None and len(section) >= _TELLING_LETTERS:
+            yield section, section.upper()
         for key in table.model_fields if table else ():
             for place in reversed(places or [section]):
                 variable = f"{place}__{key}".upper()

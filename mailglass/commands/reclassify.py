@@ -84,7 +84,7 @@ async def _work(settings: Settings, signs: Signs, since: datetime | None, dry_ru
             total = await count_hits_since(connection, since)
         waiting: list[tuple[str, Verdict]] = []
         with _progress(total) as advance:
-            async for hits in _messages(ledger, since - NEIGHBOURS if since else None):
+            async for hits in _messages(ledger, _before(since) if since else None):
                 asked = {hit.id for hit in hits if since is None or hit.at >= since}
                 waiting += _judge(hits, asked, signs, windows, summary)
                 advance(len(asked))
@@ -93,6 +93,10 @@ async def _work(settings: Settings, signs: Signs, since: datetime | None, dry_ru
                     del waiting[:GROUP]
             await _change(ledger, waiting, dry_run)
     return summary
+
+
+def _before(since: datetime) -> datetime:
+    return max(since, datetime.min.replace(tzinfo=UTC) + NEIGHBOURS) - NEIGHBOURS
 
 
 def _judge(

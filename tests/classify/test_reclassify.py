@@ -166,6 +166,7 @@ def test_only_hits_since_then_are_looked_at(config: Path) -> None:
     fill(config, lambda message: [click(message, 1, 1, PREVIEW, marks=OFFICE)])
     assert reclassify(config, "--since", "2026-11-21")["hits"] == 0
     assert reclassify(config, "--since", "2026-11-20")["hits"] == 1
+    assert reclassify(config, "--since", "0001-01-01")["hits"] == 1
 
 
 def test_a_burst_across_the_first_moment_asked_for_is_seen_whole(config: Path) -> None:

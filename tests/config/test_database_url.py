@@ -28,6 +28,10 @@ from config.database_url import fault_of_database_url
         pytest.param("postgresql://mg@/mg?host=a,b&port=1,2&target_session_attrs=primary", id="two servers"),
         pytest.param("postgresql://mg@/mg?host=a:1&host=b:2", id="two servers in the other form"),
         pytest.param("postgresql://mg@db.example.com/mg?ssl=verify-full", id="TLS"),
+        pytest.param(
+            "postgresql://mg@db.example.com/mg?ssl=verify_full&command_timeout=60", id="as the driver takes it"
+        ),
+        pytest.param("postgresql://mg@db.example.com/mg?command_timeout=0.5", id="half a second"),
     ],
 )
 def test_a_ledger_can_lie_there(url: str) -> None:
@@ -64,6 +68,8 @@ def test_a_ledger_can_lie_there(url: str) -> None:
         ("postgresql://mg@db.example.com/mg?sslmode=require", "ssl"),
         ("postgresql://mg@db.example.com/mg?ssl=yes", "verify-full"),
         ("postgresql://mg@db.example.com/mg?timeout=5", "known are"),
+        ("postgresql://mg@db.example.com/mg?command_timeout=0", "seconds"),
+        ("postgresql://mg@db.example.com/mg?command_timeout=soon", "seconds"),
         ("postgresql://mg:pw@a?hunter2=x@db.example.com/mg", "known are"),
         ("postgresql://mg@db.example.com/mg?prepared_statement_cache_size=x", "number"),
         ("postgresql://[::1/mg", "host"),

@@ -31,6 +31,17 @@ def test_scanner_and_html5lib_agree_on_nasty_documents(seed: int) -> None:
     compare_documents(seed, 150)
 
 
+@pytest.mark.parametrize(
+    "number",
+    [0, 1, 3, 8, 0xB, 0xD, 0x1F, 0x26, 0x7F, 0x80, 0x81, 0x9F, 0xD800, 0xFDD0, 0xFFFE, 0x1FFFF, 0x10FFFF, 0x110000],
+    ids=hex,
+)
+@pytest.mark.parametrize("form", ["&#{};", "&#x{:x};", "&#{}"])
+def test_a_numeric_reference_means_what_html5lib_takes_it_for(number: int, form: str) -> None:
+    html = f'<a href="https://example.com/{form.format(number)}">'
+    assert ours(html) == theirs(html)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_scanner_and_html5lib_agree_on_a_million_documents() -> None:
