@@ -18,7 +18,7 @@ from pixel_server.dashboard.certificates import handshake_in_memory
 from tests.dashboard.house import NOW, House
 from tests.dashboard.letters import letter
 from tests.dashboard.visits import Visitor
-from tests.e2e.installation import free_ports
+from tests.free_ports import free_ports
 
 
 def certificate(folder: Path, ends: datetime) -> tuple[str, str]:

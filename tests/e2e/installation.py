@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,22 +13,13 @@ from copy import copy
 from pathlib import Path
 
 from ledger.outbox import Delivery, Outbox
+from tests.free_ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # None of these is a measurement: they only end a test that hangs, on a machine that others use too.
 START_SECONDS = 120.0
 STOP_SECONDS = 90.0
 COMMAND_SECONDS = 150.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all are held at once so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 class Installation:

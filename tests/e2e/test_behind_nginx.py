@@ -16,7 +16,8 @@ import pytest
 from ledger.keys import load_keys
 from ledger.message_id import MessageId
 from ledger.tokens import Purpose, Target, mint
-from tests.e2e.installation import ROOT, Installation, free_ports
+from tests.e2e.installation import ROOT, Installation
+from tests.free_ports import free_ports
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 

@@ -21,7 +21,7 @@ from ledger.records import HitClass
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
-from tests.e2e.installation import free_ports
+from tests.free_ports import free_ports
 
 
 @dataclass

@@ -13,6 +13,7 @@ import time
 from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
+from tests.free_ports import free_ports
 from tests.relay.real_postfix import PASSWORD, USER
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2")
@@ -79,9 +80,7 @@ class RealDovecot:
             f"local_validation_key_dict = fs:posix:prefix={self.folder}/keys/\n"
         )
         for _ in range(5):  # a port that was free may be taken before Dovecot has it: then it ends at once
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            (self.port,) = free_ports(1)
             if self._comes_up():
                 return
         raise ChildProcessError((self.folder / "log").read_text("utf-8", "replace")[-2000:])

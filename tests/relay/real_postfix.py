@@ -9,11 +9,12 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from base64 import b64decode
 from pathlib import Path
+
+from tests.free_ports import free_ports
 
 REFUSED = "refused.example.org"  # a domain whose recipients it does not take
 USER, PASSWORD = "user@example.com", "correct-horse"
@@ -56,9 +57,7 @@ class RealPostfix:
 
     def start(self, auth_port: int, pem: bytes) -> None:
         """``pem`` is its key and certificates, for STARTTLS."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         for part in ("queue", "data", "mail"):
             (self.folder / part).mkdir(parents=True)
         for part in ("data", "mail"):

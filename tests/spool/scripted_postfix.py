@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.free_ports import free_ports
 
 PERMITS = "DUNNO"
 RCPT, DATA, DOT = "RCPT", "DATA", "END-OF-MESSAGE"
@@ -57,11 +58,6 @@ class ScriptedPostfix:
     verdicts: Verdicts
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
 def _configure(folder: Path, port: int, next_hop: int, policy: int) -> None:
     for part in ("queue", "data"):
         (folder / part).mkdir(parents=True)
@@ -90,7 +86,7 @@ def _configure(folder: Path, port: int, next_hop: int, policy: int) -> None:
 @asynccontextmanager
 async def scripted_postfix(next_hop: int) -> AsyncIterator[ScriptedPostfix]:
     folder = Path(tempfile.mkdtemp())  # not under pytest's own folder, which Postfix's user may not enter
-    verdicts, port = Verdicts(), _free_port()
+    verdicts, port = Verdicts(), free_ports(1)[0]
     server = await asyncio.start_server(verdicts.answer, "127.0.0.1", 0)
     try:
         _configure(folder, port, next_hop, server.sockets[0].getsockname()[1])
