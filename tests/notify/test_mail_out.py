@@ -22,6 +22,7 @@ from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
 from tests.free_ports import free_ports
+from tests.notify.first_look import wait_for_the_first_look
 
 
 @dataclass
@@ -74,6 +75,7 @@ def deliveries(house: House, account: int) -> list[tuple[str, str]]:
 
 def opened(house: House) -> int:
     """An open, and the time in which a burst would have shown itself; the account that wants to be told by mail."""
+    wait_for_the_first_look(house)
     account = house.add_account("hanna", admin=True)
     house.run(house.ledger.write(set_preferences, account, {"email": True}))
     record = letter(subject="Offer")

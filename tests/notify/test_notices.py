@@ -25,6 +25,7 @@ from pixel_server.notify.decisions import reminder_after, retry_after, wants
 from pixel_server.notify.webhook import is_public, send_webhook
 from tests.dashboard.house import NOW, House
 from tests.dashboard.letters import hit, letter
+from tests.notify.first_look import wait_for_the_first_look
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LATER = timedelta(seconds=30)
@@ -64,6 +65,12 @@ def receiver() -> Iterator[Receiver]:
         yield kept
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    wait_for_the_first_look(house)
+    return house
 
 
 def prefer(house: House, account: int, **preferences: Any) -> None:
