@@ -211,8 +211,9 @@ def _read_part(raw: bytes, start: int, end: int, path: tuple[int, ...], parent: 
     encoding = _transfer_encoding(raw, named("content-transfer-encoding"))
     if media_type is None or encoding is None:
         return Reason.MALFORMED
-    if not block.has_blank_line and media_type.kind.startswith("text/"):
-        media_type = _OPAQUE  # what would be put into its body would stand in its header
+    if (not block.has_blank_line or block.body_start > end) and media_type.kind.startswith("text/"):
+        # What would be put into its body would stand in its header, or before the delimiter in that one's line.
+        media_type = _OPAQUE
     disposition = _disposition(raw, named("content-disposition"))
     body_start = min(block.body_start, _over_line_end(raw, end))
     return Part(path, block, media_type, disposition, encoding, body_start, max(end, body_start), parent)

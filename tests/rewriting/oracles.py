@@ -46,6 +46,7 @@ def check_message(raw: bytes, plan: Plan = ALL, *, trees: bool = True) -> Tracke
     twice_is_once(result, plan)
     no_line_gets_too_long(raw, result)
     no_new_kind_of_octet(raw, result)
+    parts_stay(raw, result)
     if trees:
         trees_differ_as_permitted(raw, result)
     return result
@@ -87,6 +88,16 @@ def no_new_kind_of_octet(raw: bytes, result: Tracked) -> None:
     """What a server may refuse, and a message without it was fine with: eight bits, NUL, other or torn line ends."""
     for kind, name in _KINDS:
         assert kind.search(raw) or not kind.search(result.raw), f"now there is {name}"
+
+
+def parts_stay(raw: bytes, result: Tracked) -> None:
+    """As many parts of the same types, and none with a delimiter torn or swallowed."""
+    assert _outline_of_parts(raw) == _outline_of_parts(result.raw), "the parts are others now"
+
+
+def _outline_of_parts(raw: bytes) -> list[tuple[str, list[str]]]:
+    message = BytesParser(policy=policy.compat32).parsebytes(raw)
+    return [(part.get_content_type(), [type(defect).__name__ for defect in part.defects]) for part in message.walk()]
 
 
 def trees_differ_as_permitted(raw: bytes, result: Tracked) -> None:

@@ -29,6 +29,13 @@ def test_the_line_end_before_a_boundary_belongs_to_it() -> None:
 
 
 @pytest.mark.parametrize("newline", [b"\r\n", b"\n", b"\r"])
+def test_a_part_whose_blank_line_is_the_delimiters_has_no_body_to_edit(newline: bytes) -> None:
+    # What would be put in there would stand before the delimiter in its line, and the part would have no end.
+    raw = HEAD + MIXED + b"--b\r\nContent-Type: text/html\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n\r\n--b--\r\n"
+    assert parts_of(raw.replace(b"\r\n", newline)) == [("1", "application/octet-stream", b""), ("2", "text/html", b"")]
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n", b"\r"])
 def test_line_ends_are_read_as_found(newline: bytes) -> None:
     raw = (
         HEAD
