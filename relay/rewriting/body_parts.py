@@ -8,6 +8,7 @@ Reads no body but for the marks of inline PGP.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.records import Reason
@@ -30,13 +31,14 @@ class BodyParts:
     text: tuple[Part, ...]
 
 
-def choose_body_parts(parts: tuple[Part, ...]) -> BodyParts | Reason:
+def choose_body_parts(raw: bytes, parts: tuple[Part, ...]) -> BodyParts | Reason:
     """The body's parts; SIGNED or ENCRYPTED when the message is."""
     for part in parts:
         reason = _protection(part)
         if reason:
             return reason
-    bodies = [part for part in parts if _is_body(part)]
+    roots = _roots(raw, parts)
+    bodies = [part for part in parts if _is_body(part, roots)]
     if any(part.header.named("content-md5") for part in bodies):
         return Reason.SIGNED  # RFC 1864: a digest of the body, which would be another
     return BodyParts(
@@ -65,33 +67,53 @@ def _protection(part: Part) -> Reason | None:
     return None
 
 
-def _is_body(part: Part) -> bool:
+def _roots(raw: bytes, parts: tuple[Part, ...]) -> dict[tuple[int, ...], int]:
+    """Which part of a multipart/related is its root where ``start`` names it (RFC 2387 section 3.2), by the path of
+    that multipart. Else it is the first."""
+    starts = {
+        part.path: part.media_type.parameters["start"].strip(" \t<>")
+        for part in parts
+        if part.kind == "multipart/related" and "start" in part.media_type.parameters.keys() - part.media_type.repeated
+    }
+    roots: dict[tuple[int, ...], int] = {}
+    for part in parts if starts else ():
+        start = starts.get(part.path[:-1]) if part.parent else None
+        identities = [field.value(raw).strip("<>") for field in part.header.named("content-id")]
+        if start and identities == [start]:
+            roots.setdefault(part.path[:-1], part.path[-1])
+    return roots
+
+
+def _is_body(part: Part, roots: Mapping[tuple[int, ...], int]) -> bool:
     if part.kind not in ("text/html", "text/plain"):
         return False
     if part.disposition is not None and part.disposition.kind != "inline":
         return False  # RFC 2183 section 2.8: what is not known is an attachment
     parent = part.parent
     if parent is None or parent.kind == "multipart/alternative":
-        return _ancestors_are_bodies(parent)
-    first = part.path[-1] == 1
-    if _is_resource(part):
+        return _ancestors_are_bodies(parent, roots)
+    if _is_resource(part, roots):
         return False
-    return (first or not _has_name(part)) and _ancestors_are_bodies(parent)
+    return (_is_first(part, roots) or not _has_name(part)) and _ancestors_are_bodies(parent, roots)
 
 
-def _ancestors_are_bodies(part: Part | None) -> bool:
+def _ancestors_are_bodies(part: Part | None, roots: Mapping[tuple[int, ...], int]) -> bool:
     while part is not None:
         if part.disposition is not None and part.disposition.kind != "inline":
             return False
-        if _is_resource(part):
+        if _is_resource(part, roots):
             return False
         part = part.parent
     return True
 
 
-def _is_resource(part: Part) -> bool:
+def _is_first(part: Part, roots: Mapping[tuple[int, ...], int]) -> bool:
+    return part.path[-1] == roots.get(part.path[:-1], 1)
+
+
+def _is_resource(part: Part, roots: Mapping[tuple[int, ...], int]) -> bool:
     """Whether the root of a multipart/related may refer to it (RFC 2387): shown inside that, or not at all."""
-    if part.parent is None or part.parent.kind != "multipart/related" or part.path[-1] == 1:
+    if part.parent is None or part.parent.kind != "multipart/related" or _is_first(part, roots):
         return False
     return bool(part.header.named("content-id") or part.header.named("content-location"))
 

@@ -27,7 +27,7 @@ def restore(raw: bytes, urls: TrackingUrls) -> bytes:
     parts = find_parts(raw)
     if isinstance(parts, Reason):
         return raw
-    chosen = choose_body_parts(parts)
+    chosen = choose_body_parts(raw, parts)
     if isinstance(chosen, Reason):
         return raw
     edits: list[Edit] = []

@@ -106,7 +106,7 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
     parts = find_parts(raw)
     if isinstance(parts, Reason):
         return Unchanged(parts)
-    chosen = choose_body_parts(parts)
+    chosen = choose_body_parts(raw, parts)
     if isinstance(chosen, Reason):
         return Unchanged(chosen)
     if not plan.track_dkim_signed and parts[0].header.named("dkim-signature"):

@@ -149,7 +149,7 @@ def test_which_html_is_body_behind_a_first_part(header: bytes, is_body: bool) ->
     )
     parts = find_parts(raw)
     assert isinstance(parts, tuple)
-    chosen = choose_body_parts(parts)
+    chosen = choose_body_parts(raw, parts)
     assert isinstance(chosen, BodyParts)
     assert bool(chosen.html) is is_body
 
@@ -166,4 +166,4 @@ def test_protection_deep_inside_protects_the_whole_message(kind: bytes, reason: 
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: " + inner + b"\r\n--o--\r\n"
     parts = find_parts(raw)
     assert isinstance(parts, tuple)
-    assert choose_body_parts(parts) is reason
+    assert choose_body_parts(raw, parts) is reason
