@@ -40,6 +40,7 @@ _OWN_PATH = re.compile(
     re.ASCII | re.DOTALL,
 )
 
+_BEYOND_ASCII = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]|[^\x00-\x7f]")
 # Programs may escape letters that need it not, and must be understood all the same (RFC 3986 section 6.2.2.2).
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[\w.~-]", re.ASCII)
@@ -122,6 +123,12 @@ def _destination_in(query: str) -> str | None:
             except UnicodeError:  # octets that are no UTF-8, or a lone surrogate that stands for one
                 return "\ufffd"  # present, and never what was signed
     return None
+
+
+def without_words_behind(path_and_query: str) -> str:
+    """Up to the first letter outside ASCII, escaped or not: no URL of ours holds one. Where words follow a URL without
+    a space, as in Japanese, mail programs take them for a part of it."""
+    return _BEYOND_ASCII.split(path_and_query, maxsplit=1)[0]
 
 
 def _after_prefix(url: str, prefix: str) -> str | None:

@@ -23,7 +23,7 @@ from ledger.faults import LedgerUnavailable
 from ledger.recording import RecordingState
 from ledger.records import DayCount, Hit, HitKind
 from ledger.tokens import KeyRing, Purpose, Target, read_unverified, verify
-from ledger.urls import OwnUrl, parse_path
+from ledger.urls import OwnUrl, parse_path, without_words_behind
 from pixel_server.public.answers import NOT_ALLOWED, NOT_FOUND, PIXEL, Answer, redirect
 from pixel_server.public.counts_only import AnonymousCounts
 from pixel_server.public.ingest import Ingest
@@ -123,11 +123,18 @@ class HitDesk:
         if own.destination is None:
             self._later(self._find_destination(asked, own, asker), asker, NOT_FOUND)
             return
-        target = verify(self._ring(), Purpose.LINK, own.token, own.destination)
-        if target is None:
+        signed = self._signed(own) or self._signed(self.parse(without_words_behind(asked.path)))
+        if signed is None:
             asker.answer(NOT_FOUND)
         else:
-            self._follow(asked, own.token, target, own.destination, asker)
+            self._follow(asked, own.token, *signed, asker)
+
+    def _signed(self, own: OwnUrl | None) -> tuple[Target, str] | None:
+        """What the token stands for and the destination, if that is what was signed."""
+        if own is None or own.destination is None:
+            return None
+        target = verify(self._ring(), Purpose.LINK, own.token, own.destination)
+        return (target, own.destination) if target else None
 
     async def _find_destination(self, asked: Asked, own: OwnUrl, asker: Asker) -> None:
         claimed = read_unverified(own.token)

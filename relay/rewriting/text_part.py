@@ -1,6 +1,7 @@
 """One text/plain body part: its links, when asked for, and our lines at its end.
 
-Decides where a URL in plain words ends: punctuation behind it is not part of it, brackets round it are not either.
+Decides where a URL in plain words ends: punctuation behind it is not part of it, brackets round it are not either,
+those of East Asian and European typesetting among them; before any other letter beyond ASCII its end is in doubt.
 Quoted lines are left alone, and no URL is touched that goes over a line's end, so that format=flowed (RFC 3676) means
 the same before and after.
 """
@@ -27,6 +28,10 @@ from relay.rewriting.unsubscribe import sentence_says_so
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
+# What ends a URL although RFC 3987 would let it go on: spaces, stops, commas, brackets and quotation marks. Not those
+# that titles in addresses have, too: an apostrophe, full-width "!" and "?", dashes, dots that show something left out.
+_ENDS = frozenset("\u00a0\u3000、。，；〈〉《》「」『』【】〔〕〖〗〘〙〚〛（）［］｛｝｡｢｣､«»‹›“”„‘‚")
+_LONGEST_LETTER = 8  # octets: a letter of ISO 2022 and the escape sequence before it
 _REACH = 300
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
 _QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
@@ -113,9 +118,14 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
         end = _trim(scan, start, match.end())
         # With DelSp a space at a line's end is no space (RFC 3676 section 4.2): the URL goes on in the next line.
         goes_on = joins_lines and scan[match.end() : line_end].rstrip(b"\r") == b" "
-        if not goes_on and scan[match.end() : match.end() + 1] < b"\x80":
+        if not goes_on and (scan[match.end() : match.end() + 1] < b"\x80" or _ends_before(text, match.end())):
             found.append((start, end))
     return found
+
+
+def _ends_before(text: Text, position: int) -> bool:
+    """Whether the letter beyond ASCII that stands there is none of a URL's."""
+    return text.decode(position, min(position + _LONGEST_LETTER, len(text.scan)))[:1] in _ENDS
 
 
 def _trim(scan: bytes, start: int, end: int) -> int:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import process_time
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import pytest
 from aiohttp import web
@@ -118,11 +118,16 @@ async def test_head_of_everything_is_get_without_its_body(port: PublicPort) -> N
         ("a parameter before", 302),
         ("a parameter behind", 302),
         ("a fragment", 302),
+        # what mail programs take for a part of it in a text without spaces
+        ("Japanese words behind it", 302),
+        ("the same in Shift_JIS", 302),
         # what makes it another one
         ("a dot behind the token", 404),
         ("a slash behind the token", 404),
         ("a bracket at the end", 404),
         ("two slashes", 404),
+        ("Japanese words before it", 404),
+        ("Japanese words behind another one", 404),
         ("upper case", 404),
     ],
 )
@@ -137,6 +142,10 @@ async def test_a_link_is_known_however_it_is_spelt_and_no_other_is(port: PublicP
         "a parameter before": f"{path}?utm_source=mail&{query}",
         "a parameter behind": f"{path}?{query}&fbclid=x&u=https://evil.example/",
         "a fragment": f"{path}?{query}#top",
+        "Japanese words behind it": f"{path}?{query}{quote('。次に?a=1')}",
+        "the same in Shift_JIS": f"{path}?{query}{quote('。次に', encoding='shift_jis')}",
+        "Japanese words before it": f"{path}?u={quote('。')}{query[2:]}",
+        "Japanese words behind another one": f"{path}?{query}x{quote('。')}",
         "a dot behind the token": f"{path}.?{query}",
         "a slash behind the token": f"{path}/?{query}",
         "a bracket at the end": f"{path}?{query})",
