@@ -11,7 +11,7 @@ ends), since relay and pixel server must agree on it to the byte. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote_to_bytes
 import idna
 
 from ledger.message_id import MessageId
-from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, link_minter, mint, verify
+from ledger.tokens import TOKEN_LENGTH, KeyRing, Purpose, Target, mint, mint_links, verify
 
 # Letters of a destination that may stand for themselves in a query (RFC 3986 section 3.4), chosen so that a
 # recipient can read where the link leads and no program takes them for an end of the URL.
@@ -83,10 +83,20 @@ class UrlGrammar:
 def _quoted(destination: str) -> str:
     if not destination.isascii():
         return quote(destination, safe=_READABLE, errors="surrogatepass")
-    usual = destination.replace("%", "%25").replace("?", "%3F").replace("&", "%26").replace("=", "%3D")
-    if not usual.encode("ascii").translate(None, _NEEDS_NO_MORE):
-        return usual  # four times as fast as the table below, and nearly always the case
-    return destination.translate(_QUOTED)
+    quoted = destination.replace("%", "%25")
+    # Nearly always they are "?", "&" and "=" alone, and this takes a fourth of the time of a table for all letters.
+    for octet in set(quoted.encode("ascii").translate(None, _NEEDS_NO_MORE)):
+        quoted = quoted.replace(chr(octet), _QUOTED[octet])
+    return quoted
+
+
+def _all_quoted(destinations: Sequence[str]) -> list[str]:
+    """``_quoted`` of each, in one go: none has a line end, so those between them can be told by what they become."""
+    lines = "\n".join(destinations)
+    quoted = _quoted(lines).split(_QUOTED[ord("\n")])
+    if lines.isascii() and len(quoted) == len(destinations):
+        return quoted
+    return [_quoted(destination) for destination in destinations]
 
 
 def is_too_long(destination: str) -> bool:
@@ -199,11 +209,12 @@ class TrackingUrls:
         """Whether our URLs are made of letters alone that mean themselves in HTML, in quotes and without."""
         return _PLAIN_URL.fullmatch(self.grammar.public_url) is not None
 
-    def links(self, copy: int = 0) -> Callable[[int, str], str]:
-        """``link`` for the many of one copy: takes number and destination."""
-        minted = link_minter(self.ring, self.message, copy)
+    def links(self, links: Sequence[tuple[int, str]], copy: int = 0) -> list[str]:
+        """``link`` for the many of one copy, each given by number and destination."""
         before = f"{self.grammar.public_url}/c/"
-        return lambda number, destination: f"{before}{minted(number, destination)}?u={_quoted(destination)}"
+        tokens = mint_links(self.ring, self.message, copy, links)
+        quoted = _all_quoted([destination for _, destination in links])
+        return [f"{before}{token}?u={destination}" for token, destination in zip(tokens, quoted, strict=True)]
 
     def page(self, copy: int = 0) -> str:
         return self.grammar.page(mint(self.ring, Purpose.PAGE, Target(self.message, copy)))

@@ -64,16 +64,16 @@ def fill(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> Carried:
 def body_edits(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> list[BodyEdit]:
     """The edits of the decoded body for one copy, keyed by their slots' indexes."""
     text = prepared.text
-    link = urls.links(copy)
+    links = iter(urls.links([(slot.link, slot.destination) for slot in prepared.slots if slot.link], copy))
     # Our own URLs hold no letter that HTML would have to spell otherwise, unless public_url does.
     is_html = prepared.is_html and not urls.is_plain
     stands_as_written = text.insertion == "ascii"
     scan_is_body = text.unit == 1 and text.offset == 0
     edits: list[BodyEdit] = []
     for index, slot in enumerate(prepared.slots):
-        start, end, kind, fixed, number, destination, quote = slot
+        start, end, kind, fixed, number, _, quote = slot
         if number:
-            url = link(number, destination)
+            url = next(links)
             new = (encode_attribute(url, quote) if is_html else url).encode("ascii")
         elif fixed is not None:
             new = fixed

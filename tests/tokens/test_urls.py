@@ -79,6 +79,17 @@ def test_a_link_reads_back_to_its_destination(destination: str | None) -> None:
     assert URLS.original_of(link + "&utm_source=x") == destination, "others may add parameters"
 
 
+_DESTINATIONS = st.one_of(
+    st.text(max_size=30),  # few of these are any: line ends, controls, letters beyond ASCII
+    st.text("/?&=%:.a-~", max_size=9).map("https://example.com/".__add__),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**16 - 1), _DESTINATIONS), max_size=5), st.integers(0, 2**16 - 1))
+def test_many_links_are_what_each_would_be_alone(links: list[tuple[int, str]], copy: int) -> None:
+    assert URLS.links(links, copy) == [URLS.link(number, destination, copy) for number, destination in links]
+
+
 def test_the_three_urls_have_the_promised_shape() -> None:
     assert GRAMMAR.pixel(TOKEN) == f"https://t.example.com/mg/o/{TOKEN}.gif"
     assert GRAMMAR.link(TOKEN, "https://a.example/?x=1&y") == (
