@@ -72,8 +72,8 @@ def find_spans(text: Text) -> HtmlSpans | None:
     """The spans of an HTML body; None when it has more links or tags than anybody writes."""
     html = text.scan
     lower = html.lower()
-    own_pixel = _OWN_PIXEL_PATH.search(html) is not None
-    has_marks = b"data-track" in lower
+    own_pixel = b"/o/" in html and _OWN_PIXEL_PATH.search(html) is not None
+    has_marks = b"-trac" in lower and b"data-track" in lower
     may_quote = may_hold_quotes(lower)
     every_tag = own_pixel or has_marks or may_quote
     tokens = tokenize(html, every_tag=every_tag)

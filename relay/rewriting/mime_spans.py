@@ -128,14 +128,14 @@ class _Walk:
         return None
 
     def _has_bare_cr_before(self, delimiter: bytes, part: Part) -> bool:
-        return self._raw.find(b"\r" + delimiter, part.body_start, part.body_end) >= 0
+        return _find(self._raw, b"\r" + delimiter, part.body_start, part.body_end) >= 0
 
     def _find_next(self, entry: _Open, position: int) -> None:
         """The next line that is this delimiter, closing or not. Lines that only begin so must be another's."""
         raw, end = self._raw, entry.part.body_end
         at = max(position, 0) - 1
         while True:
-            at = raw.find(self._newline + entry.delimiter, at + 1, end)
+            at = _find(raw, self._newline + entry.delimiter, at + 1, end)
             if at < 0 or self._line(at + 1)[0] in (entry.delimiter, entry.delimiter + b"--"):
                 break
             self._alike.add(at)
@@ -195,6 +195,12 @@ class _Walk:
         if self._newline == b"\n" and end > lowest and self._raw[end - 1] == 13:
             end -= 1
         return max(end, lowest)
+
+
+def _find(raw: bytes, wanted: bytes, start: int, end: int) -> int:
+    """``raw.find``. For five octets Python has a quicker way than for more, and what they find is most often it."""
+    at = raw.find(wanted[:5], start, end)
+    return at if at < 0 or raw.startswith(wanted, at, end) else raw.find(wanted, at, end)
 
 
 def _read_part(raw: bytes, start: int, end: int, path: tuple[int, ...], parent: Part | None) -> Part | Reason:

@@ -67,7 +67,7 @@ _TAGS = re.compile(rb"<[^>]*+>")
 def may_hold_quotes(lower: bytes) -> bool:
     """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
     telling = _TELLING_TAG.findall(lower)
-    if _HINT.search(b" ".join(telling)) or b"_mailoriginal" in lower:
+    if _HINT.search(b" ".join(telling)) or (b"_mail" in lower and b"_mailoriginal" in lower):
         return True
     if b"----" in lower and _DASHED_LINE.search(lower):
         return True

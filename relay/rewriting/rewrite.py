@@ -111,7 +111,8 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
         return Unchanged(chosen)
     if not plan.track_dkim_signed and parts[0].header.named("dkim-signature"):
         return Unchanged(Reason.DKIM_SIGNED)
-    plan = replace(plan, language=_language(raw, parts[0]) or plan.language)
+    language = _language(raw, parts[0])
+    plan = replace(plan, language=language) if language else plan
     readings = _read(raw, plan, _policy(raw, plan, urls, parts[0]), chosen)
     if isinstance(readings, Reason):
         return Unchanged(readings)
