@@ -49,9 +49,12 @@ _HEADER_BLOCK_STYLE = re.compile(
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
 _DASHED_LINE = re.compile(
     rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad"
-    rb"|oorspronk|doorgestuurd|vidarebe|videresend|encaminh)[^-<>]{0,60}|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
+    rb"|oorspronk|doorgestuurd|vidarebe|videresend|encaminh|oprindelig|opprinnelig|oryginaln)[^-<>]{0,60}"
+    rb"|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
     re.IGNORECASE,
 )
+# Zoho and Notes: -----"Ben" &lt;ben@example.com&gt; wrote: -----
+_DASHED_ATTRIBUTION = re.compile(rb"(?<!-)-{4,80}+[^<>\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,}", re.IGNORECASE)
 _SENDER_WORDS = (
     "from", "von", "de", "da", "van", "från", "fra", "od", "от", "lähettäjä", "kimden", "差出人", "送信者", "发件人",
     "寄件者", "보낸 사람",
@@ -69,7 +72,7 @@ def may_hold_quotes(lower: bytes) -> bool:
     telling = _TELLING_TAG.findall(lower)
     if _HINT.search(b" ".join(telling)) or (b"_mail" in lower and b"_mailoriginal" in lower):
         return True
-    if b"----" in lower and _DASHED_LINE.search(lower):
+    if b"----" in lower and (_DASHED_LINE.search(lower) or _DASHED_ATTRIBUTION.search(lower)):
         return True
     return _LABEL_END in telling and _HEADER_BLOCK.search(lower) is not None
 
@@ -114,7 +117,7 @@ def find_quoted_regions(
 def _text_divider(html: bytes, unseen: list[tuple[int, int]], start: int, limit: int) -> int:
     """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
     found: list[int] = []
-    for sign in (_DASHED_LINE, _HEADER_BLOCK):
+    for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK):
         matches = (match.start() for match in sign.finditer(html, start, limit))
         found += itertools.islice((at for at in matches if not _is_within(unseen, at)), 1)
     return min(found, default=limit)

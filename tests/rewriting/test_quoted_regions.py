@@ -37,6 +37,8 @@ PROGRAMS = {
     "Spark": f'<div name="messageReplySection">{_OLD}</div>',
     "an old forward": f"-----Original Message-----<br>{_OLD}",
     "a German forward": f"-----Urspr&uuml;ngliche Nachricht-----<br>{_OLD}",
+    "a Danish forward": f"-------- Oprindelig besked --------<br>{_OLD}",
+    "Notes": f"<div>-----&quot;Ben&quot; &lt;ben-b@example.com&gt; wrote: -----</div>{_OLD}",
     "a Japanese forward": f"----- 元のメッセージ -----<br>{_OLD}",
 }
 

@@ -25,6 +25,14 @@ ABOVE = [
     "Le lun. 5 janv. 2026 à 10:00, Ben <ben@example.com> a écrit :",
     "Le lun. 5 janv. 2026 à 10:00, Ben <ben@example.com> a écrit\u00a0:",
     "2026年1月5日(月) 10:00 Ben <ben@example.com>:",
+    "---- On Mon, 05 Jan 2026 10:00:00 +0100 ben-b@example.com wrote ----",
+    '-----"Ben Example" <ben-b@example.com> wrote: -----',
+    "-------- Oprindelig besked --------",
+    "________________________________\r\nFrom: Ben <ben@example.com>\r\nSent: Monday\r\nTo: Anna\r\nSubject: Old",
+    "*From:* Ben\r\n*Sent:* Monday\r\n*To:* Anna;\r\n Carl\r\n*Cc:* Dora\r\n*Subject:* Old",
+    "Von: Ben\r\nGesendet: Montag\r\nAn: Anna\r\nBetreff: Alt",
+    "De\u00a0: Ben\r\nEnvoyé le\u00a0: lundi\r\nÀ\u00a0: Anna\r\nObjet\u00a0: Vieux",
+    "  差出人: Ben\r\n  送信日時: 2026年1月5日\r\n  宛先: Anna\r\n  件名: 古い",
 ]
 
 
@@ -57,13 +65,20 @@ def test_what_stands_below_the_line_is_left(above: str) -> None:
         "----- News -----\r\nhttps://www.example.com/a\r\n",
         "The original message was https://www.example.com/a\r\n",
         "> -----Original Message-----\r\n> old\r\n\r\nhttps://www.example.com/a\r\n",
+        "From: Berlin\r\nTo: Hamburg\r\nDate: Monday\r\nSee https://www.example.com/a\r\n",  # a journey
+        "From: Ben\r\nSubject: Hello\r\nMessage: https://www.example.com/a\r\n",  # a form
+        "From: Ben\r\n\r\nDate: Monday\r\nSubject: Hello\r\nhttps://www.example.com/a\r\n",
     ],
 )
 def test_what_only_looks_like_such_a_line_is_tracked(text: str) -> None:
     assert reasons(text) == [None]
 
 
-@pytest.mark.parametrize("line", [b"On ", b"On a\n", b"-----", b"----- original ", b"On wrote", b"2026\xe5\xb9\xb4@"])
+@pytest.mark.parametrize(
+    "line",
+    [b"On ", b"On a\n", b"-----", b"----- original ", b"On wrote", b"2026\xe5\xb9\xb4@", b"From: a\n", b"---- wrote ",
+     b"From: a\nDate: b\n"],
+)  # fmt: skip
 def test_no_text_takes_long(line: bytes) -> None:
     started = time.process_time()
     quoted_from(line * (200_000 // len(line)))
