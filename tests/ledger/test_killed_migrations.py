@@ -109,7 +109,7 @@ def content(file: Path) -> list[object]:
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("version", ["0001", "0003", "0004"])
+@pytest.mark.parametrize("version", ["0001", "0003", "0004", "0005"])
 async def test_a_kill_at_any_statement_leaves_the_old_ledger_or_the_new_one(tmp_path: Path, version: str) -> None:
     old, killed = tmp_path / "old.db", tmp_path / "killed"
     killed.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,63 @@ async def test_a_ledger_gets_the_columns_of_the_fifth_version(tmp_path: Path, ha
     transactions = transactions_for(place_of(settings))
     assert await transactions.run(version_of) == HEAD
     await transactions.close()
+
+
+WRITTEN_OFTEN = {"message": "state", "copy": "state", "link": "reason", "hit": "class", "daily": "class"}
+
+
+@pytest.mark.parametrize("way", [create, migrate], ids=["made anew", "migrated from nothing"])
+async def test_a_word_is_checked_without_making_a_table_of_all_words(
+    tmp_path: Path, way: Callable[[Connection], None]
+) -> None:
+    def steps(connection: Connection) -> list[str]:
+        with connection.begin():
+            way(connection)
+        statements = (f"EXPLAIN INSERT INTO {table} DEFAULT VALUES" for table in WRITTEN_OFTEN)
+        return [row.opcode for statement in statements for row in connection.execute(text(statement))]
+
+    assert "OpenEphemeral" not in await on_an_empty_database(settings_for(tmp_path), steps)
+
+
+@pytest.mark.parametrize("forbidden", [False, True], ids=["changed where it stands", "in a library that forbids it"])
+async def test_a_migrated_ledger_refuses_the_words_that_it_refused(tmp_path: Path, forbidden: bool) -> None:
+    def refused(connection: Connection) -> list[str]:
+        with connection.begin():
+            migrate(connection, "0005")
+        if forbidden:
+            connection.connection.driver_connection.set_authorizer(_deny_changes_of_the_schema)  # type: ignore[union-attr]
+        with connection.begin():
+            upgrade(connection)
+        connection.connection.driver_connection.set_authorizer(None)  # type: ignore[union-attr]
+        assert version_of(connection) == HEAD
+        connection.rollback()
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        connection.rollback()
+        return [table for table, column in WRITTEN_OFTEN.items() if _refuses(connection, table, column)]
+
+    assert await on_an_empty_database(settings_for(tmp_path), refused) == list(WRITTEN_OFTEN)
+
+
+def _deny_changes_of_the_schema(action: int, table: str | None, *_more: object) -> int:
+    # What a library built with SQLITE_DBCONFIG_DEFENSIVE does.
+    changes = action == sqlite3.SQLITE_UPDATE and table in ("sqlite_master", "sqlite_schema")
+    return sqlite3.SQLITE_DENY if changes else sqlite3.SQLITE_OK
+
+
+def _refuses(connection: Connection, table: str, column: str) -> bool:
+    """Whether a row with another word than the schema's is refused for that word, and one with its word is taken."""
+    columns = {one.name: one for one in metadata.tables[table].columns if not one.nullable or one.name == column}
+    usual: dict[str, Any] = {"kind": "open", "class": "human", "confidence": "certain", "state": "sent"}
+    given = {name: usual.get(name, 1) for name in columns}
+    names, marks = ", ".join(f'"{name}"' for name in given), ", ".join("?" * len(given))
+    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA foreign_keys = OFF")
+    with pytest.raises(sqlite3.IntegrityError, match=f"ck_{table}_{column}"):
+        raw.execute(statement, tuple((given | {column: "nonsense"}).values()))
+    raw.execute(statement, tuple((given | {column: usual.get(column)}).values()))
+    return True
 
 
 async def test_upgrading_twice_changes_nothing(transactions: Transactions) -> None:
