@@ -58,10 +58,13 @@ class Book:
     def counts(self, key: ViewKey, at: int, window: int) -> bool:
         """Whether this view counts in summaries; then it begins a window of its own."""
         last = self.views.get(key)
-        if last is not None and abs(at - last) < window:  # a replayed hit may be older than what was counted
+        if last is None:
+            self.views[key] = at
+        elif abs(at - last) < window:  # a replayed hit may be older than what was counted
             return False
-        self.views[key] = at
-        self.views.move_to_end(key)
+        else:
+            self.views[key] = at
+            self.views.move_to_end(key)
         if len(self.views) > REMEMBERED_VIEWS:
             self.views.popitem(last=False)
         return True

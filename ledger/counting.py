@@ -7,7 +7,10 @@ them may have been purged.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import add
+from typing import Any
 
 from ledger.records import HitClass, HitKind
 from ledger.schema import COLUMNS
@@ -53,7 +56,7 @@ class Tally:
     def __init__(self) -> None:
         # By kind: of which message's copy and link; the message is the sum of its own.
         self.rows: dict[str, dict[tuple[int, int, int], Sums]] = {OPENS: defaultdict(Sums), CLICKS: defaultdict(Sums)}
-        self.hours: dict[tuple[str, str, int], list[int]] = {}
+        self._hours: dict[tuple[str, str, int], list[int]] = defaultdict(_of_no_hits)
 
     def add(
         self, message_seq: int, login: str, sender: str, kind: str, copy: int, link: int, hit_class: str, at: int,
@@ -65,13 +68,18 @@ class Tally:
         self.rows[kind][message_seq, copy, link].add(column, at, amount)
         if amount and charted:
             place = column if kind == OPENS else column + len(COLUMNS)
-            hour = at - at % HOUR
-            self._hour(login, sender, hour)[place] += amount
-            if login or sender:
-                self._hour("", "", hour)[place] += amount
+            self._hours[login, sender, at - at % HOUR][place] += amount
 
-    def _hour(self, login: str, sender: str, hour: int) -> list[int]:
-        key = (login, sender, hour)
-        if key not in self.hours:
-            self.hours[key] = [0] * (2 * len(COLUMNS))
-        return self.hours[key]
+    def hours(self) -> Iterator[tuple[Any, ...]]:
+        """Login, sender, hour and the differences of both kinds; under empty words those of everybody together."""
+        everybody: dict[int, list[int]] = {}
+        for (login, sender, hour), counts in self._hours.items():
+            if login or sender:
+                yield login, sender, hour, *counts
+            everybody[hour] = [*map(add, everybody[hour], counts)] if hour in everybody else counts
+        for hour, counts in everybody.items():
+            yield "", "", hour, *counts
+
+
+def _of_no_hits() -> list[int]:
+    return [0] * (2 * len(COLUMNS))
