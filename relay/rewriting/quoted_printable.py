@@ -90,7 +90,8 @@ class QuotedPrintable:
         """``new`` for ``encoded[start:end]`` with soft breaks where lines need them, and the column after it.
 
         ``column`` is where ``new`` begins, earlier edits of the line included. None when even a soft break would
-        make a line longer that already has 998 characters.
+        make a line longer that already has 998 characters, and when a line would have to end behind an "=" that stands
+        for itself.
         """
         rest = self._line_end(end, min(len(self._encoded), end + 1100)) - end
         if start == end and rest == 0 and column >= LONGEST_LINE - 1:
@@ -104,9 +105,12 @@ class QuotedPrintable:
             written += _broken(line, column, self._soft_break)[0] + self._newline
             column = 0
         last, column = _broken(new, column, self._soft_break)
+        written += last
+        if self._is_odd and self._encoded[start - 1 : start] == b"=" and written.startswith((b"=", b"\r", b"\n")):
+            return None
         if rest and column and column + rest > _SHORT_LINE:
-            return written + last + self._soft_break, 0
-        return written + last, column
+            return written + self._soft_break, 0
+        return written, column
 
     def _line_end(self, start: int, limit: int) -> int:
         """Where the line ends that ``start`` lies in, its line end left out; at the latest at ``limit``."""

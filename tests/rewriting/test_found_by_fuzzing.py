@@ -43,3 +43,10 @@ def test_an_old_pixel_that_had_opened_formatting_again_goes_from_quoted_text(enc
     result = check_message(f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n".encode() + body)
     assert isinstance(result, Tracked)
     assert result.opens
+
+
+@pytest.mark.parametrize("length", range(66, 82))
+def test_no_line_is_broken_behind_an_equals_sign_that_stands_for_itself(length: int) -> None:
+    # Some decoders read the two of "==" as one, and then a line end that is meant for none.
+    head = b"Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    check_message(head + b"<p>" + b"w" * length + b"=<!-- cut off")
