@@ -22,7 +22,9 @@ from relay.surroundings import Surroundings
 
 HANDSHAKE_SECONDS = 20
 # After the last word to a client that is still sending: closing at once would make its system throw that word away.
+# And to one that says no more: so long it has for confirming that word, or for answering it with a reset.
 LINGER_SECONDS = 2.0
+FIRST_LOOK_SECONDS = 0.001  # for that answer; then after twice as long each time
 CLOSING_SECONDS = 30.0
 
 
@@ -42,10 +44,11 @@ class ClientConnection(SMTP):
         self._corked: list[bytes] | None = None
         self._pauses: set[str] = set()
         self._is_lingering = False
+        self._is_at_eof = False
         self.is_counted = False
         self._is_admitted = is_admitted
-        self._late_error: OSError | None = None
-        self._was_unheard = False
+        self._late_error: Exception | None = None
+        self._ending: asyncio.Transport | None = None  # while the session hears of its end
         self.peer: object = None
         self.own_end: object = None
         self.is_encrypted = False
@@ -63,7 +66,19 @@ class ClientConnection(SMTP):
     @property
     def is_unheard(self) -> bool:
         """Whether the client's system has not confirmed all we said: then nobody has read our last words."""
-        return self._was_unheard if self.transport is None else _has_unconfirmed(self.transport)
+        transport = self.transport or self._ending
+        if transport is None or self._corked:
+            return transport is not None
+        return _has_unconfirmed(transport, if_unknown=self._late_error is not None)
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether the client's system has answered with a reset: it had closed, and not only its own direction."""
+        own = self.transport.get_extra_info("socket") if self.transport is not None else None
+        number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
+        if number:
+            self._late_error = ConnectionResetError(number, "reset")
+        return isinstance(self._late_error, ConnectionResetError)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -84,9 +99,9 @@ class ClientConnection(SMTP):
         self.deadline.cancel()
         if self.is_counted:
             self._around.doorkeeper.leave(self.address)
-        why = error or self._late_error
-        self._was_unheard = why is not None and _has_unconfirmed(transport)
-        self.talk.vanished(why)
+        self._ending, self._late_error = transport, error or self._late_error
+        self.talk.vanished(self._late_error)
+        self._ending = None
         if self._original_transport is not None:
             self._original_transport.close()
         super(SMTP, self).connection_lost(error)
@@ -100,6 +115,7 @@ class ClientConnection(SMTP):
             self.talk.broke(error)
 
     def eof_received(self) -> bool:
+        self._is_at_eof = True
         if self._is_lingering:
             return False  # heard the last word, and agrees
         try:
@@ -143,7 +159,8 @@ class ClientConnection(SMTP):
             self.transport.resume_reading()
 
     def close(self, while_sending: bool = False) -> None:
-        """Closes when all replies are out; ``while_sending``: the client may still talk, so listen a little longer."""
+        """Closes when all replies are out; ``while_sending``: the client may still talk, or it matters what its system
+        says to our last word, so listen a little longer."""
         self.uncork()
         self.deadline.cancel()
         if self.transport is None or self._is_lingering:
@@ -165,19 +182,22 @@ class ClientConnection(SMTP):
             self._late_error = error
             self.transport.abort()
             return
-        self.loop.call_later(LINGER_SECONDS, self._stop_lingering)
+        if self._is_at_eof:
+            self.loop.call_later(FIRST_LOOK_SECONDS, self._look_for_answer, FIRST_LOOK_SECONDS)
+        else:
+            self.loop.call_later(LINGER_SECONDS, self._stop_lingering)
+
+    def _look_for_answer(self, waited: float) -> None:
+        """A client that says no more is waited for only until its system has confirmed our last word, or refused it."""
+        if self.transport is None or self.is_reset or not self.is_unheard or waited >= LINGER_SECONDS:
+            self._stop_lingering()
+        else:
+            self.loop.call_later(waited, self._look_for_answer, 2 * waited)
 
     def _stop_lingering(self) -> None:
-        """A client that had closed, and not only its own direction, has answered our last word with a reset by now.
-
-        One whose system has not confirmed that word by now is not there any more.
-        """
+        """One whose system has not confirmed our last word by now is not there any more."""
         if self.transport is not None:
-            own = self.transport.get_extra_info("socket")
-            number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
-            if number:
-                self._late_error = ConnectionResetError(number, "reset")
-            elif self.is_unheard:
+            if not self.is_reset and self.is_unheard:
                 self._late_error = TimeoutError("the last word was not confirmed")
             self.transport.abort()
 
@@ -211,12 +231,14 @@ def _address_in(peer: object) -> str:
     return str(peer[0]) if isinstance(peer, tuple) and peer else ""
 
 
-def _has_unconfirmed(transport: asyncio.Transport) -> bool:
+def _has_unconfirmed(transport: asyncio.Transport, if_unknown: bool) -> bool:
+    if transport.get_write_buffer_size():
+        return True
     own = transport.get_extra_info("socket")
     if own is None:  # asyncio's TLS has let go of it after a reset: nobody can tell any more
         return False
     try:
         (waiting,) = struct.unpack("i", fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, bytes(4)))
-    except OSError:
-        return False
+    except OSError:  # not every system can tell
+        return if_unknown
     return bool(waiting)

@@ -65,15 +65,12 @@ async def deliver_after_the_first(phase: MessagePhase, content: bytes) -> None:
 async def _verdict_on_the_first(phase: MessagePhase) -> Reply | None:
     session = phase.session
     resends = session.around.resends
-    while phase.is_under_way_already:  # of several that wait, each may be the next to be waited for
-        has_settled = await resends.settled(phase.digest, session.around.final_seconds)
+    if phase.is_under_way_already:
+        await resends.settled(phase.digest, session.around.final_seconds)
         if session.is_over:  # it has heard nothing and will come again, or has already: one of them is enough
             phase.give_up()
             raise ConnectionResetError
-        if not has_settled:
-            break
-        session.last_verdict.expect_still(phase.digest)
-    return resends.take(phase.digest, session.last_verdict.kept)
+    return resends.take(phase.digest)
 
 
 async def deliver_held(phase: MessagePhase, held: Held) -> None:

@@ -234,7 +234,7 @@ class MessagePhase:
         if self.is_under_way_already:
             self.session.run(message_delivery.deliver_after_the_first(self, content))
             return
-        known = self.session.around.resends.take(self.digest, self.session.last_verdict.kept)
+        known = self.session.around.resends.take(self.digest)
         if known is not None:
             self.answer_resend(known)
         elif self.is_recorded:

@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Final, NamedTuple, Protocol
 
 from relay.replies import Reply
@@ -91,20 +92,24 @@ class Resends:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._replies: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
-        self._undecided: dict[bytes, tuple[Digest, asyncio.Future[None]]] = {}
+        # Of the same octets several may be under way: each of them as an object of its own, in the order of leaving.
+        self._undecided: dict[bytes, dict[Digest, asyncio.Future[None]]] = {}
 
     def expect(self, digest: Digest) -> None:
         """Its client has left, or may have, and whether it has heard the verdict is not known; until ``settle`` of this
         very digest."""
-        undecided = asyncio.get_running_loop().create_future()
-        self._undecided.setdefault(digest.digest(), (digest, undecided))
+        undecided = self._undecided.setdefault(digest.digest(), {})
+        if digest not in undecided:
+            undecided[digest] = asyncio.get_running_loop().create_future()
 
     def settle(self, digest: Digest) -> None:
         """What became of it is remembered, or need not be."""
-        first, undecided = self._undecided.get(digest.digest(), (None, None))
-        if first is digest and undecided is not None:
-            del self._undecided[digest.digest()]
-            undecided.set_result(None)
+        undecided = self._undecided.get(digest.digest(), {})
+        settled = undecided.pop(digest, None)
+        if settled is not None:
+            settled.set_result(None)
+            if not undecided:
+                del self._undecided[digest.digest()]
 
     def is_expected(self, digest: Digest, of_this_session: Iterable[Digest]) -> bool:
         """Whether the same octets are under way for another client that is gone.
@@ -114,13 +119,20 @@ class Resends:
         """
         if not self._undecided or not all(digest is one for one in of_this_session):
             return False
-        first, _ = self._undecided.get(digest.digest(), (digest, None))
-        return first is not digest
+        return bool(self._before(digest))
 
-    async def settled(self, digest: Digest, seconds: float) -> bool:
-        """Waits so long at most; False when that was not enough."""
-        _, undecided = self._undecided.get(digest.digest(), (None, None))
-        return undecided is None or bool((await asyncio.wait([undecided], timeout=seconds))[0])
+    async def settled(self, digest: Digest, seconds: float) -> None:
+        """Waits, so long at most, until it is known of all whose clients had left before this one's what they heard.
+
+        Any of them may be the first try of this one. Who leaves later is not waited for: no two wait for each other.
+        """
+        before = self._before(digest)
+        if before:
+            await asyncio.wait(before, timeout=seconds)
+
+    def _before(self, digest: Digest) -> list[asyncio.Future[None]]:
+        undecided = self._undecided.get(digest.digest(), {})
+        return [undecided[one] for one in takewhile(lambda one: one is not digest, undecided)]
 
     def remember(self, unheard: Unheard) -> None:
         seconds = KEPT_SECONDS if unheard.is_named else KEPT_NAMELESS_SECONDS
@@ -128,12 +140,9 @@ class Resends:
         while len(self._replies) > MOST:
             self._replies.popitem(last=False)
 
-    def take(self, digest: Digest, of_this_session: Iterable[Digest] = ()) -> Reply | None:
-        """The reply nobody heard, once; None for a message that is not known.
-
-        Nor for one that was kept in the same session: its client sent both before it could hear of either.
-        """
-        if not self._replies or any(digest.digest() == one.digest() for one in of_this_session):
+    def take(self, digest: Digest) -> Reply | None:
+        """The reply nobody heard, once; None for a message that is not known."""
+        if not self._replies:
             return None
         until, reply = self._replies.pop(digest.digest(), (0.0, None))
         return reply if until > self._clock() else None

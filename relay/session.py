@@ -62,10 +62,12 @@ class Session(Turns):
             return False
         if self.phase is not None:
             self.last_verdict.expect(self.phase.digest)
+        else:
+            self.last_verdict.client_ends()
         self.advance()
         if self._line_wanted is not None:
             self._no_more_lines()
-        return not self.is_over and self._is_owing
+        return self.last_verdict.is_in_question or (not self.is_over and self._is_owing)
 
     def content_may_end_early(self) -> None:
         """A message begins whose client has said already that it will say no more: what was not sent never comes."""
@@ -75,7 +77,7 @@ class Session(Turns):
 
     def vanished(self, error: Exception | None) -> None:
         self.is_over = True
-        self.last_verdict.client_left(error, self._is_at_eof)
+        self.last_verdict.client_left(error)
         self._no_more_lines()
         if self.phase is not None:
             self.phase.client_vanished()
@@ -162,6 +164,8 @@ class Session(Turns):
         if reply.code == 421:
             self.finish_with(reply)
         else:
+            if self._is_at_eof:
+                self.last_verdict.more_is_said()
             self.client.write(reply.raw)
 
     def say(self, reply: Reply) -> None:
@@ -192,13 +196,14 @@ class Session(Turns):
 
     def finish_with(self, reply: Reply) -> None:
         if not self.is_over:
+            self.last_verdict.more_is_said()
             self.client.write(reply.raw)
         self.finish(while_sending=reply.code != 221)
 
     def finish(self, while_sending: bool = False) -> None:
         self.is_over = True
         self._leave()
-        self.client.close(while_sending)
+        self.client.close(while_sending or self.last_verdict.is_in_question)
 
     def _leave(self) -> None:
         """The upstream is not needed any more."""
@@ -286,11 +291,8 @@ class Session(Turns):
             if reply.is_positive:
                 self.around.resends.remember(unheard)
         else:
-            self.last_verdict.unheard = unheard if reply.is_positive else None
             self.answer(reply)
-            if self._is_at_eof:  # perhaps gone: kept until it is known that the reply arrived
-                self.last_verdict.keep()
-                self.last_verdict.expect(unheard.digest)
+            self.last_verdict.given(unheard, may_be_gone=self._is_at_eof)
         if self._job is None:
             self.release()
 
