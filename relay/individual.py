@@ -82,10 +82,11 @@ class IndividualDelivery:
             envelope, prepared, digest, names_itself(header_of(raw).lower()), conversation
         )
         note = f"mailglass: not tracked, {untracked_for}" if untracked_for else prepared.note
+        message.is_waited_for = True
         try:
             return await self._deliver(message, conversation, note)
         finally:
-            message.claimed = False
+            message.claimed = message.is_waited_for = False
             self.wake_runner()
 
     async def heard(self, envelope: Envelope, raw: bytes) -> None:
@@ -178,6 +179,7 @@ class IndividualDelivery:
         reply = annotated(first, f"{note}; {counted(message)}")
         if session.answer(reply):
             await asyncio.to_thread(self._note_answered, message)
+        message.is_waited_for = False
         failpoint("individual.after-answer")
         await rest
         return reply

@@ -170,11 +170,15 @@ class Spool:
         return list(self.messages.values())  # in one step of the interpreter
 
     def find_unanswered(self, digest: str, now: datetime) -> SpooledMessage | None:
-        """The message with this digest that is ours while its client may not have heard so, and tries again."""
+        """The message with this digest that is ours while its client may not have heard so, and tries again.
+
+        Not one whose client waits for its answer: the same from another is another message. A client that has left
+        meanwhile is known to its session, and there its next try waits (relay/resends.py).
+        """
         for message in self.present():
             header, standing = message.header, message.standing
             is_unanswered = header.digest == digest and standing.ours and not standing.answered
-            if is_unanswered and is_awaited(header, message.accepted_at, now):
+            if is_unanswered and not message.is_waited_for and is_awaited(header, message.accepted_at, now):
                 return message
         return None
 

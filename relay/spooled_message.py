@@ -32,7 +32,10 @@ class SpooledCopy:
 
 @dataclass(slots=True)
 class SpooledMessage:
-    """One message in the spool, with its present standing. ``claimed``: somebody is delivering it."""
+    """One message in the spool, with its present standing.
+
+    ``claimed``: somebody is delivering it. ``is_waited_for``: its client, who is to have the answer.
+    """
 
     path: Path
     header: SpoolHeader
@@ -40,6 +43,7 @@ class SpooledMessage:
     copies: dict[int, SpooledCopy]
     standing: Standing
     claimed: bool = False
+    is_waited_for: bool = False
     unsettled: set[int] = field(default_factory=set)  # copies whose standing the ledger has not been told
     journal_sound: bool = True  # False: torn, or its last append failed; to be replaced before anything is added
     recording: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)

@@ -270,3 +270,33 @@ async def test_a_message_sent_again_while_its_first_copy_is_undecided_is_not_tak
     assert len(upstream.delivered) == 2
     await relay.server.stop(grace_seconds=0.2)
     await upstream.stop()
+
+
+class TakesTheFirstCopyOnly(WaitsAtTheDot):
+    """Of each message's copies the first is accepted at once, the others when the test says so."""
+
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        if R1 in b"".join(talk.recipients):
+            return await Behaves.on_dot(self, talk, content)
+        return await super().on_dot(talk, content)
+
+
+async def test_two_clients_that_send_the_same_at_once_send_two_messages_also_as_copies(tmp_path: Path) -> None:
+    upstream, records = TakesTheFirstCopyOnly(), CopyKeeping()
+    await upstream.start()
+    relay = await run_relay(settings_for(upstream.port, tmp_path / "data"), records=records, copies=records)
+    clients = [await relay.session() for _ in range(2)]
+    for client in clients:
+        await client.begin(R1, R2)
+        await client.ask(b"DATA")
+    await clients[0].send(MESSAGE + b".\r\n")
+    await upstream.at_dot.wait()
+    await clients[1].send(MESSAGE + b".\r\n")
+    await upstream.until(lambda: len(upstream.delivered) == 2)
+    upstream.go_on.set()
+    for client in clients:
+        assert b"; 2 of 2 copies sent]" in await client.reply()
+        client.close()
+    assert len(upstream.delivered) == 4
+    await relay.server.stop(grace_seconds=0.2)
+    await upstream.stop()
