@@ -20,7 +20,7 @@ _OWN_SESSION = ("own_cookie", "own_session", "dashboard_session")
 _OWN_NETWORK = ("own_ip_match", "own_network_match", "session_ip_match", "submission_ip_match")
 _LINKS_WITHIN = re.compile(r"(?:distinct_)?links_(?:same|from)_source(?:_within_(\d+(?:\.\d+)?)_?s)?")
 # A browser's own request for the link, after an Office program looked: told as yes or no, or as seconds until it came.
-_BROWSER = re.compile(r"(?P<none>no_|not_|without_)?(?:\w+_)?browser(?:_\w+)?")
+_BROWSER = re.compile(r"(?P<none>no_|not_|without_)?(?:\w+_)?(?:browser|follow(?:s|ed|up)?)(?:_\w+)?")
 
 
 class LabelledHitFault(ValueError):

@@ -99,6 +99,9 @@ def test_the_context_is_taken_into_account(context: Any, rule: str, class_: str)
         ({"next_browser_get_s": 2}, "link-preview"),
         ({"seconds_until_browser_get": 60}, "human"),
         ({"no_browser_get_within_5s": True}, "human"),
+        ({"followed_within_5s": True}, "link-preview"),
+        ({"follow_up_get_s": 7}, "human"),
+        ({"not_followed": True}, "human"),
         ({"browser_family": "Firefox"}, "link-preview"),  # says nothing of another request
     ],
 )
