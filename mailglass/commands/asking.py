@@ -18,7 +18,7 @@ from ledger.keys import load_keys
 from ledger.message_id import MessageId, mint_message_id
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.commands.consenting import consents_of, need_address, need_sender, operator
-from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
 from mailglass.commands.reading import run_to_end
 from mailglass.commands.sending import submit
 from mailglass.failures import Failed
@@ -29,6 +29,7 @@ def ask(
     address: Annotated[str, typer.Argument(metavar="ADDRESS")],
     sender: Annotated[str, typer.Option("--from", help="who asks; the envelope's sender too")],
     language: Annotated[str, typer.Option("--lang", help="en, ja, de, fr or it")] = "en",
+    listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send a request for consent; the answer is given on a page, by a button."""
@@ -37,6 +38,7 @@ def ask(
     if language not in CONSENT_WORDS:
         raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
     settings = settings_from_file(config)
+    at = listener_named(settings, listener)
     request = mint_message_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
     kept = told_when_asked(settings, language)
 
@@ -48,9 +50,7 @@ def ask(
         run_to_end(work())
     except TooSoon as refusal:
         raise Failed(str(refusal)) from None
-    typer.echo(
-        submit(settings.listener[0], request_mail(settings, request, address, sender, language), sender, address)
-    )
+    typer.echo(submit(at, request_mail(settings, request, address, sender, language), sender, address))
 
 
 def request_mail(settings: Settings, request: MessageId, address: str, sender: str, language: str) -> EmailMessage:

@@ -1,22 +1,25 @@
 """``mailglass doctor``: sends a probe through the whole chain and names the link that breaks.
 
-The chain: configuration, keys, ledger, upstream, public_url, relay, tracking, delivery, hit. It stops at the first
-link that is broken, since what comes after it cannot work. The probe's own pixel is fetched as a mail program would,
-from the delivered copy where there is a sandbox; the hit is stored as any other, and no statistics count it.
+The chain: configuration, keys, ledger, upstreams, public_url, listeners, relay, tracking, delivery, hit. It stops at
+the first link that is broken, since what comes after it cannot work. The probe goes through one listener, the first or
+the one that is named; unless one is, it is looked whether the others and their upstreams answer. The probe's own pixel
+is fetched as a mail program would, from the delivered copy where there is a sandbox; the hit is stored as any other,
+and no statistics count it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Annotated
 
 import aiohttp
 import typer
 
-from config.settings import Settings
+from config.settings import Listener, Settings
 from config.warnings import warnings_about
 from ledger.faults import LedgerFault
 from ledger.keys import load_keys
@@ -28,12 +31,13 @@ from ledger.reading import LedgerReader
 from ledger.records import PROBE_TAG
 from ledger.tokens import Purpose, verify
 from ledger.urls import TrackingUrls, UrlGrammar
-from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, ListenerName, listener_named, settings_from_file
 from mailglass.commands.passwords import password_from
 from mailglass.commands.probing import (
     Finding,
     look_at_keys,
     look_at_ledger,
+    look_at_listener,
     look_at_pixel,
     look_at_upstream,
 )
@@ -52,19 +56,22 @@ def doctor(
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
     wait: Annotated[float, typer.Option("--wait", help="seconds to wait for the hit")] = 10.0,
+    listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Send a probe message through the relay and wait for its own hit; say which link of the chain is broken."""
     settings = settings_from_file(config)
+    at = listener_named(settings, listener)
+    others = () if listener else tuple(one for one in settings.listener if one is not at)
     login = Login(user, password_from(password_stdin)) if user else None
     findings: list[Finding] = []
 
     async def work() -> None:
-        async for finding in _chain(settings, sender or to, to, login, wait):
+        async for finding in _chain(settings, at, others, _Probe(sender or to, to, login), wait):
             findings.append(finding)
             if not as_json:
-                typer.echo(f"{'fine  ' if finding.fine else 'BROKEN'}  {finding.what:<18} {finding.seen}")
+                typer.echo(f"{'fine  ' if finding.fine else 'BROKEN'}  {finding.what:<24} {finding.seen}")
             if not finding.fine:
                 return
 
@@ -77,18 +84,29 @@ def doctor(
         typer.echo("The whole chain holds.")
 
 
-async def _chain(settings: Settings, sender: str, to: str, login: Login | None, wait: float) -> AsyncIterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    sender: str
+    to: str
+    login: Login | None
+
+
+async def _chain(
+    settings: Settings, at: Listener, others: Sequence[Listener], probe: _Probe, wait: float
+) -> AsyncIterator[Finding]:
     warned = "; but ".join(map(str, warnings_about(settings)))
     yield Finding("configuration", True, f"no fault; but {warned}" if warned else "no fault")
     yield look_at_keys(settings)
     yield await look_at_ledger(settings)
-    name = settings.listener[0].upstream
-    yield await look_at_upstream(settings, name)
+    for name in dict.fromkeys(one.upstream for one in (at, *others)):
+        yield await look_at_upstream(settings, name)
     yield await look_at_pixel(settings)
+    for one in others:
+        yield await look_at_listener(one)
     try:
-        message = compose(sender, to, "A probe of mailglass doctor")
+        message = compose(probe.sender, probe.to, "A probe of mailglass doctor")
         message["X-Track-Tag"] = PROBE_TAG  # no chart and no sum counts it
-        reply = await asyncio.to_thread(submit, settings.listener[0], message, sender, to, login)
+        reply = await asyncio.to_thread(submit, at, message, probe.sender, probe.to, probe.login)
     except Failed as failure:
         yield Finding("relay", False, str(failure))
         return
@@ -99,17 +117,19 @@ async def _chain(settings: Settings, sender: str, to: str, login: Login | None, 
         yield Finding("tracking", False, "the relay sent the probe on without tracking it")
         return
     yield Finding("tracking", True, note[2] if note else "")
-    async for finding in _after_sending(settings, message_id, wait):
+    async for finding in _after_sending(settings, at, message_id, wait):
         yield finding
 
 
-async def _after_sending(settings: Settings, message_id: MessageId, wait: float) -> AsyncIterator[Finding]:
+async def _after_sending(
+    settings: Settings, at: Listener, message_id: MessageId, wait: float
+) -> AsyncIterator[Finding]:
     reader = LedgerReader(settings)
     urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), message_id)
     pixel: str | None = urls.pixel()
     try:
         yield await _recorded(reader, message_id)
-        if settings.upstream[settings.listener[0].upstream].sandbox:
+        if settings.upstream[at.upstream].sandbox:
             delivery, pixel = _delivered(Outbox(settings.outbox_dir), urls)
             yield delivery
         if pixel is not None:

@@ -14,12 +14,12 @@ from typing import Annotated
 
 import typer
 
-from config.settings import Settings
+from config.settings import Listener, Settings
 from ledger.message_id import MessageId
 from ledger.reason_words import Words
 from ledger.tokens import KeyRing
 from ledger.urls import TrackingUrls, UrlGrammar
-from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
 from mailglass.failures import Failed
 from relay.rewriting.explain import explanation
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
@@ -46,21 +46,24 @@ def explain(
     opens: Annotated[bool, typer.Option("--opens", help="as if an open pixel were asked for")] = False,
     links: Annotated[bool, typer.Option("--links", help="as if tracked links were asked for")] = False,
     text_links: Annotated[bool, typer.Option("--text-links", help="as if tracked links in plain text were")] = False,
+    listener: ListenerName = "",
     lang: Annotated[Lang, typer.Option("--lang", help="language of the explanation")] = Lang.EN,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Say what of a message would be tracked, what not, and why."""
     settings = settings_from_file(config)
+    at = listener_named(settings, listener)
     raw = _read(file)
     worker = RewritingWorker()
     try:
-        typer.echo(_explained(raw, settings, Wanted(opens, links, text_links), worker, lang))
+        typer.echo(
+            _explained(raw, settings, _wanted(raw, settings, at, Wanted(opens, links, text_links)), worker, lang)
+        )
     finally:
         worker.close()
 
 
-def _explained(raw: bytes, settings: Settings, flags: Wanted, worker: RewritingWorker, lang: str) -> str:
-    wanted = _wanted(raw, settings, flags)
+def _explained(raw: bytes, settings: Settings, wanted: Wanted, worker: RewritingWorker, lang: str) -> str:
     paragraphs = [explanation(_outcome(raw, settings, wanted, worker), lang, wanted.notes)]
     if not _asks(wanted) and wanted.header_edits:
         paragraphs += ["", _NONE_ASKS.in_language(lang)]
@@ -71,9 +74,9 @@ def _explained(raw: bytes, settings: Settings, flags: Wanted, worker: RewritingW
     return "\n".join(paragraphs)
 
 
-def _wanted(raw: bytes, settings: Settings, flags: Wanted) -> Wanted:
+def _wanted(raw: bytes, settings: Settings, listener: Listener, flags: Wanted) -> Wanted:
     tracking = settings.tracking
-    asked = decide(raw, OptInPolicy(settings.listener[0].default, tracking.dialects, tracking.subject_tag))
+    asked = decide(raw, OptInPolicy(listener.default, tracking.dialects, tracking.subject_tag))
     both = replace(
         asked,
         opens=asked.opens or flags.opens,

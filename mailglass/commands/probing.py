@@ -15,13 +15,15 @@ from pathlib import Path
 import aiohttp
 import aiosmtplib
 
-from config.settings import Settings
+from config.settings import Listener, Settings
 from ledger import maintenance
 from ledger.engine import place_of
 from ledger.faults import LedgerFault
 from ledger.keys import KeyFolderFault, find_keys
 from ledger.migrations import HEAD
 from ledger.tokens import TOKEN_LENGTH
+from mailglass.commands.sending import talking_to
+from mailglass.failures import Failed
 from relay.circles import circles
 
 PATIENCE_SECONDS = 10.0
@@ -98,6 +100,20 @@ async def look_at_upstream(settings: Settings, name: str) -> Finding:
     except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
         return Finding(what, False, f"{upstream.host}:{upstream.port}: {fault}")
     return Finding(what, True, f"{upstream.host}:{upstream.port} offers {offered}")
+
+
+async def look_at_listener(listener: Listener) -> Finding:
+    """Connects, encrypts and greets, as a mail program does; sends nothing."""
+    try:
+        offered = await asyncio.to_thread(_offered_by, listener)
+    except Failed as failure:
+        return Finding(f"listener {listener.bind}", False, str(failure))
+    return Finding(f"listener {listener.bind}", True, f"offers {offered}")
+
+
+def _offered_by(listener: Listener) -> str:
+    with talking_to(listener) as client:
+        return ", ".join(sorted(client.esmtp_features))
 
 
 async def look_at_pixel(settings: Settings) -> Finding:

@@ -24,7 +24,7 @@ from ledger.keys import KEY_BYTES, KeyFolderFault, find_keys, load_keys
 from ledger.message_id import MessageId, mint_message_id, parse_message_id
 from ledger.tokens import KeyRing, Purpose, read_unverified, verify
 from ledger.urls import TrackingUrls, UrlGrammar, parse_path
-from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
 from mailglass.failures import ConfigurationAtFault, Failed, WrongUse
 from relay.rewriting.header_fields import header_end
 from relay.rewriting.optin import OptInPolicy, decide, under_ceiling
@@ -62,11 +62,13 @@ def rewrite(
     out: Out = None,
     report: Report = None,
     message_id: IdOption = "",
+    listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Rewrite a message offline exactly as the relay would: the message on stdout, the report as JSON."""
     settings = settings_from_file(config)
-    desk = _Desk(settings, _Wishes(opens, links, text_links), _given_id(message_id))
+    default = listener_named(settings, listener).default
+    desk = _Desk(settings, default, _Wishes(opens, links, text_links), _given_id(message_id))
     try:
         if source != "-" and Path(source).is_dir():
             desk.rewrite_tree(Path(source), out, report)
@@ -155,8 +157,9 @@ def decode(
 class _Desk:
     """One run of ``rewrite``: settings, keys and worker once for all its messages."""
 
-    def __init__(self, settings: Settings, wishes: _Wishes, given: MessageId | None) -> None:
+    def __init__(self, settings: Settings, default: str, wishes: _Wishes, given: MessageId | None) -> None:
         self._settings = settings
+        self._default = default
         self._wishes = wishes
         self._given = given
         self._urls = _urls(settings, load_keys)
@@ -190,9 +193,9 @@ class _Desk:
                 lines.write(_as_json({"file": name.as_posix(), **told}) + b"\n")
 
     def _wanted(self, raw: bytes) -> Wanted:
-        """What the message asks for at the first listener, and what the flags add to it."""
+        """What the message asks for at its listener, and what the flags add to it."""
         tracking, wishes = self._settings.tracking, self._wishes
-        policy = OptInPolicy(self._settings.listener[0].default, tracking.dialects, tracking.subject_tag)
+        policy = OptInPolicy(self._default, tracking.dialects, tracking.subject_tag)
         wanted = decide(raw[: header_end(raw)], policy)
         wanted = replace(
             wanted,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,7 +15,7 @@ from typing import Annotated
 import typer
 
 from config.settings import Listener, Settings, host_and_port
-from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
 from mailglass.commands.passwords import password_from
 from mailglass.failures import Failed
 
@@ -56,12 +58,14 @@ def send_test(
     ] = None,
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
+    listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Submit a small tracked message to the relay."""
     settings = settings_from_file(config)
+    at = listener_named(settings, listener)
     login = Login(user, password_from(password_stdin)) if user else None
-    reply = submit(settings.listener[0], compose(sender or to, to, "A test of mailglass"), sender or to, to, login)
+    reply = submit(at, compose(sender or to, to, "A test of mailglass"), sender or to, to, login)
     typer.echo(reply)
     typer.echo(f"Open it, then look at {page_url(settings)}")
 
@@ -82,18 +86,27 @@ def compose(sender: str, to: str, subject: str) -> EmailMessage:
 
 def submit(listener: Listener, message: EmailMessage, sender: str, to: str, login: Login | None = None) -> str:
     """The relay's final reply. Raises Failed with the relay's words when it takes the message not."""
+    with talking_to(listener) as client:
+        if login is not None:
+            client.login(login.name, login.password)
+        for code, text in (client.mail(sender), client.rcpt(to)):
+            _refuse_unless(250 <= code <= 259, code, text)
+        code, text = client.data(message.as_bytes(policy=SMTP))
+        _refuse_unless(200 <= code <= 299, code, text)
+        return f"{code} {text.decode('utf-8', 'replace')}"
+
+
+@contextmanager
+def talking_to(listener: Listener) -> Iterator[smtplib.SMTP]:
+    """A session that has said EHLO, and so has the upstream behind the relay. Raises Failed in plain words for all that
+    goes wrong in it."""
     host, port = host_and_port(listener.bind)
     host = host if host not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104 - we connect, nobody binds
     try:
         with _connected(listener, host, port) as client:
-            client.ehlo()
-            if login is not None:
-                client.login(login.name, login.password)
-            for code, text in (client.mail(sender), client.rcpt(to)):
-                _refuse_unless(250 <= code <= 259, code, text)
-            code, text = client.data(message.as_bytes(policy=SMTP))
-            _refuse_unless(200 <= code <= 299, code, text)
-            return f"{code} {text.decode('utf-8', 'replace')}"
+            code, text = client.ehlo()
+            _refuse_unless(code == 250, code, text)
+            yield client
     except smtplib.SMTPResponseException as refusal:
         raise Failed(f"the relay said {_said(refusal.smtp_code, refusal.smtp_error)}") from None
     except ConnectionRefusedError:
