@@ -213,9 +213,10 @@ def outline(tree: Any) -> list[Any]:
 
 
 def _links_back(comment: str) -> str:
-    """Outlook's conditional comments hold links too; there only the shape can be compared."""
+    """Outlook's conditional comments hold links and our pixels too; there only the shape can be compared."""
     if not comment.startswith("[if"):
         return comment
+    comment = re.sub(r'<img src="([^"]*)"[^>]*>', lambda img: "" if URLS.is_own_pixel(img[1]) else img[0], comment)
     comment = re.sub(r"""\s+data-track[\w-]*(\s*=\s*("[^"]*"|'[^']*'|[^\s>]+))?""", "", comment)
     return re.sub(r"""(href\s*=\s*)("[^"]*"|'[^']*'|[^\s>]+)""", r"\1", comment, flags=re.IGNORECASE)
 

@@ -16,6 +16,7 @@ from tests.rewriting.oracles import (
     ALL,
     URLS,
     check_message,
+    html_bodies,
     no_line_gets_too_long,
     no_new_kind_of_octet,
     only_reported_spans_differ,
@@ -107,6 +108,15 @@ def test_every_promise_holds_for_generated_mail(raw: bytes) -> None:
 @settings(max_examples=50_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_promise_holds_for_much_generated_mail(raw: bytes) -> None:
     check_message(raw)
+
+
+def test_an_earlier_pixel_goes_out_of_a_quoted_comment_for_outlook_too() -> None:
+    html = f'<blockquote type="cite"><!--[if mso]><img src="{URLS.pixel()}" width="1"><![endif]-->Hello</blockquote>'
+    head = b"From: a@example.com\nSubject: x\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\n"
+    result = check_message(head + base64.encodebytes(html.encode()))
+    assert isinstance(result, Tracked)
+    (body,) = html_bodies(result.raw)
+    assert "<!--[if mso]><![endif]-->" in body
 
 
 @given(messages(), st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=3)), min_size=1, max_size=4))
