@@ -5,7 +5,7 @@ from __future__ import annotations
 # One segment, parameter name or value of a URL, its separators removed and accents folded.
 URL_WORDS = frozenset(
     str.split(
-        "unsubscribe unsubscribes unsubscribed unsubscription unsub unsubs optout removeme"
+        "unsubscribe unsubscribes unsubscribed unsubscription unsubscriber unsub unsubs optout optoutredirect removeme"
         " abmelden abmeldung abbestellen abbestellung austragen newsletterabmeldung"
         " desabonner desabonnement desinscription desinscrire sedesabonner sedesinscrire"
         " disiscrizione disiscriviti disiscrivi cancellaiscrizione annullaiscrizione"
@@ -53,6 +53,10 @@ TEXT_SIGNS = (
     r"^(?:manage|modify|update)(?: your| my)? (?:preferences|subscriptions?)$|^subscription management$",
     r"\b(?:do not|don't|don’t) (?:wish|want) to (?:receive|get|hear)\b|\bleave (?:this|our|the) (?:mailing )?list\b",
     r"\b(?:be|get) (?:removed|taken off)\b.{0,24}\blist\b|\bremov(?:e|al) from (?:this|our) list\b",
+    r"\b(?:click|here|wish|want|like)\b.{0,24}\bbe (?:removed|taken off)\b|\btake me off\b",
+    r"\bbe (?:removed|taken off)\b.{0,40}\b(?:mailings?|e-?mails?|database|click)\b",
+    r"\bnot (?:to )?receive (?:this|these|any|further|future|more|our|such)\b.{0,20}"
+    r"\b(?:e-?mails?|mailings?|messages?)\b",
     # German, Dutch, Scandinavian
     r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung|abzumelden|abzubestellen|auszutragen)\b",
     r"\b(?:af te melden|uit te schrijven)\b",
@@ -84,7 +88,8 @@ OTHER_SCRIPT_SIGNS = (
 TEXT_HINTS = frozenset(
     str.split(
         "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
-        " subscription subscriptions wish want leave removed taken removal from abmelden abbestellen austragen"
+        " subscription subscriptions wish want leave removed taken removal from receive take off abmelden abbestellen"
+        " austragen"
         " abzumelden abzubestellen auszutragen melden schrijven cancellarti cancellarsi cancellarmi cancellatevi"
         " abmeldung newsletterabmeldung keine mehr afmelden"
         " uitschrijven avregistrera avprenumerera afmeld avmeld peruuta meld désabonner désabonnez désabonne"
