@@ -54,7 +54,9 @@ _DASHED_LINE = re.compile(
     re.IGNORECASE,
 )
 # Zoho and Notes: -----"Ben" &lt;ben@example.com&gt; wrote: -----
-_DASHED_ATTRIBUTION = re.compile(rb"(?<!-)-{4,80}+[^<>\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,}", re.IGNORECASE)
+_DASHED_ATTRIBUTION = re.compile(
+    rb"(?<!-)-{4,80}+(?:[^-<>\r\n]|-(?!---)){2,200}?\bwrote:?+[ \t]?+-{4,}", re.IGNORECASE
+)  # not over another run of dashes: of many, each would look at those behind it
 _SENDER_WORDS = (
     "from", "von", "de", "da", "van", "från", "fra", "od", "от", "lähettäjä", "kimden", "差出人", "送信者", "发件人",
     "寄件者", "보낸 사람",
