@@ -26,11 +26,8 @@ class Glance:
     marks: Marks
     kind: HitKind
     facts: str  # the evidence in JSON, as far as it is the same for all, without its last brace
+    has_facts: bool  # more than the first brace
     verdicts: dict[tuple[bool | None, bool, bool, bool, bool], Verdict] = field(default_factory=dict)
-
-    @property
-    def has_facts(self) -> bool:
-        return len(self.facts) > 1
 
     def verdict(self, delay: float | None, own_network: bool, own_session: bool, windows: Windows) -> Verdict:
         """What ``decide`` says of a hit of which nothing else is known. ``delay`` is in seconds."""
@@ -69,7 +66,8 @@ class Program:
         marks = Marks(
             method.upper()[:16], self._tokens, self._speculative, place.networks, place.asn, place.is_loopback
         )
-        return Glance(marks, kind, json.dumps(evidence(marks, HitContext(kind)))[:-1])
+        facts = json.dumps(evidence(marks, HitContext(kind)))[:-1]
+        return Glance(marks, kind, facts, has_facts=facts != "{")
 
 
 def read_program(lines: Iterable[tuple[str, str]], signs: Signs, privacy: Privacy) -> Program:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 from hypothesis import given
@@ -19,7 +21,7 @@ from pixel_server.public.judge import Judge
 from pixel_server.public.minimise import evidence, kept_ip, kept_user_agent
 from pixel_server.public.places import Places
 from pixel_server.public.programs import read_program
-from pixel_server.public.signs.networks import parse_address, read_ipv4
+from pixel_server.public.signs.networks import NetworkTable, parse_address, read_ipv4, span_of
 from pixel_server.public.signs.tables import Signs, observe
 from pixel_server.public.sources import source_of, trusted_networks
 from pixel_server.public.windows import windows_from
@@ -84,3 +86,17 @@ def test_the_short_reading_of_ipv4_takes_what_the_long_one_takes(text: str) -> N
         assert address.packed == bytes(octets)
     elif address is not None:
         assert str(address) != text or address.version == 6
+
+
+def test_neighbours_of_an_address_on_a_list_are_not_on_it(signs: Signs) -> None:
+    """What a /24 shows alike is found once; a list or a trusted proxy that is a part of one cuts it."""
+    listed = replace(signs, filters=NetworkTable([(span_of(ip_network("192.0.2.64/28")), 0)]))
+    places = Places(listed, SETTINGS.privacy, trusted_networks([ip_network("198.51.100.7/32")]))
+    texts = [f"{network}.{octet}" for network in ("192.0.2", "198.51.100", "203.0.113") for octet in range(256)]
+    shown = {text: places.at(text) for text in texts}
+    assert [text for text in texts if shown[text].networks] == [f"192.0.2.{octet}" for octet in range(64, 80)]
+    assert [text for text in texts if shown[text].is_proxy] == ["198.51.100.7"]
+    assert {shown[text].source for text in texts} == set(texts)
+    assert len({shown[text].sort for text in texts}) == 2
+    places.forget()
+    assert places.at("192.0.2.64") == shown["192.0.2.64"]

@@ -29,6 +29,22 @@ def test_the_narrowest_network_answers(entries: list[tuple[IPv4Network, int]], v
         assert table.label_of(address) == (holding[-1][1] if holding else None)
 
 
+@given(st.lists(st.tuples(networks, st.integers(0, 9)), max_size=6), st.integers(0, 2**24 - 1), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_all_addresses_have_one_answer_where_no_network_is_cut(
+    entries: list[tuple[IPv4Network, int]], upper: int, near: bool
+) -> None:
+    table = NetworkTable((span_of(network), label) for network, label in dict(entries).items())
+    first = int(entries[0][0][0]) >> 8 << 8 if near and entries else (upper << 8) & 0xFF0F0000
+    answers = {table.label_at(4, number) for number in range(first, first + 256)}
+    if not table.is_cut(4, first, first + 255):
+        assert len(answers) == 1
+    elif len(answers) == 1:  # two networks side by side, or one in the other, that have the same number
+        assert any(
+            first <= edge <= first + 255 for network, _ in entries for edge in (int(network[0]), int(network[-1]))
+        )
+
+
 def test_ipv6_and_ipv4_do_not_mix() -> None:
     table = NetworkTable([(span_of(ip_network("::/0")), 1)])
     assert ip_address("2001:db8::1") in table
