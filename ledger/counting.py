@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from operator import add
 from typing import Any
 
@@ -24,30 +23,12 @@ COLUMN_NUMBER = {hit_class: COLUMNS.index(column) for hit_class, column in COLUM
 CONFIRMED = COLUMNS.index("confirmed")
 
 
-@dataclass(slots=True)
-class Sums:
-    """Differences for one row and one kind of hit: in the order of COLUMNS; first and last confirmed times."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * 4)
-    first: int = NEVER
-    last: int = 0
-    last_hit: int = 0
-
-    def add(self, column: int, at: int, amount: int) -> None:
-        self.counts[column] += amount
-        if amount < 0:
-            return
-        if at > self.last_hit:
-            self.last_hit = at
-        if column == CONFIRMED:
-            if at < self.first:
-                self.first = at
-            if at > self.last:
-                self.last = at
-
-    def values(self) -> tuple[int, ...]:
-        """Four counts, then first and last, then the last hit of any class."""
-        return (*self.counts, self.first, self.last, self.last_hit)
+# Differences for one row and one kind of hit: counts in the order of COLUMNS, the first and the last confirmed time,
+# and the last of any class. A list, since thousands are begun a second, and a copy of one is the quickest beginning.
+Sums = list[int]
+_FIRST, _LAST, _LAST_HIT = range(len(COLUMNS), len(COLUMNS) + 3)
+_NO_SUMS: Sums = [*(0 for _ in COLUMNS), NEVER, 0, 0]
+_NO_HOUR = [0] * (2 * len(COLUMNS))
 
 
 class Tally:
@@ -55,8 +36,10 @@ class Tally:
 
     def __init__(self) -> None:
         # By kind: of which message's copy and link; the message is the sum of its own.
-        self.rows: dict[str, dict[tuple[int, int, int], Sums]] = {OPENS: defaultdict(Sums), CLICKS: defaultdict(Sums)}
-        self._hours: dict[tuple[str, str, int], list[int]] = defaultdict(_of_no_hits)
+        self.rows: dict[str, dict[tuple[int, int, int], Sums]] = {
+            kind: defaultdict(_NO_SUMS.copy) for kind in (OPENS, CLICKS)
+        }
+        self._hours: dict[tuple[str, str, int], list[int]] = defaultdict(_NO_HOUR.copy)
 
     def add(
         self, message_seq: int, login: str, sender: str, kind: str, copy: int, link: int, hit_class: str, at: int,
@@ -65,7 +48,16 @@ class Tally:
         """``amount`` 0 notes first and last times only, as a repeated view does; -1 takes one back and no time.
         ``charted``: False leaves the hours alone, as for a probe."""
         column = COLUMN_NUMBER[hit_class]
-        self.rows[kind][message_seq, copy, link].add(column, at, amount)
+        sums = self.rows[kind][message_seq, copy, link]
+        sums[column] += amount
+        if amount >= 0:
+            if at > sums[_LAST_HIT]:
+                sums[_LAST_HIT] = at
+            if column == CONFIRMED:
+                if at < sums[_FIRST]:
+                    sums[_FIRST] = at
+                if at > sums[_LAST]:
+                    sums[_LAST] = at
         if amount and charted:
             place = column if kind == OPENS else column + len(COLUMNS)
             self._hours[login, sender, at - at % HOUR][place] += amount
@@ -79,7 +71,3 @@ class Tally:
             everybody[hour] = [*map(add, everybody[hour], counts)] if hour in everybody else counts
         for hour, counts in everybody.items():
             yield "", "", hour, *counts
-
-
-def _of_no_hits() -> list[int]:
-    return [0] * (2 * len(COLUMNS))

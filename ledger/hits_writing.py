@@ -7,7 +7,7 @@ same transaction, so a hit is counted exactly when it is stored. Runs inside the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -116,12 +116,7 @@ RECENT_VIEWS = text(
 )
 
 
-class StoredHit(NamedTuple):
-    """A hit with its place in the order of arrival."""
-
-    seq: int
-    hit: Hit
-    known: bool  # whether its message is in the ledger
+StoredHit = tuple[int, Hit, bool]  # its place in the order of arrival, and whether its message is in the ledger
 
 
 def add_hits(
@@ -159,7 +154,7 @@ def add_hits(
             str(hit.verdict.confidence), hit.verdict.rule, hit.user_agent, hit.ip, hit.repeats, int(counted),
             hit.evidence or None,
         ))  # fmt: skip
-        stored.append(StoredHit(seq, hit, message is not None))
+        stored.append((seq, hit, message is not None))
     if rows or days:
         execute_rows(connection, [(HITS, rows), *_rows_of(tally)])
         add_days(connection, days)
@@ -174,7 +169,7 @@ def write_tally(connection: Connection, tally: Tally) -> None:
 
 def _rows_of(tally: Tally) -> Rows:
     for name, kind in SUMS.items():
-        yield kind, [(*place, *sums.values()) for place, sums in tally.rows[name].items()]
+        yield kind, [(*place, *sums) for place, sums in tally.rows[name].items()]
     yield HOURS, list(tally.hours())
 
 

@@ -133,8 +133,8 @@ class Store(Ledger):
         stored: list[StoredHit] = await self._writer.write(
             lambda connection: hits_writing.add_hits(connection, self._book, hits, self._repeat, again), is_one=True
         )
-        for one in stored if self._events.is_heard else ():
-            self._events.publish(LedgerEvent("hit", one.seq, str(one.hit.message) if one.known else "", one.hit.id))
+        for seq, hit, known in stored if self._events.is_heard else ():
+            self._events.publish(LedgerEvent("hit", seq, str(hit.message) if known else "", hit.id))
         return len(stored)
 
     async def add_counts(self, counts: DayCounts, again: bool = False) -> None:
