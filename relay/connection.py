@@ -26,6 +26,7 @@ HANDSHAKE_SECONDS = 20
 LINGER_SECONDS = 2.0
 FIRST_LOOK_SECONDS = 0.001  # for that answer; then after twice as long each time
 CLOSING_SECONDS = 30.0
+TLS_OCTETS = 100  # more than a record adds to what is in it
 
 
 class ClientConnection(SMTP):
@@ -45,6 +46,8 @@ class ClientConnection(SMTP):
         self._pauses: set[str] = set()
         self._is_lingering = False
         self._is_at_eof = False
+        self._last_resort: asyncio.TimerHandle | None = None
+        self.said = 0  # octets, as they go over the wire; under TLS rather too many
         self.is_counted = False
         self._is_admitted = is_admitted
         self._late_error: Exception | None = None
@@ -64,21 +67,19 @@ class ClientConnection(SMTP):
         return self.transport is None
 
     @property
-    def is_unheard(self) -> bool:
-        """Whether the client's system has not confirmed all we said: then nobody has read our last words."""
+    def unconfirmed(self) -> int | None:
+        """The octets we said that the client's system has not confirmed; None where nobody can tell."""
         transport = self.transport or self._ending
-        if transport is None or self._corked:
-            return transport is not None
-        return _has_unconfirmed(transport, if_unknown=self._late_error is not None)
+        return 0 if transport is None else _unconfirmed(transport, sum(map(len, self._corked or ())))
 
     @property
     def is_reset(self) -> bool:
         """Whether the client's system has answered with a reset: it had closed, and not only its own direction."""
         own = self.transport.get_extra_info("socket") if self.transport is not None else None
         number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
-        if number:
+        if number:  # the system tells it once
             self._late_error = ConnectionResetError(number, "reset")
-        return isinstance(self._late_error, ConnectionResetError)
+        return isinstance(self._late_error, ConnectionError)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -97,6 +98,8 @@ class ClientConnection(SMTP):
             return
         # First what nobody makes good: an address whose connections are not counted down is soon turned away.
         self.deadline.cancel()
+        if self._last_resort is not None:
+            self._last_resort.cancel()
         if self.is_counted:
             self._around.doorkeeper.leave(self.address)
         self._ending, self._late_error = transport, error or self._late_error
@@ -133,6 +136,7 @@ class ClientConnection(SMTP):
 
     def write(self, raw: bytes) -> None:
         """Sends a reply; while corked, replies are collected and leave in one packet."""
+        self.said += len(raw) + TLS_OCTETS if self.is_encrypted else len(raw)
         if self._corked is not None:
             self._corked.append(raw)
         elif self.transport is not None:
@@ -165,31 +169,38 @@ class ClientConnection(SMTP):
         self.deadline.cancel()
         if self.transport is None or self._is_lingering:
             return
-        if not while_sending or not self.transport.can_write_eof():  # TLS cannot
-            is_closing = self.transport.is_closing()
-            if not is_closing:  # asyncio's TLS transport is of no use after a second time, nor knows its buffer then
-                self.transport.close()
-            if is_closing or self.transport.get_write_buffer_size():
-                # It does not read, and would be waited for without end.
-                self.loop.call_later(CLOSING_SECONDS, self._stop_lingering)
+        is_lingering = while_sending and self.transport.can_write_eof()  # TLS cannot
+        if not is_lingering and self.transport.is_closing():  # asyncio's TLS is of no use after a second time
+            self._close_at_last()
             return
-        self._is_lingering = True
-        for why in tuple(self._pauses):
+        self._is_lingering = is_lingering or self.is_encrypted
+        for why in tuple(self._pauses):  # its end would not be seen
             self.hold_back(why, False)
+        if not is_lingering:
+            self.transport.close()
+            if self.is_encrypted or self.transport.get_write_buffer_size():
+                self._close_at_last()
+            return
         try:
             self.transport.write_eof()
         except OSError as error:  # the client is gone already
             self._late_error = error
             self.transport.abort()
             return
+        self.said += 1  # the system counts the end as an octet
         if self._is_at_eof:
             self.loop.call_later(FIRST_LOOK_SECONDS, self._look_for_answer, FIRST_LOOK_SECONDS)
         else:
             self.loop.call_later(LINGER_SECONDS, self._stop_lingering)
 
+    def _close_at_last(self) -> None:
+        """It does not read, or does not agree to the end of TLS, and would be waited for without end."""
+        if self._last_resort is None:
+            self._last_resort = self.loop.call_later(CLOSING_SECONDS, self._stop_lingering)
+
     def _look_for_answer(self, waited: float) -> None:
         """A client that says no more is waited for only until its system has confirmed our last word, or refused it."""
-        if self.transport is None or self.is_reset or not self.is_unheard or waited >= LINGER_SECONDS:
+        if self.transport is None or self.is_reset or self.unconfirmed == 0 or waited >= LINGER_SECONDS:
             self._stop_lingering()
         else:
             self.loop.call_later(waited, self._look_for_answer, 2 * waited)
@@ -197,9 +208,16 @@ class ClientConnection(SMTP):
     def _stop_lingering(self) -> None:
         """One whose system has not confirmed our last word by now is not there any more."""
         if self.transport is not None:
-            if not self.is_reset and self.is_unheard:
+            if not self.is_reset and self.unconfirmed:
                 self._late_error = TimeoutError("the last word was not confirmed")
             self.transport.abort()
+
+    def cut_off(self) -> None:
+        """From its end on the connection's system neither repeats what was said nor takes a confirmation."""
+        transport = self.transport or self._ending
+        own = transport.get_extra_info("socket") if transport is not None else None
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _fell_silent(self) -> None:
         self.talk.fell_silent()
@@ -231,14 +249,13 @@ def _address_in(peer: object) -> str:
     return str(peer[0]) if isinstance(peer, tuple) and peer else ""
 
 
-def _has_unconfirmed(transport: asyncio.Transport, if_unknown: bool) -> bool:
-    if transport.get_write_buffer_size():
-        return True
+def _unconfirmed(transport: asyncio.Transport, unsent: int) -> int | None:
+    unsent += transport.get_write_buffer_size()
     own = transport.get_extra_info("socket")
-    if own is None:  # asyncio's TLS has let go of it after a reset: nobody can tell any more
-        return False
+    if own is None:  # asyncio's TLS has let go of it after a reset
+        return unsent or None
     try:
         (waiting,) = struct.unpack("i", fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, bytes(4)))
     except OSError:  # not every system can tell
-        return if_unknown
-    return bool(waiting)
+        return unsent or None
+    return unsent + int(waiting)

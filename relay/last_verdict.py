@@ -1,22 +1,30 @@
 """Whether a session's client has heard its verdicts (docs/decisions/0013).
 
-It has heard what its system has confirmed, and whatever came before it went on. What is not clear while the session
-lasts is decided when that ends; until then, others with the same octets wait.
+It has heard what its system has confirmed, and in doubt the rest. What is not clear while the session lasts is decided
+when that ends; until then, others with the same octets wait. Whose verdict is kept for another try is cut off, so that
+it cannot hear it after all.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
+from typing import NamedTuple
 
 from relay.client import Client
 from relay.resends import Digest, Resends, Unheard
 
 
+class _Given(NamedTuple):
+    unheard: Unheard
+    said: int  # the octets said to the client by then, these included
+
+
 class LastVerdict:
     def __init__(self, client: Client, resends: Resends) -> None:
-        self.unheard: Unheard | None = None  # none given, or it is clear that it was heard
         self.expected: list[Digest] = []  # nobody knows yet whether their verdicts are heard
-        self._in_question: list[Unheard] = []  # given to a client that may be gone
+        self._last: _Given | None = None  # none given, or it is clear that it was heard
+        self._in_question: list[_Given] = []  # given to a client that may be gone
         self._client = client
         self._resends = resends
 
@@ -26,8 +34,8 @@ class LastVerdict:
         return bool(self._in_question)
 
     def given(self, unheard: Unheard, may_be_gone: bool) -> None:
-        self.unheard = unheard if unheard.reply.is_positive else None
-        if self.unheard is None:
+        self._last = _Given(unheard, self._client.said) if unheard.reply.is_positive else None
+        if self._last is None:
             self._settle(unheard.digest)
         elif may_be_gone:
             self._question()
@@ -38,25 +46,28 @@ class LastVerdict:
             self._resends.expect(digest)
             self.expected.append(digest)
 
+    def client_goes_on(self) -> None:
+        """It has sent more, as who has heard a verdict does."""
+        self._last = None
+
     def more_is_said(self) -> None:
-        """What the client's system does not confirm from here on may be that, and what it refuses as well."""
+        """What the client's system refuses from here on may be that alone."""
         if self._in_question:
-            self._answer_question(is_heard=not self._client.is_reset)
-        elif self.unheard is not None and not self._client.is_unheard:
-            self.unheard = None
+            is_reset = self._client.is_reset
+            self._answer_questions(lambda _: not is_reset)
 
     def client_ends(self) -> None:
         """It says no more. What its system had not confirmed by then has crossed with that, and may find it gone."""
-        if self._client.is_encrypted:  # TLS knows no half-closed connections: who ends it hears nothing more
-            self.keep_unconfirmed()
-        elif self.unheard is not None and self._client.is_unheard:
-            self._question()
+        if self._last is None or self._is_confirmed(self._last):
+            return
+        self._question()
+        if self._client.is_encrypted:  # such a connection cannot stay open to show what becomes of it
+            self._answer_questions(self._is_confirmed)
 
-    def keep_unconfirmed(self) -> None:
-        """Keeps a verdict that cannot have been read, as the client's system has not confirmed it in all this time."""
-        if self.unheard is not None and self._client.is_unheard:
-            self._resends.remember(self.unheard)
-        self.unheard = None
+    def question_unconfirmed(self) -> None:
+        """The client is given up. If its system does not confirm the verdict now, either, nobody has read it."""
+        if self._last is not None and not self._is_confirmed(self._last):
+            self._question()
 
     def client_left(self, error: Exception | None) -> None:
         """Keeps what cannot have been heard, for when the message comes again.
@@ -64,15 +75,21 @@ class LastVerdict:
         A reset alone tells nothing: systems confirm some 40 ms late, and many programs read and then reset.
         """
         if error is not None and not _is_reset(error):  # lost on the way
-            self.keep_unconfirmed()
-        if self._in_question:
-            self._answer_question(is_heard=not self._client.is_unheard)
-        self.unheard = None
+            self.question_unconfirmed()
+        self._answer_questions(self._is_confirmed)
+        self._last = None
 
     def settle(self) -> None:
         """The session is over: what was to be kept of it is kept."""
         for digest in tuple(self.expected):
             self._settle(digest)
+
+    def _is_confirmed(self, given: _Given) -> bool:
+        """What is not confirmed is the last of what was said: the verdict is in it if that is more than came after."""
+        unconfirmed = self._client.unconfirmed
+        if unconfirmed is None:
+            return not self._client.is_reset
+        return unconfirmed <= self._client.said - given.said
 
     def _settle(self, digest: Digest) -> None:
         if digest in self.expected:
@@ -80,16 +97,17 @@ class LastVerdict:
             self.expected.remove(digest)
 
     def _question(self) -> None:
-        if self.unheard is not None:
-            self._in_question.append(self.unheard)
-            self.expect(self.unheard.digest)
-            self.unheard = None
+        if self._last is not None:
+            self._in_question.append(self._last)
+            self.expect(self._last.unheard.digest)
+            self._last = None
 
-    def _answer_question(self, is_heard: bool) -> None:
+    def _answer_questions(self, is_heard: Callable[[_Given], bool]) -> None:
         for one in self._in_question:
-            if not is_heard:
-                self._resends.remember(one)
-            self._settle(one.digest)
+            if not is_heard(one):
+                self._resends.remember(one.unheard)
+                self._client.cut_off()
+            self._settle(one.unheard.digest)
         self._in_question.clear()
 
 

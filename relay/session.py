@@ -113,8 +113,8 @@ class Session(Turns):
                 self.around.idle_seconds
             )  # it waits for us, or for the upstream, which has a time of its own
         else:
-            self.last_verdict.keep_unconfirmed()
             logbook.session_refused(self.id, Refusal.IDLE)
+            self.last_verdict.question_unconfirmed()
             self.finish_with(for_refusal(Refusal.IDLE))  # at once: what is owed to it, it does not read
 
     def client_is_full(self, is_full: bool) -> None:
@@ -196,7 +196,8 @@ class Session(Turns):
 
     def finish_with(self, reply: Reply) -> None:
         if not self.is_over:
-            self.last_verdict.more_is_said()
+            if self._is_at_eof:
+                self.last_verdict.more_is_said()
             self.client.write(reply.raw)
         self.finish(while_sending=reply.code != 221)
 
@@ -287,7 +288,7 @@ class Session(Turns):
         self.transaction.reset()
         self.messages += 1
         logbook.message_passed(self.id, reply.code)
-        if self.is_over:
+        if self.is_over or (self._is_at_eof and self.client.is_reset):
             if reply.is_positive:
                 self.around.resends.remember(unheard)
         else:

@@ -40,7 +40,7 @@ class Turns(ABC):
         self.last_verdict = LastVerdict(client, around.resends)
 
     def received(self, data: bytes) -> None:
-        self.last_verdict.unheard = None
+        self.last_verdict.client_goes_on()
         lines, phase = self.lines, self.phase
         if phase is not None and phase.is_reading and not lines.waiting:
             phase.received(data)

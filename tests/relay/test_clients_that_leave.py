@@ -183,7 +183,7 @@ async def test_a_client_that_took_its_250_in_and_falls_silent_may_send_the_same_
     assert (await client.submit(BODY)).startswith(b"250")
     (session,) = relay.server.ports[0].around.sessions
     async with asyncio.timeout(20):
-        while session.client.is_unheard:  # type: ignore[attr-defined]
+        while session.client.unconfirmed:  # type: ignore[attr-defined]
             await asyncio.sleep(0.01)  # systems confirm some 40 ms late
     session.fell_silent()  # type: ignore[attr-defined]
     assert (await client.everything()).startswith(b"421 4.4.2")
