@@ -7,7 +7,6 @@ either opens an element that is quoted whole, or begins a quotation that runs to
 
 from __future__ import annotations
 
-import itertools
 import re
 from bisect import bisect_right
 from sys import maxsize
@@ -84,8 +83,8 @@ def find_quoted_regions(
 ) -> list[tuple[int, int]]:
     """The quoted stretches in order, not overlapping, from every tag of the document and what is hidden in it."""
     regions: list[tuple[int, int]] = []
-    unseen = _unseen(tags, hidden)
-    divider = _text_divider(html, unseen, 0, limit)
+    dividers = _TextDividers(html, _unseen(tags, hidden), limit)
+    divider = dividers.after(0)
     opened: tuple[bytes, int] | None = None
     depth = 0
     for tag in tags:
@@ -98,7 +97,7 @@ def find_quoted_regions(
                     regions.append((opened[1], tag.end))
                     opened = None
                     if divider < tag.end:
-                        divider = _text_divider(html, unseen, tag.end, limit)
+                        divider = dividers.after(tag.end)
             continue
         if tag.start > divider:
             return [*regions, (divider, limit)]
@@ -116,13 +115,28 @@ def find_quoted_regions(
     return regions
 
 
-def _text_divider(html: bytes, unseen: list[tuple[int, int]], start: int, limit: int) -> int:
-    """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject."""
-    found: list[int] = []
-    for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK):
-        matches = (match.start() for match in sign.finditer(html, start, limit))
-        found += itertools.islice((at for at in matches if not _is_within(unseen, at)), 1)
-    return min(found, default=limit)
+class _TextDividers:
+    """Where words say that an earlier mail follows: a dashed line, or a block of bold From, Date, To, Subject.
+
+    Each sign is looked for once through the whole text, however often it is asked where the next is.
+    """
+
+    def __init__(self, html: bytes, unseen: list[tuple[int, int]], limit: int) -> None:
+        self._html = html
+        self._unseen = unseen
+        self._limit = limit
+        self._next = {sign: self._search(sign, 0) for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK)}
+
+    def after(self, start: int) -> int:
+        """The first from there on; the limit when there is none."""
+        for sign, match in self._next.items():
+            if match is not None and match.start() < start:
+                self._next[sign] = self._search(sign, start)
+        return min((match.start() for match in self._next.values() if match), default=self._limit)
+
+    def _search(self, sign: re.Pattern[bytes], start: int) -> re.Match[bytes] | None:
+        matches = sign.finditer(self._html, start, self._limit)
+        return next((match for match in matches if not _is_within(self._unseen, match.start())), None)
 
 
 def _unseen(tags: list[Tag], hidden: list[tuple[int, int]]) -> list[tuple[int, int]]:

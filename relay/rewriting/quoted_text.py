@@ -24,7 +24,8 @@ _ATTRIBUTIONS = (
     rb"Em\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bescreveu",
     "[0-9]{4}年[^\r\n@]{4,100}@[^\r\n]{3,100}".encode(),
 )
-# Outlook's lines. Other words have a "From:" or a "Subject:", too; these two with a date are a mail's.
+# Outlook's lines: who, right under it when, right under that to whom, then what about. Forms and memos have other
+# orders.
 _SENDER_WORDS = (
     "From", "Von", "De", "Da", "Van", "Från", "Fra", "Od", "От", "Lähettäjä", "Kimden", "差出人", "送信者", "发件人",
     "寄件者", "보낸 사람",
@@ -34,11 +35,15 @@ _DATE_WORDS = (
     "Fecha", "Skickat", "Sendt", "Dato", "Wysłano", "Odesláno", "Отправлено", "Дата", "Lähetetty", "Gönderildi",
     "Tarih", "送信日時", "日時", "日付", "发送时间", "日期", "寄件日期", "보낸 날짜", "날짜",
 )  # fmt: skip
+_RECIPIENT_WORDS = (
+    "To", "An", "À", "A", "Para", "Aan", "Till", "Til", "Do", "Komu", "Кому", "Vastaanottaja", "Kime", "宛先", "收件人",
+    "收件者", "받는 사람",
+)  # fmt: skip
 _SUBJECT_WORDS = (
     "Subject", "Betreff", "Objet", "Oggetto", "Onderwerp", "Asunto", "Assunto", "Ämne", "Emne", "Temat", "Předmět",
     "Тема", "Aihe", "Konu", "件名", "主题", "主旨", "제목",
 )  # fmt: skip
-_MOST_LINES = 7  # of the block, with Cc, Importance, and recipients that go over several
+_MOST_LINES = 4  # between those, with Cc, Importance, and recipients that go over several
 _END = rb"[ \t]*+\r?$"
 _DASHED_LINE = re.compile(
     rb"^[ \t]*+-{4,80}+[^-\r\n]{0,40}?(?:" + "|".join(_FORWARD_WORDS).encode() + rb")[^-\r\n]{0,60}-{4,80}+" + _END,
@@ -56,10 +61,10 @@ def _label(words: tuple[str, ...]) -> bytes:
     return rb"[ \t]{0,8}+\*?(?:" + either + rb")\*?(?:\xc2?\xa0| )?(?::|\xef\xbc\x9a)"
 
 
-_LINES = rb"(?:[^\r\n]{1,300}\r?\n){0,%d}?" % (_MOST_LINES - 1)
+_REST = rb"[^\r\n]{0,300}\r?\n"
 _HEADER_BLOCK = re.compile(
-    rb"^" + _label(_SENDER_WORDS) + rb"[^\r\n]{0,300}\r?\n"
-    rb"(?=" + _LINES + _label(_DATE_WORDS) + rb")(?=" + _LINES + _label(_SUBJECT_WORDS) + rb")",
+    rb"^" + _label(_SENDER_WORDS) + _REST + _label(_DATE_WORDS) + _REST + _label(_RECIPIENT_WORDS) + _REST
+    + rb"(?:[^\r\n]{1,300}\r?\n){0,%d}?" % _MOST_LINES + _label(_SUBJECT_WORDS),
     re.MULTILINE,
 )  # fmt: skip
 _MARKED = re.compile(rb"\s*+(?:>|\|[ \t])")

@@ -28,10 +28,14 @@ from relay.rewriting.unsubscribe import sentence_says_so
 
 _URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
-# What ends a URL although RFC 3987 would let it go on: spaces, stops, commas, brackets and quotation marks. Not those
-# that titles in addresses have, too: an apostrophe, full-width "!" and "?", dashes, dots that show something left out.
-_ENDS = frozenset("\u00a0\u3000、。，；〈〉《》「」『』【】〔〕〖〗〘〙〚〛（）［］｛｝｡｢｣､«»‹›“”„‘‚")
-_LONGEST_LETTER = 8  # octets: a letter of ISO 2022 and the escape sequence before it
+# What ends a URL although RFC 3987 would let it go on: spaces, stops, commas, closing brackets and quotation marks,
+# unless a URL's letter follows at once; behind quotation marks that open in other languages, any letter. Not those that
+# titles in addresses have, too: an apostrophe, full-width "!" and "?", dashes, dots that show something left out; nor
+# what opens, as in .../wiki/Go（プログラミング言語）.
+_ENDS = re.compile(
+    "[\u00a0\u3000、。，；〉》」』】〕〗〙〛）］｝｡｣､](?![a-zA-Z0-9_/.=&%?#+-])|[»«›‹”“](?![\\w/.=&%?#+-])"
+)
+_TWO_LETTERS = 12  # octets: a letter of ISO 2022 between its escape sequences, and one behind
 _REACH = 300
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
 _QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
@@ -125,7 +129,8 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
 
 def _ends_before(text: Text, position: int) -> bool:
     """Whether the letter beyond ASCII that stands there is none of a URL's."""
-    return text.decode(position, min(position + _LONGEST_LETTER, len(text.scan)))[:1] in _ENDS
+    letters = text.decode(position, min(position + _TWO_LETTERS, len(text.scan)))
+    return _ENDS.match(letters) is not None
 
 
 def _trim(scan: bytes, start: int, end: int) -> int:

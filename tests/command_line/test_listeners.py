@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.command_line.conftest import Outcome
 from tests.e2e.installation import Installation
@@ -128,3 +129,16 @@ def test_doctor_names_the_second_listener_when_nothing_listens_there(two_ports: 
     assert f"BROKEN  {broken}" in told.stdout
     assert f"the chain breaks at: {broken}" in told.stderr
     assert all(findings_of(two_ports, "--listener", str(two_ports.smtp)).values())  # who asks about the first alone
+
+
+def test_doctor_needs_no_root_of_the_authority_that_signed_a_listeners_certificate(two_ports: TwoPorts) -> None:
+    issued = trustme.CA().create_child_ca().issue_cert("mail.example.com")
+    certificate, key = two_ports.folder / "chain.pem", two_ports.folder / "chain.key"
+    for blob in issued.cert_chain_pems:  # without the root, as the authorities give them out
+        blob.write_to_path(certificate, append=True)
+    issued.private_key_pem.write_to_path(key)
+    path, second = two_ports.folder / "relay.toml", f'bind = "127.0.0.1:{two_ports.second}"\n'
+    encrypted = f'{second}security = "starttls"\ncertificate = "{certificate}"\nprivate_key = "{key}"\n'
+    path.write_text(path.read_text().replace(second, encrypted))
+    two_ports.start()
+    assert findings_of(two_ports)[f"listener 127.0.0.1:{two_ports.second}"]

@@ -87,6 +87,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T48 plain blockquotes": lambda n: _html(b"<blockquote>x:" * n),
     "T48 dashes": lambda n: _html(b"-" * n * 5),
     "T48 dashed lines": lambda n: _html(b"----- Original" * n),
+    "T48 dashed lines in quotations": lambda n: _html(b"<blockquote type=cite>----- Original -----</blockquote>" * n),
     "T48 dashes, far from words": lambda n: _html(b"---- " * n * 20),
     "T48 header blocks": lambda n: _html(b"<b>From:</b> " * n),
     "T48 half header blocks": lambda n: _html((b"<b>From:</b>" + b"x" * 500) * (n // 20)),

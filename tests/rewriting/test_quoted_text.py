@@ -68,6 +68,9 @@ def test_what_stands_below_the_line_is_left(above: str) -> None:
         "From: Berlin\r\nTo: Hamburg\r\nDate: Monday\r\nSee https://www.example.com/a\r\n",  # a journey
         "From: Ben\r\nSubject: Hello\r\nMessage: https://www.example.com/a\r\n",  # a form
         "From: Ben\r\n\r\nDate: Monday\r\nSubject: Hello\r\nhttps://www.example.com/a\r\n",
+        "To: All\r\nFrom: Jane\r\nDate: 5 May\r\nSubject: Policy\r\nhttps://www.example.com/a\r\n",  # a memo
+        "Von: Max\r\nDatum: 5.5.\r\nBetreff: Frage\r\nhttps://www.example.com/a\r\n",
+        "差出人: 山田\r\n日時: 明日\r\n件名: 予約\r\nhttps://www.example.com/a\r\n",
     ],
 )
 def test_what_only_looks_like_such_a_line_is_tracked(text: str) -> None:
