@@ -54,20 +54,19 @@ class LastVerdict:
         """What the client's system refuses from here on may be that alone."""
         if self._in_question:
             is_reset = self._client.is_reset
-            self._answer_questions(lambda _: not is_reset)
+            self._answer_questions(lambda given: not is_reset or self._is_confirmed(given))
 
     def client_ends(self) -> None:
         """It says no more. What its system had not confirmed by then has crossed with that, and may find it gone."""
-        if self._last is None or self._is_confirmed(self._last):
-            return
-        self._question()
+        self.question_unconfirmed()
         if self._client.is_encrypted:  # such a connection cannot stay open to show what becomes of it
             self._answer_questions(self._is_confirmed)
 
     def question_unconfirmed(self) -> None:
         """The client is given up. If its system does not confirm the verdict now, either, nobody has read it."""
-        if self._last is not None and not self._is_confirmed(self._last):
-            self._question()
+        if self._last is not None and self._is_confirmed(self._last):
+            self._last = None  # what follows, as the end of TLS, cannot put that in doubt
+        self._question()
 
     def client_left(self, error: Exception | None) -> None:
         """Keeps what cannot have been heard, for when the message comes again.

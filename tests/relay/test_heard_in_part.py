@@ -21,6 +21,7 @@ from tests.relay.test_heard_or_not import (
     lingers,
     sent,
     sessions_of,
+    told_in_vain,
     until,
 )
 from tests.relay.upstream_servers import Talk
@@ -124,11 +125,7 @@ async def test_who_was_silent_and_is_there_again_in_time_hears_its_verdict(
     lingers(monkeypatch, 60)
     upstream = WaitsForAWord()
     relay = await start_relay(upstream)
-    client, session = await sent(relay, content + b".\r\n")
-    await upstream.dots(1)
-    cut_off(client)
-    upstream.words[0].set_result(b"")
-    await until(lambda: is_given(session))
+    client, session = await told_in_vain(relay, upstream, content)
     session.fell_silent()
     connect_again(client)
     assert (await client.everything()).startswith(FIRST)

@@ -104,6 +104,16 @@ def connect_again(client: Client) -> None:
     client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
+async def told_in_vain(relay: RunningRelay, upstream: WaitsForAWord, content: bytes) -> tuple[Client, Session]:
+    """A client whose verdict is on its way to it and does not arrive."""
+    client, session = await sent(relay, content + b".\r\n")
+    await upstream.dots(1)
+    cut_off(client)
+    upstream.words[0].set_result(b"")
+    await until(lambda: is_given(session))
+    return client, session
+
+
 def lingers(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr("relay.connection.LINGER_SECONDS", seconds)
 
@@ -206,11 +216,7 @@ async def test_a_verdict_that_crosses_with_the_clients_end_is_heard_only_if_it_a
     lingers(monkeypatch, 60 if comes_back else 0.05)
     upstream = WaitsForAWord()
     relay = await start_relay(upstream)
-    client, session = await sent(relay, content + b".\r\n")
-    await upstream.dots(1)
-    cut_off(client)
-    upstream.words[0].set_result(b"")
-    await until(lambda: is_given(session))
+    client, session = await told_in_vain(relay, upstream, content)
     if comes_back:
         client.writer.write_eof()
     else:
@@ -298,11 +304,7 @@ async def test_a_verdict_that_was_never_confirmed_is_given_again_once(
     lingers(monkeypatch, 1.0)
     upstream = WaitsForAWord()
     relay = await start_relay(upstream)
-    client, session = await sent(relay, BODY + b".\r\n")
-    await upstream.dots(1)
-    cut_off(client)
-    upstream.words[0].set_result(b"")
-    await until(lambda: is_given(session))
+    _, session = await told_in_vain(relay, upstream, BODY)
     session.fell_silent()
     again, _ = await sent(relay, BODY + b".\r\n")
     assert (await again.reply()).startswith(FIRST)
