@@ -72,12 +72,12 @@ class ClientConnection(SMTP):
         transport = self.transport or self._ending
         return 0 if transport is None else _unconfirmed(transport, sum(map(len, self._corked or ())))
 
-    @property
-    def is_reset(self) -> bool:
-        """Whether the client's system has answered with a reset: it had closed, and not only its own direction."""
+    def ask_for_reset(self) -> bool:
+        """Whether the client's system has answered with a reset: it had closed, and not only its own direction. Our own
+        system tells it only once, so what it says is kept."""
         own = self.transport.get_extra_info("socket") if self.transport is not None else None
         number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
-        if number:  # the system tells it once
+        if number:
             self._late_error = ConnectionResetError(number, "reset")
         return isinstance(self._late_error, ConnectionError)
 
@@ -200,7 +200,7 @@ class ClientConnection(SMTP):
 
     def _look_for_answer(self, waited: float) -> None:
         """A client that says no more is waited for only until its system has confirmed our last word, or refused it."""
-        if self.transport is None or self.is_reset or self.unconfirmed == 0 or waited >= LINGER_SECONDS:
+        if self.transport is None or self.ask_for_reset() or self.unconfirmed == 0 or waited >= LINGER_SECONDS:
             self._stop_lingering()
         else:
             self.loop.call_later(waited, self._look_for_answer, 2 * waited)
@@ -208,7 +208,7 @@ class ClientConnection(SMTP):
     def _stop_lingering(self) -> None:
         """One whose system has not confirmed our last word by now is not there any more."""
         if self.transport is not None:
-            if not self.is_reset and self.unconfirmed:
+            if not self.ask_for_reset() and self.unconfirmed:
                 self._late_error = TimeoutError("the last word was not confirmed")
             self.transport.abort()
 

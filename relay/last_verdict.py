@@ -53,7 +53,7 @@ class LastVerdict:
     def more_is_said(self) -> None:
         """What the client's system refuses from here on may be that alone."""
         if self._in_question:
-            is_reset = self._client.is_reset
+            is_reset = self._client.ask_for_reset()
             self._answer_questions(lambda given: not is_reset or self._is_confirmed(given))
 
     def client_ends(self) -> None:
@@ -87,7 +87,7 @@ class LastVerdict:
         """What is not confirmed is the last of what was said: the verdict is in it if that is more than came after."""
         unconfirmed = self._client.unconfirmed
         if unconfirmed is None:
-            return not self._client.is_reset
+            return not self._client.ask_for_reset()
         return unconfirmed <= self._client.said - given.said
 
     def _settle(self, digest: Digest) -> None:

@@ -288,7 +288,7 @@ class Session(Turns):
         self.transaction.reset()
         self.messages += 1
         logbook.message_passed(self.id, reply.code)
-        if self.is_over or (self._is_at_eof and self.client.is_reset):
+        if self.is_over or (self._is_at_eof and self.client.ask_for_reset()):
             if reply.is_positive:
                 self.around.resends.remember(unheard)
         else:

@@ -21,6 +21,9 @@ class Octets:
     is_encrypted = False
     is_cut_off = False
 
+    def ask_for_reset(self) -> bool:
+        return self.is_reset
+
     def cut_off(self) -> None:
         self.is_cut_off = True
 
