@@ -94,7 +94,8 @@ def _kept(upstream: Capabilities, offer: Offer) -> Iterable[bytes]:
     for keyword, line in upstream.words.items():
         if keyword in _PASSED_ON:
             yield line
-    yield b"SIZE %d" % offered_size(upstream.size, offer.size_limit)
+    if upstream.size is not None:  # or clients would declare a size to a server that takes no parameters
+        yield b"SIZE %d" % offered_size(upstream.size, offer.size_limit)
     if offer.starttls:
         yield b"STARTTLS"
     mechanisms = offer.own_mechanisms or upstream.mechanisms
@@ -102,8 +103,6 @@ def _kept(upstream: Capabilities, offer: Offer) -> Iterable[bytes]:
         yield b"AUTH " + b" ".join(mechanisms)
 
 
-def offered_size(upstream: int | None, own: int) -> int:
+def offered_size(upstream: int, own: int) -> int:
     """The upstream's limit less what tracking may add (at most a twentieth of it), and never more than ours."""
-    if not upstream:
-        return own
-    return min(own, upstream - min(GROWTH, upstream // 20))
+    return own if not upstream else min(own, upstream - min(GROWTH, upstream // 20))
