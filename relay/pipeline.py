@@ -344,7 +344,8 @@ class Delivery:
 
     def answer(self, reply: Reply) -> Reply:
         """The upstream's verdict as the client is to hear it: with what was done, if something was asked."""
-        logbook.message_handled(str(self.message_id), self.note or "untracked", reply.code)
+        done, _, _ = self.note.partition("; ")  # what was odd may hold anybody's words, and is not the log's
+        logbook.message_handled(str(self.message_id), done or "untracked", reply.code)
         return annotated(reply, self.note) if self.note and reply.is_positive else reply
 
     async def settle(self, reply: Reply) -> None:

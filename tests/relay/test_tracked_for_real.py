@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 
 import pytest
@@ -91,6 +92,22 @@ async def test_a_reply_that_only_gets_its_quoted_links_back_is_not_called_tracke
     record = list(relay.records.kept.values())[1]
     assert (record.opens, record.links, record.reason) == (False, False, "nothing-to-track")
     assert [one.reason for one in record.link_list] == ["quoted"]
+
+
+async def test_what_a_header_says_wrongly_is_told_to_its_sender_and_not_to_the_log(
+    start_relay: StartRelay, upstream: Behaves, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    relay = await start_relay(upstream, REAL)
+    asking = HTML.replace(b"X-Track-Tag: spring", b"X-Track-Notify: ann@example.com\r\nX-Track-To-Bob: yes")
+    reply = await (await relay.session()).submit(asking)
+    record = relay.records.only
+    assert b'X-Track-Notify: unknown value "ann@example.com"; X-Track-To-Bob: unknown header]' in reply
+    assert 'X-Track-Notify: unknown value "ann@example.com"' in record.notes
+    assert (
+        f"Message handled: message={record.id} done=mailglass {record.id}: opens, 1 of 2 links code=250" in caplog.text
+    )
+    assert not any(word in caplog.text.lower() for word in ("ann@", "bob"))
 
 
 async def test_a_listeners_default_tracks_without_headers(start_relay: StartRelay, upstream: Behaves) -> None:
