@@ -97,7 +97,7 @@ def _short_form(texts: Sequence[str], notes: list[str]) -> Asked:
     result = Asked()
     for text in texts:
         aspects, unknown = listed_aspects(text)
-        if not bare(text):
+        if not words_of(text):
             unknown = [""]
         notes += [unknown_value("X-Track", word) for word in unknown[:5]]
         result = result.joined_with(Asked("opens" in aspects, "links" in aspects, False))
@@ -151,7 +151,8 @@ def _until(texts: Sequence[str], notes: list[str]) -> str:
 
 
 def canonical_until(text: str) -> str:
-    """``30d``, ``12h``, or a date in ISO form; empty when the text is none of these."""
+    """``30d``, ``12h``, or a date in ISO form; empty when the text is none of these. Dates may be written as ISO 8601
+    or RFC 5322 (section 3.3) have them, with or without a time."""
     duration = _DURATION.fullmatch(text.casefold())
     if duration:
         return f"{int(duration[1])}{duration[2]}"
@@ -160,6 +161,8 @@ def canonical_until(text: str) -> str:
     except ValueError:
         pass
     try:
+        if ":" not in text and not text[:4].isdigit():
+            return parsedate_to_datetime(f"{text} 00:00").date().isoformat()
         moment = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(UTC).isoformat(timespec="seconds")

@@ -87,6 +87,9 @@ def aspects(found: Wanted) -> str:
         (["X-Track-Links: both", "X-Track-Links: html"], "html", False),
         (["X-Track-Links: text", "X-Track-Links: html"], "", False),
         (["X-Track: all", "X-Track: bogus"], "", True),
+        # a list of nothing
+        (["X-Track: ,"], "", True),
+        (["X-Track: (nothing)"], "", True),
         # what is not ours
         (["X-Tracking-Id: 5"], "", False),
         (["X-Tracker: all"], "", False),
@@ -172,6 +175,11 @@ def test_without_x_track_the_listener_decides(default: str, lines: list[str], ex
         (["X-Track-Until: 2026-12-24"], "until", "2026-12-24", False),
         (["X-Track-Until: 2026-12-24T18:00:00+01:00"], "until", "2026-12-24T17:00:00+00:00", False),
         (["X-Track-Until: Thu, 24 Dec 2026 18:00:00 +0100"], "until", "2026-12-24T17:00:00+00:00", False),
+        (["X-Track-Until: Thu, 24 Dec 2026"], "until", "2026-12-24", False),
+        (["X-Track-Until: 24 Dec 2026"], "until", "2026-12-24", False),
+        (["X-Track-Until: December 24, 2026"], "until", "2026-12-24", False),
+        (["X-Track-Until: 31 Feb 2026"], "until", "", True),
+        (["X-Track-Until: 24.12.2026"], "until", "", True),  # or is the month first?
         (["X-Track-Until: 30d", "X-Track-Until: 12h"], "until", "12h", False),
         (["X-Track-Until: 2026-12-24", "X-Track-Until: 2026-11-30"], "until", "2026-11-30", False),
         (["X-Track-Until: soon"], "until", "", True),
