@@ -6,7 +6,7 @@ Times are aware UTC datetimes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +60,17 @@ class State(StrEnum):
     IN_DOUBT = "in-doubt"
     QUEUED = "queued"
     PARTLY = "partly"
+
+
+def state_of_copies(copies: Iterable[State]) -> State:
+    """What became of a message from what became of its copies: ``queued`` while one waits, then the one they share,
+    else ``partly``. Where it may be that nobody has it, and may be that somebody has, it is ``in-doubt``."""
+    found = set(copies)
+    if State.QUEUED in found:
+        return State.QUEUED
+    if found == {State.REFUSED, State.IN_DOUBT}:
+        return State.IN_DOUBT
+    return found.pop() if len(found) == 1 else State.PARTLY
 
 
 class HitKind(StrEnum):

@@ -5,7 +5,6 @@ Each function is the work of one transaction on the writer's connection, synchro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, select, text, update
@@ -14,7 +13,7 @@ from ledger.book import Book, KnownMessage
 from ledger.consent import recording_ends
 from ledger.message_id import MessageId
 from ledger.record_rows import SENT, VERDICTS, milliseconds, rows_of, sent_rows, storable, words_in
-from ledger.records import PROBE_TAG, MessageRecord, State
+from ledger.records import PROBE_TAG, MessageRecord, State, state_of_copies
 from ledger.row_source import execute_rows
 from ledger.schema import copy, message
 
@@ -104,7 +103,7 @@ def settle_copy(
     connection.execute(update(copy).where(copy.c.message_seq == row.seq, copy.c.number == number).values(values))
     states = connection.execute(select(copy.c.state).where(copy.c.message_seq == row.seq)).scalars().all()
     whole: dict[str, object] = {
-        "state": state_of_copies([State(one) for one in states]).value,
+        "state": state_of_copies(State(one) for one in states).value,
         "reply": storable(reply),
     }
     connection.execute(update(message).where(message.c.seq == row.seq).values(whole))
@@ -112,13 +111,6 @@ def settle_copy(
         first = update(message).where(message.c.seq == row.seq, message.c.accepted_at.is_(None))
         connection.execute(first.values(accepted_at=accepted_at))
     return True
-
-
-def state_of_copies(states: Sequence[State]) -> State:
-    """Queued while one waits; the one they share; else partly."""
-    if State.QUEUED in states:
-        return State.QUEUED
-    return states[0] if len(set(states)) == 1 else State.PARTLY
 
 
 def stop(connection: Connection, book: Book, message_id: MessageId, at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Which copies of a message there are, and what has become of the message as a whole. Pure.
+"""Which copies of a message there are. Pure.
 
 Every recipient the upstream accepted gets one copy, numbered from 1 in the order of the RCPT commands; the number
 stands in that copy's tokens. A copy that may not be tracked is the message as the client wrote it, less its control
@@ -7,7 +7,7 @@ headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.records import CopyRecord, State
@@ -54,12 +54,3 @@ def copy_records(copies: Sequence[PlannedCopy], tracks: Sequence[Tracks] = ()) -
         CopyRecord(copy.number, copy.address, State.QUEUED, "", of_copy.opens, of_copy.links)
         for copy, of_copy in zip(copies, known, strict=True)
     )
-
-
-def state_of(copies: Iterable[State]) -> State:
-    """The state of a message from the states of its copies: ``queued`` while one waits, then the one they share,
-    else ``partly``."""
-    found = set(copies)
-    if State.QUEUED in found:
-        return State.QUEUED
-    return found.pop() if len(found) == 1 else State.PARTLY

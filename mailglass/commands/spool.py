@@ -15,10 +15,10 @@ import typer
 
 from config.settings import Settings
 from ledger.message_id import MessageId, parse_message_id
+from ledger.records import state_of_copies
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.tables import cell, print_json, print_rows, print_table
 from mailglass.failures import Failed, WrongUse
-from relay.copies import state_of
 from relay.spool_offline import carry_out
 from relay.spool_requests import Request, Wish, ask
 from relay.spooled_message import MAIL_SUFFIX, SpooledMessage, read_message
@@ -125,7 +125,7 @@ def _row(message: SpooledMessage) -> dict[str, object]:
     return {
         "message": str(message.header.id),
         "since": message.header.spooled_at,
-        "state": state_of(copy.state.in_ledger for copy in standings).value,
+        "state": state_of_copies(copy.state.in_ledger for copy in standings).value,
         "sender": message.header.sender or "<>",
         "upstream": message.header.upstream,
         "notification": message.header.notification,

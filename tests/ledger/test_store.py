@@ -150,6 +150,7 @@ async def test_what_became_of_a_message_is_kept(store: Store) -> None:
         ((State.SENT, State.REFUSED), "partly"),  # some have it, some never will
         ((State.SENT, State.QUEUED), "queued"),  # it is not over
         ((State.IN_DOUBT, State.SENT), "partly"),
+        ((State.IN_DOUBT, State.REFUSED), "in-doubt"),  # perhaps nobody has it
     ],
 )
 async def test_the_state_of_a_message_follows_its_copies(store: Store, states: tuple[State, ...], whole: str) -> None:
