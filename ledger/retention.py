@@ -30,6 +30,7 @@ FORGET_CHUNK = 200  # these take longer: their words go out of the index
 EVERY = timedelta(hours=1)
 PATIENCE = timedelta(minutes=10)  # beyond the longest wait for a final reply
 FIRST_AFTER_SECONDS = 20.0  # not while everything starts
+AT_START_SECONDS = 1.0
 
 DUE = text("SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk")
 PURGE = text("DELETE FROM hit WHERE seq IN :gone").bindparams(bindparam("gone", expanding=True))
@@ -95,12 +96,28 @@ async def forget(ledger: Ledger) -> Forgotten:
 async def tidy(ledger: Ledger) -> int:
     """Everything whose time is up; how many hits were purged. Raises LedgerUnavailable."""
     await ledger.write(empty_networks, ledger.clock() - ledger.settings.hits.own_address)
-    doubtful = await ledger.write(give_up_waiting, ledger.clock() - ledger.settings.limits.upstream_final - PATIENCE)
-    if doubtful:
-        log.warning("what became of these messages is not known: %d", doubtful)
+    await _give_up_waiting(ledger, ledger.clock() - ledger.settings.limits.upstream_final - PATIENCE)
     purged = await purge(ledger)
     await forget(ledger)
     return purged
+
+
+async def give_up_what_was_left(ledger: Ledger) -> None:
+    """For a relay that starts: whatever waits for a verdict is what an earlier one did not live to settle.
+
+    A ledger that cannot be had at once is not waited for: ``tidy`` finds it, too.
+    """
+    try:
+        async with asyncio.timeout(AT_START_SECONDS):
+            await _give_up_waiting(ledger, ledger.clock())
+    except (LedgerFault, TimeoutError) as fault:
+        log.warning("what an earlier relay left open could not be looked for: %s", fault or "no answer in time")
+
+
+async def _give_up_waiting(ledger: Ledger, before: datetime) -> None:
+    doubtful = await ledger.write(give_up_waiting, before)
+    if doubtful:
+        log.warning("what became of these messages is not known: %d", doubtful)
 
 
 async def keep_anchors(ledger: LedgerReader) -> bool:

@@ -21,6 +21,7 @@ from ledger.faults import LedgerFault
 from ledger.first_account import offer_first_account
 from ledger.keys import KeyFolderFault, LiveKeyRing
 from ledger.outbox import Outbox
+from ledger.retention import give_up_what_was_left
 from ledger.shared import open_ledger
 from mailglass.failures import ConfigurationAtFault, Failed
 from mailglass.installation import Installation, Part, Started
@@ -117,6 +118,7 @@ async def _start_relay(
         running.push_async_callback(sandbox.stop)
     server = wiring.build(settings, relay_neighbours(settings, ledger, keys, lambda: sandbox.port))
     running.push_async_callback(server.stop)
+    await give_up_what_was_left(ledger)
     with _listening_on(", ".join(listener.bind for listener in settings.listener)):
         try:
             await server.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import smtplib
@@ -18,6 +19,8 @@ from ledger.keys import load_keys
 from ledger.message_id import MessageId
 from ledger.tokens import Purpose, Target, mint
 from tests.e2e.installation import Installation
+from tests.relay.running_relay import Client
+from tests.relay.upstream_servers import Behaves, Talk
 
 GIF = b"GIF"
 BROWSER = b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
@@ -81,6 +84,38 @@ def test_no_answered_hit_is_lost_when_the_process_is_killed_under_load(mailglass
     stored = {hit["copy"] for hit in json.loads(page.stdout)}
     assert visitors.answered - stored == set()
     assert len(visitors.answered) >= 300
+
+
+class TakesAndSaysNothing(Behaves):
+    async def on_dot(self, talk: Talk, content: bytes) -> bytes:
+        await super().on_dot(talk, content)
+        await asyncio.Event().wait()
+        return b""
+
+
+async def test_a_message_without_its_verdict_is_in_doubt_once_the_relay_is_there_again(tmp_path: Path) -> None:
+    upstream = TakesAndSaysNothing()
+    await upstream.start()
+    where = f'host = "127.0.0.1"\nport = {upstream.port}\nsecurity = "none"\n'
+    mailglass = Installation(tmp_path / "installation", upstream=where)
+    try:
+        await asyncio.to_thread(mailglass.start)
+        client = await Client.connect(mailglass.smtp)
+        assert (await client.reply()).startswith(b"220")
+        assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+        await client.begin()
+        assert (await client.ask(b"DATA")).startswith(b"354")
+        await client.send(b"X-Track: all\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n.\r\n")
+        await upstream.until(lambda: bool(upstream.delivered), seconds=60)
+        await asyncio.to_thread(mailglass.kill)
+        assert await client.everything() == b""
+        client.close()
+        await asyncio.to_thread(mailglass.start)
+        listed = await asyncio.to_thread(mailglass.command, "messages", "--json")
+        assert [one["state"] for one in json.loads(listed.stdout)] == ["in-doubt"]
+    finally:
+        await asyncio.to_thread(mailglass.stop)
+        await upstream.stop()
 
 
 def send_until_killed(port: int, name: str, accepted: set[str], asked: list[threading.Event]) -> None:
