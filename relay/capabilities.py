@@ -38,9 +38,12 @@ class Capabilities:
 
     @property
     def mechanisms(self) -> tuple[bytes, ...]:
-        """The ways to log in that can be passed through, as written."""
+        """The ways to log in that can be passed through, as written, each once."""
         _, _, names = self.words.get(b"AUTH", b"").replace(b"=", b" ").partition(b" ")
-        return tuple(name for name in names.split() if not _is_bound_to_tls(name.upper()))
+        known: dict[bytes, bytes] = {}
+        for name in names.split():
+            known.setdefault(name.upper(), name)
+        return tuple(name for capitals, name in known.items() if not _is_bound_to_tls(capitals))
 
     @property
     def size(self) -> int | None:
@@ -66,8 +69,8 @@ def _capabilities(raw: bytes) -> Capabilities:
     words: dict[bytes, bytes] = {}
     for line in rest:
         keyword = line.replace(b"=", b" ").partition(b" ")[0].upper()
-        if keyword == b"AUTH" and keyword in words:  # some say it twice, as "AUTH" and in the old form "AUTH="
-            continue
+        if keyword == b"AUTH" and keyword in words:  # some say it twice, as "AUTH" and in the old form "AUTH=", and
+            line = words[keyword] + b" " + line[len(keyword) + 1 :]  # name other ways there
         words[keyword] = line
     return Capabilities(first, words)
 

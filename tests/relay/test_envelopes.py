@@ -191,6 +191,20 @@ def test_an_offer_is_the_upstreams_less_what_cannot_be_kept() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "offered"),
+    [
+        (b"250-AUTH=LOGIN\r\n250 AUTH PLAIN LOGIN", b"250 AUTH LOGIN PLAIN"),
+        (b"250-AUTH GSSAPI login\r\n250 AUTH=LOGIN", b"250 AUTH GSSAPI login"),
+        (b"250-AUTH\r\n250 AUTH XOAUTH2 EXTERNAL", b"250 AUTH XOAUTH2"),
+        (b"250-AUTH=\r\n250 AUTH EXTERNAL", b"250 up"),
+    ],
+)
+def test_ways_to_log_in_that_are_named_in_two_lines_are_all_offered(said: bytes, offered: bytes) -> None:
+    found = capabilities_of(Reply(250, b"250-up\r\n" + said + b"\r\n"))
+    assert mirrored(found, Offer(size_limit=9, starttls=False, login=True)).raw.endswith(offered + b"\r\n")
+
+
+@pytest.mark.parametrize(
     ("upstream", "own", "offered"),
     [(0, 50, 50), (10_000_000, 50_000_000, 9_934_464), (10_000_000, 5_000_000, 5_000_000)],
 )
