@@ -44,7 +44,8 @@ class Ledger(LedgerReader, ABC):
     @abstractmethod
     async def write(self, change: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``change(connection, …)`` in a transaction; what it returned, after the commit. It must be a function
-        marked with ``ledger.changes.change``, so that other processes can name it."""
+        marked with ``ledger.changes.change``, so that other processes can name it. Not done, and not later either, when
+        the ledger stays locked for longer than somebody waits who asked for it, unless it is one that waits."""
 
     @abstractmethod
     async def register(self, record: MessageRecord) -> None:

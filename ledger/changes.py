@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "changes_the_ledger"
 _FORGETS = "forgets_the_book"
+_WAITS = "waits_for_the_lock"
 
 
 def change(function: F) -> F:
@@ -21,6 +22,16 @@ def change_of_messages(function: F) -> F:
     """The same for those that delete or stop messages behind the writer's back, or take hits away."""
     setattr(function, _FORGETS, True)
     return change(function)
+
+
+def change_that_waits(function: F) -> F:
+    """The same for those that note what has happened already: it must be known however long the ledger was locked."""
+    setattr(function, _WAITS, True)
+    return change(function)
+
+
+def waits_for_the_lock(function: Callable[..., Any]) -> bool:
+    return hasattr(function, _WAITS)
 
 
 def forgets_the_book(function: Callable[..., Any]) -> bool:

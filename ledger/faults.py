@@ -15,5 +15,6 @@ class LedgerInUse(LedgerFault, OSError):
     """Another process of this installation writes the ledger, and the caller wanted to be the one."""
 
 
-class SchemaTooNew(LedgerFault, RuntimeError):
-    """A later version of mailglass wrote this ledger; this one must not touch it."""
+class SchemaTooNew(LedgerUnavailable, RuntimeError):
+    """A later version of mailglass wrote this ledger; this one must not touch it. At the start a reason not to start;
+    a file that came later is as good as none."""

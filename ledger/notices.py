@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from ledger.changes import change
+from ledger.changes import change_that_waits
 from ledger.notice_schema import notice
 from ledger.schema import note
 
@@ -16,7 +16,7 @@ _LOOKED_AT = "notices-looked-at"
 DIGEST_NOTE = "digest-"  # and the account's number
 
 
-@change
+@change_that_waits
 def add_notices(connection: Connection, made: Sequence[Mapping[str, Any]], looked_at: int | None) -> None:
     """Adds notices that are not there yet. ``looked_at``: the hit up to which all were decided about."""
     for values in made:
@@ -30,7 +30,7 @@ def add_notices(connection: Connection, made: Sequence[Mapping[str, Any]], looke
         connection.execute(insert(note).values(key=_LOOKED_AT, value=looked_at))
 
 
-@change
+@change_that_waits
 def settle_notice(connection: Connection, seq: int, state: str, answer: str, next_at: datetime | None = None) -> None:
     """What became of an attempt; with ``next_at`` it is tried again then."""
     values: dict[str, Any] = {"state": state, "answer": answer[:500], "attempts": notice.c.attempts + 1}
@@ -39,14 +39,14 @@ def settle_notice(connection: Connection, seq: int, state: str, answer: str, nex
     connection.execute(update(notice).where(notice.c.seq == seq).values(values))
 
 
-@change
+@change_that_waits
 def note_digest(connection: Connection, account_id: int, until: str) -> None:
     """Up to when (ISO 8601) an account was told, or excused: what was before it asked for digests is not told."""
     forget_digest_of(connection, account_id)
     connection.execute(insert(note).values(key=f"{DIGEST_NOTE}{account_id}", value=until))
 
 
-@change
+@change_that_waits
 def forget_digest(connection: Connection, account_id: int) -> None:
     forget_digest_of(connection, account_id)
 

@@ -145,9 +145,13 @@ class SqliteTransactions:
         self._engine = sqlite_writing_engine(self._place)
         self._connection = self._engine.connect()
         self._inode = _inode_of(self._path)
-        with self._connection.begin():
-            if upgrade(self._connection):
-                log.info("the ledger was brought to the present schema")
+        try:
+            with self._connection.begin():
+                if upgrade(self._connection):
+                    log.info("the ledger was brought to the present schema")
+        except BaseException:
+            self._drop()  # locked, say: nobody may work with it before it is upgraded
+            raise
         self._log_inode = _inode_of(self._log)
         self._on_open()
         return self._connection

@@ -30,6 +30,7 @@ class _Change:
     work: Callable[[Connection], Any]
     done: asyncio.Future[Any]
     is_one: bool
+    patient_until: float | None  # on the loop's clock; None: as long as its caller
 
 
 class Writer:
@@ -45,12 +46,17 @@ class Writer:
         self._closing = False
         self.fault: str | None = None  # why the last attempt failed; None when it succeeded
 
-    async def write(self, work: Callable[[Connection], T], is_one: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Connection], T], is_one: bool = False, lock_patience: float | None = None
+    ) -> T:  # fmt: skip
         """What ``work`` returned, after its commit. Raises LedgerUnavailable, or what ``work`` raised. ``is_one``: as
-        in ledger/transactions.py."""
+        in ledger/transactions.py. ``lock_patience``: so many seconds it waits while another process has the lock, and
+        is then left out; None is for as long as the caller waits."""
         if self._closing:
             raise LedgerUnavailable("the ledger is closed")
-        change = _Change(work, asyncio.get_running_loop().create_future(), is_one)
+        loop = asyncio.get_running_loop()
+        until = None if lock_patience is None else loop.time() + lock_patience
+        change = _Change(work, loop.create_future(), is_one, until)
         self._waiting.append(change)
         self._wake.set()
         result: T = await change.done
@@ -112,7 +118,10 @@ class Writer:
         if self._closing:
             _fail(group, fault)
             return
-        self._waiting.extendleft(reversed(group))
+        now = asyncio.get_running_loop().time()
+        impatient = [change for change in group if change.patient_until is not None and change.patient_until <= now]
+        _fail(impatient, fault)
+        self._waiting.extendleft(change for change in reversed(group) if not change.done.done())
         await asyncio.sleep(PAUSE_WHEN_LOCKED_SECONDS)
 
     async def _one_by_one(self, group: Sequence[_Change], fault: Exception) -> None:

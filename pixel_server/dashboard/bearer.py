@@ -33,7 +33,8 @@ async def bearer_reader(request: web.Request) -> Reader | None:
         account = await account_with_id(connection, token.account_id) if token else None
     if token is None or account is None:
         raise web.HTTPUnauthorized
-    if token.last_used_at is None or (now - token.last_used_at).total_seconds() > NOTED_EVERY_SECONDS:
+    is_noted = token.last_used_at is not None and (now - token.last_used_at).total_seconds() <= NOTED_EVERY_SECONDS
+    if not is_noted and desk.ledger.fault is None:  # with a fault reading would only wait
         try:
             await desk.ledger.write(note_token_use, token.id, now)
         except LedgerUnavailable:

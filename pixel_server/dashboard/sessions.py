@@ -52,6 +52,8 @@ async def begin(request: web.Request, response: web.StreamResponse, account_id: 
 async def refresh(request: web.Request, reader: Reader) -> None:
     """Keeps a session that is in use alive, and its network known for telling own hits; once an hour."""
     desk = request.app[DESK]
+    if desk.ledger.fault is not None:
+        return  # reading goes on without that, and need not wait for it
     if desk.refresh_rate.take(secret_hash(reader.session).hex(), time.monotonic()):
         return
     with suppress(LedgerUnavailable):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -77,6 +79,23 @@ async def test_a_fault_of_ours_is_told_without_what_is_inside(house: House, visi
     for word in ("sqlite", "no such table", "Traceback", str(house.settings.data_dir)):
         assert word not in reply.text
     assert reply.headers["X-Frame-Options"] == "DENY"
+
+
+async def test_a_locked_ledger_is_still_read_and_says_so_to_who_wants_to_change_it(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    token = house.add_token(house.add_account("hanna", admin=True))
+    await visitor.log_in()
+    monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
+    bearer = {"Authorization": f"Bearer {token}"}
+    consent = {"address": "ann@example.net", "purposes": ["opens"], "evidence": "a letter"}
+    with closing(sqlite3.connect(house.settings.data_dir / "mailglass.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await visitor.ask("POST", "/api/v1/consents", json=consent, headers=bearer)).status == 503
+        assert (await visitor.get("/api/v1/messages", headers=bearer)).status == 200
+        assert (await visitor.get("/messages")).status == 200
+        other.execute("ROLLBACK")
+    assert json.loads((await visitor.get("/api/v1/consents", headers=bearer)).text)["items"] == []
 
 
 async def test_faults_of_the_api_are_json(guest: Visitor):

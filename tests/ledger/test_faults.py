@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 
 from ledger.engine import prepare_folder
-from ledger.faults import LedgerUnavailable
+from ledger.faults import LedgerUnavailable, SchemaTooNew
+from ledger.migrations import HEAD
+from ledger.notices import note_digest
+from ledger.own_words import set_tags
+from ledger.records import State
 from ledger.store import Store
 from tests.ledger.samples import NOW, a_hit, a_record, rows, settings_for, the_row
 
@@ -52,6 +56,82 @@ async def test_a_locked_database_is_waited_for(store: Store, file: Path) -> None
         await waiting
     assert store.fault is None
     assert await the_row(store, "SELECT count(*) FROM message") == (1,)
+
+
+async def test_a_ledger_that_is_locked_at_the_start_keeps_nobody_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail and links work without it; whoever holds the lock may not be noticed for days."""
+    monkeypatch.setattr("ledger.store.START_PATIENCE_SECONDS", 0.1)
+    settings = settings_for(tmp_path)
+    await (await Store.open(settings)).close()
+    with closing(sqlite3.connect(tmp_path / "mailglass.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(30):
+            opened = await Store.open(settings)
+        assert opened.fault == "the ledger is locked by another process"
+        other.execute("ROLLBACK")
+    await well_again(opened)
+    await opened.register(a_record())
+    assert await the_row(opened, "SELECT count(*) FROM message") == (1,)
+    await opened.close()
+
+
+async def test_a_ledger_that_was_locked_at_the_start_gets_its_schema_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.store.START_PATIENCE_SECONDS", 0.1)
+    settings = settings_for(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mailglass.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")
+        opened = await Store.open(settings)
+        other.execute("ROLLBACK")
+    await well_again(opened)
+    await opened.register(a_record())
+    assert await the_row(opened, "SELECT count(*) FROM alembic_version") == (1,)
+    await opened.close()
+
+
+async def test_what_somebody_asked_for_is_given_up_when_the_lock_lasts_and_not_done_later(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They heard that it was not done, and may have thought better of it since."""
+    record = a_record()
+    await store.register(record)
+    monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            await store.stop(record.id, NOW)
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            await store.write(set_tags, record.id, ["word"])
+        other.execute("ROLLBACK")
+    await well_again(store)
+    assert await the_row(store, "SELECT stopped_at, (SELECT count(*) FROM tag) FROM message") == (None, 0)
+
+
+async def test_what_has_happened_waits_for_the_lock_however_long(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = a_record()
+    await store.register(record)
+    monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.05)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = [
+            asyncio.create_task(one)
+            for one in (
+                store.settle(record.id, State.SENT, "250 ok", NOW),
+                store.add_hits([a_hit(record.id)]),
+                store.write(note_digest, 1, "2026-11-24"),
+            )
+        ]
+        with pytest.raises(LedgerUnavailable, match="locked"):  # meanwhile another's patience ends
+            await store.stop(record.id, NOW)
+        other.execute("ROLLBACK")
+        await asyncio.gather(*waiting)
+    assert await the_row(store, "SELECT state, opens_confirmed, stopped_at FROM message") == ("sent", 1, None)
 
 
 async def test_a_record_that_waited_too_long_is_not_there_later(
@@ -111,6 +191,27 @@ async def test_a_file_with_other_messages_in_it_takes_the_next_one(store: Store,
     await again.register(a_record())
     assert await the_row(again, "SELECT count(*), max(seq) FROM message") == (4, 4)
     await again.close()
+
+
+async def test_a_file_of_a_later_version_that_came_while_running_is_touched_by_nothing(
+    store: Store, file: Path, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("VACUUM INTO ?", (str(saved),))
+    with closing(sqlite3.connect(saved)) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.commit()
+    saved.rename(file)
+    for _ in range(2):
+        with pytest.raises(SchemaTooNew):
+            await store.register(a_record())
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("SELECT count(*) FROM message").fetchone() == (0,)
+        other.execute("UPDATE alembic_version SET version_num = ?", (HEAD,))
+        other.commit()
+    await well_again(store)
+    await store.register(a_record())
 
 
 async def test_a_damaged_file_is_a_fault_until_it_is_repaired(store: Store, file: Path, tmp_path: Path) -> None:

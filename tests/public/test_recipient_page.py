@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from ledger.records import CopyRecord
@@ -59,6 +62,25 @@ async def test_erasing_takes_hits_and_counts_away(port: PublicPort) -> None:
     assert await the_row(port.ledger, sums) == (0, 0, None)
     assert (await port.get(urls.link(1, LINK))).status == 302
     assert "nothing is recorded" in (await port.get(urls.page())).text
+
+
+async def test_while_the_ledger_is_locked_a_wish_is_refused_in_plain_words_and_not_done_later(
+    port: PublicPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = await port.message()
+    await port.get(urls.pixel())
+    monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
+    with closing(sqlite3.connect(port.settings.data_dir / "mailglass.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for wish in (b"do=stop", b"do=erase"):
+            answer = await port.get(urls.page(), "POST", wish)
+            assert "Nothing was changed; please try again" in answer.text
+        other.execute("ROLLBACK")
+    monkeypatch.undo()
+    page = await port.get(urls.page())
+    assert "pictures loaded: 1" in page.text
+    assert 'value="stop"' in page.text
+    assert "Done." in (await port.get(urls.page(), "POST", b"do=stop")).text
 
 
 async def test_one_recipients_no_leaves_the_others_copies_alone(port: PublicPort) -> None:
