@@ -125,7 +125,13 @@ class RecipientPage:
 
 
 def _page(words: Words, view: RecipientView | None, outcome: Outcome, kept_days: int) -> str:
-    said = {"": "", "stopped": words.stopped, "erased": words.erased, "failed": words.failed}[outcome]
+    shared = view is not None and view.shared
+    said = {
+        "": "",
+        "stopped": f"{words.stopped_shared} {words.others_stay}" if shared else words.stopped,
+        "erased": f"{words.erased_shared} {words.others_stay}" if shared else words.erased,
+        "failed": words.failed,
+    }[outcome]
     status = f'<p role="status">{escape(said)}</p>\n' if said else ""
     others = {other.code: other.own_name for other in WORDS.values()}
     return page(
@@ -162,8 +168,9 @@ def _form(words: Words, view: RecipientView | None) -> str:
     boxes = "".join(
         f'<label><input type="checkbox" name="{one.value}" checked> {escape(names[one])}</label>\n' for one in left
     )
+    question = words.question_shared if view is not None and view.shared else words.question
     return (
-        f'<form method="post">\n<fieldset><legend>{escape(words.question)}</legend>\n'
+        f'<form method="post">\n<fieldset><legend>{escape(question)}</legend>\n'
         f'{boxes}</fieldset>\n<label><input type="checkbox" name="erase" checked> {escape(words.erase_too)}</label>\n'
         f'<p><button name="do" value="stop">{escape(words.stop_button)}</button></p></form>'
     )

@@ -25,6 +25,7 @@ class Words:
     kept: str
     counted: str
     question: str
+    question_shared: str  # of a copy of which nobody can tell whose it is, so no other mail is touched
     opens: str
     links: str
     erase_too: str
@@ -33,6 +34,9 @@ class Words:
     not_recording: str
     stopped: str
     erased: str
+    stopped_shared: str
+    erased_shared: str
+    others_stay: str  # said behind these two
     failed: str
     links_work: str
     privacy: str
@@ -74,6 +78,7 @@ _ENGLISH = Words(
     kept="The single records are deleted after {days} days at the latest.",
     counted="Only numbers per day are kept, of all who got the message together.",
     question="What shall no longer be recorded when you read mail you have, or will get, from this sender?",
+    question_shared="What shall no longer be recorded of this message, for all who got this copy?",
     opens="whether I open it",
     links="which links I follow",
     erase_too="Also erase what was recorded",
@@ -82,6 +87,9 @@ _ENGLISH = Words(
     not_recording="Nothing more is recorded.",
     stopped="Done. What you chose is recorded no more, for mail you already have from this sender too.",
     erased="Done. What you chose is erased, and recorded no more, for mail you already have from this sender too.",
+    stopped_shared="Done. What you chose is no longer recorded for this message, whoever of you reads it.",
+    erased_shared="Done. What you chose is erased, and no longer recorded for this message, whoever of you reads it.",
+    others_stay="Other mail from this sender is as it was: nobody can tell which of you asked.",
     failed="That did not work just now. Nothing was changed; please try again in a few minutes.",
     links_work="The links in the message go on working, whatever you choose.",
     privacy="Privacy",
@@ -102,6 +110,7 @@ _JAPANESE = Words(
     kept="個々の記録は、遅くとも {days} 日後に削除されます。",
     counted="受信者全員を合わせた一日ごとの数だけが保存されています。",
     question="この送信者から届いた、またはこれから届くメールについて、今後記録しないものをお選びください。",
+    question_shared="このメールについて（受け取った方全員分）、今後記録しないものをお選びください。",
     opens="メールを開いたかどうか",
     links="どのリンクを開いたか",
     erase_too="これまでの記録も消去する",
@@ -110,6 +119,9 @@ _JAPANESE = Words(
     not_recording="今後は何も記録されません。",
     stopped="停止しました。選ばれたものは、すでに届いているメールも含め、今後は記録されません。",
     erased="消去しました。選ばれたものは、すでに届いているメールも含め、今後は記録されません。",
+    stopped_shared="停止しました。選ばれたものは、このメールについて、受け取った全員分が今後は記録されません。",
+    erased_shared="消去しました。選ばれたものは、このメールについて、受け取った全員分が今後は記録されません。",
+    others_stay="どなたの操作かは分からないため、この送信者のほかのメールはこれまでどおりです。",
     failed="今は処理できませんでした。何も変更されていません。数分後にもう一度お試しください。",
     links_work="どちらを選んでも、メール内のリンクはこれまでどおり使えます。",
     privacy="プライバシー",
@@ -131,6 +143,7 @@ _GERMAN = Words(
     counted="Gespeichert sind nur Zahlen je Tag, für alle Empfänger zusammen.",
     question="Was soll nicht mehr aufgezeichnet werden, wenn Sie Post dieses Absenders lesen, auch solche, die Sie "
     "schon haben?",
+    question_shared="Was soll von dieser Nachricht nicht mehr aufgezeichnet werden, bei allen, die sie bekommen haben?",
     opens="ob ich sie öffne",
     links="welchen Links ich folge",
     erase_too="Auch löschen, was aufgezeichnet wurde",
@@ -140,6 +153,12 @@ _GERMAN = Words(
     stopped="Erledigt. Was Sie gewählt haben, wird nicht mehr aufgezeichnet, auch für Post, die Sie schon haben.",
     erased="Erledigt. Was Sie gewählt haben, ist gelöscht und wird nicht mehr aufgezeichnet, auch für Post, die Sie "
     "schon haben.",
+    stopped_shared="Erledigt. Was Sie gewählt haben, wird von dieser Nachricht nicht mehr aufgezeichnet, wer von "
+    "Ihnen sie auch liest.",
+    erased_shared="Erledigt. Was Sie gewählt haben, ist gelöscht und wird von dieser Nachricht nicht mehr "
+    "aufgezeichnet, wer von Ihnen sie auch liest.",
+    others_stay="Für andere Post dieses Absenders bleibt es, wie es war: Niemand kann sagen, wer von Ihnen es "
+    "gewünscht hat.",
     failed="Das ging gerade nicht. Nichts wurde geändert; bitte versuchen Sie es in einigen Minuten noch einmal.",
     links_work="Die Links in der Nachricht funktionieren weiter, was immer Sie wählen.",
     privacy="Datenschutz",
@@ -161,6 +180,7 @@ _FRENCH = Words(
     counted="Seuls des nombres par jour sont conservés, pour tous les destinataires ensemble.",
     question="Qu'est-ce qui ne doit plus être enregistré quand vous lisez des messages de cet expéditeur, y compris "
     "ceux que vous avez déjà ?",
+    question_shared="Qu'est-ce qui ne doit plus être enregistré de ce message, pour tous ceux qui l'ont reçu ?",
     opens="si je les ouvre",
     links="quels liens je suis",
     erase_too="Effacer aussi ce qui a été enregistré",
@@ -170,6 +190,12 @@ _FRENCH = Words(
     stopped="C'est fait. Ce que vous avez choisi n'est plus enregistré, y compris pour les messages déjà reçus.",
     erased="C'est fait. Ce que vous avez choisi est effacé et n'est plus enregistré, y compris pour les messages déjà "
     "reçus.",
+    stopped_shared="C'est fait. Ce que vous avez choisi n'est plus enregistré pour ce message, quel qu'en soit le "
+    "lecteur.",
+    erased_shared="C'est fait. Ce que vous avez choisi est effacé et n'est plus enregistré pour ce message, quel "
+    "qu'en soit le lecteur.",
+    others_stay="Rien ne change pour les autres messages de cet expéditeur : nul ne peut dire qui d'entre vous l'a "
+    "demandé.",
     failed="Cela n'a pas fonctionné. Rien n'a été modifié ; veuillez réessayer dans quelques minutes.",
     links_work="Les liens du message continuent de fonctionner, quel que soit votre choix.",
     privacy="Confidentialité",
@@ -191,6 +217,7 @@ _ITALIAN = Words(
     counted="Si conservano solo numeri al giorno, per tutti i destinatari insieme.",
     question="Che cosa non deve più essere registrato quando legge messaggi di questo mittente, anche quelli già "
     "ricevuti?",
+    question_shared="Che cosa non deve più essere registrato di questo messaggio, per tutti coloro che l'hanno avuto?",
     opens="se li apro",
     links="quali link seguo",
     erase_too="Cancellare anche quanto è stato registrato",
@@ -199,6 +226,11 @@ _ITALIAN = Words(
     not_recording="Non viene registrato più nulla.",
     stopped="Fatto. Ciò che ha scelto non viene più registrato, anche per i messaggi già ricevuti.",
     erased="Fatto. Ciò che ha scelto è cancellato e non viene più registrato, anche per i messaggi già ricevuti.",
+    stopped_shared="Fatto. Ciò che ha scelto non viene più registrato per questo messaggio, chiunque di voi lo legga.",
+    erased_shared="Fatto. Ciò che ha scelto è cancellato e non viene più registrato per questo messaggio, chiunque "
+    "di voi lo legga.",
+    others_stay="Per gli altri messaggi di questo mittente non cambia nulla: nessuno può dire chi di voi l'abbia "
+    "chiesto.",
     failed="Non ha funzionato. Nulla è stato modificato; riprovi fra qualche minuto.",
     links_work="I link del messaggio continuano a funzionare, qualunque sia la sua scelta.",
     privacy="Privacy",

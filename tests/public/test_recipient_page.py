@@ -6,8 +6,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from bs4 import BeautifulSoup
 
 from ledger.records import CopyRecord
+from pixel_server.public.recipient_words import WORDS
 from tests.ledger.samples import rows, the_row
 from tests.public.public_port import PublicPort, new_id
 
@@ -95,6 +97,20 @@ async def test_one_recipients_no_leaves_the_others_copies_alone(port: PublicPort
 async def test_a_shared_copy_says_that_nobody_can_tell_who_it_was(port: PublicPort) -> None:
     urls = await port.message(recipients=("ann@example.net", "bob@example.net"))
     assert "nobody can tell" in (await port.get(urls.page())).text
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "de", "fr", "it"])
+async def test_a_shared_copy_promises_nothing_about_other_mail(port: PublicPort, language: str) -> None:
+    """The next message to one of them alone is tracked: nobody knows which of them said no."""
+    words = WORDS[language]
+    urls = await port.message(recipients=("ann@example.net", "bob@example.net"))
+    page = BeautifulSoup((await port.get(urls.page() + f"?lang={language}")).body, "html.parser").text
+    assert words.question not in page
+    for wish, said in ((b"do=stop", words.stopped), (b"do=erase", words.erased)):
+        answer = await port.get(urls.page() + f"?lang={language}", "POST", wish)
+        page = BeautifulSoup(answer.body, "html.parser").text.replace("\u00a0", " ")
+        assert said not in page
+        assert words.others_stay in page
 
 
 @pytest.mark.parametrize(
