@@ -15,11 +15,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from config.addresses import Bind, reaches
+from config.addresses import AllowedHost, Bind, Host, Recipients, reaches
 from config.addresses import host_and_port as host_and_port  # also for those who read settings
 from config.addresses import is_loopback as is_loopback
 from config.database_url import fault_of_database_url
-from config.table import Duration, Given, Network, OptionalFile, Size, Switch, Table, Wait, Whole
+from config.table import Duration, Folder, Given, Network, OptionalFile, Size, Switch, Table, Wait, Whole
 
 
 def _tracking_words(text: object) -> object:
@@ -56,7 +56,7 @@ class Upstream(Table):
     """The real SMTP server."""
 
     sandbox: Switch = Field(False, description="true: file mail under data_dir/outbox instead of sending it")
-    host: str = Field("", description="name of the SMTP server, as in its certificate")
+    host: Host = Field("", description="name of the SMTP server, as in its certificate")
     port: Whole = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls | tls | none (loopback)")
     login: Literal["client", "account"] = Field("client", description="client: passed through | account: our own")
@@ -118,7 +118,7 @@ class Tracking(Table):
     dialects: tuple[Dialect, ...] = Field((), description='headers of hosted services to accept: "postmark", …')
     subject_tag: str = Field("", description='a word in the subject that asks for tracking, such as "#track"')
     skip_domains: tuple[str, ...] = Field((), description="links to these domains stay as they are")
-    never_recipients: tuple[str, ...] = Field((), description="addresses or @domains that are never tracked")
+    never_recipients: tuple[Recipients, ...] = Field((), description="addresses or @domains that are never tracked")
     text_is_url: Literal["same-site", "leave", "track"] = Field(
         "same-site", description="links whose text is a URL: same-site | leave | track"
     )
@@ -139,14 +139,6 @@ class Tracking(Table):
         signing = [given.get(key, key) for key in ("dkim_key_file", "dkim_selector", "dkim_domain")]
         if any(signing) and not all(signing):
             yield "dkim_key_file", "dkim_key_file, dkim_selector and dkim_domain belong together"
-
-    @field_validator("never_recipients")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for item in value:
-            if "@" not in item:  # it would match nobody, and somebody would be tracked after all
-                raise ValueError(f'"{item}" is no address; write a whole domain as "@example.com"')
-        return value
 
     @field_validator("public_url")
     @classmethod
@@ -185,7 +177,7 @@ class Dashboard(Table):
     """The private side: what you look at."""
 
     bind: Bind = Field("127.0.0.1:8026", description="address and port; put TLS before it beyond loopback")
-    allowed_hosts: tuple[str, ...] = Field((), description="host names it answers to, beside its own address")
+    allowed_hosts: tuple[AllowedHost, ...] = Field((), description="host names it answers to, beside its own address")
     private_webhooks: Switch = Field(
         False, description="true: webhooks may go to http and to addresses of this network"
     )
@@ -331,7 +323,7 @@ class Spool(Table):
 class Settings(Table):
     """The whole of relay.toml."""
 
-    data_dir: Path = Field(Path("var"), description="everything mailglass keeps; relative to this file's folder")
+    data_dir: Folder = Field(Path("var"), description="everything mailglass keeps; relative to this file's folder")
     listener: tuple[Listener, ...] = Field((Listener(),), min_length=1)
     upstream: dict[str, Upstream] = Field(default_factory=lambda: {"default": Upstream(sandbox=True)})
     tracking: Tracking = Tracking()

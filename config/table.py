@@ -40,6 +40,13 @@ def _empty_means_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _shells_alone_know(path: Path) -> Path:
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ValueError(f'"{path}": write the whole path; ~ would become a folder of that name')
+    return path
+
+
+Folder = Annotated[Path, AfterValidator(_shells_alone_know)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_empty_means_none)]
 
 

@@ -220,6 +220,31 @@ def test_a_certificate_in_a_folder_we_may_not_look_into_is_left_to_whoever_opens
     assert load(toml, {}).upstream["default"].ca_file == closed / "ca.pem"
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["smtp.example.com", "smtp.example.com.", "my_mail", "münchen.example", "127.0.0.1", "2001:db8::1", "fe80::1%eth0"],
+)
+def test_a_name_or_an_address_is_a_host(host: str) -> None:
+    settings = settings_from({"upstream": {"default": {"host": host}}}, {}, Path("/nowhere"))
+    assert settings.upstream["default"].host == host
+
+
+@pytest.mark.parametrize("host", ["mail.example.com", "mail.example.com:8443", "[::1]", "[::1]:8026"])
+def test_an_allowed_host_may_name_its_port(host: str) -> None:
+    assert settings_from({"dashboard": {"allowed_hosts": [host]}}, {}, Path("/nowhere")).dashboard.allowed_hosts == (
+        host,
+    )
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["ann@example.com", "<ann@example.com>", "@example.com", "a*b@example.com", '"a@b c"@example.com', "a@[IPv6:::1]"],
+)
+def test_every_address_can_be_one_that_is_never_tracked(recipient: str) -> None:
+    tracking = settings_from({"tracking": {"never_recipients": [recipient]}}, {}, Path("/nowhere")).tracking
+    assert tracking.never_recipients == (recipient,)
+
+
 VALUES = st.recursive(
     st.none().map(lambda _: "") | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
