@@ -31,8 +31,8 @@ _PAGE_HEAD = """\
 
 This page and the `relay.toml` in the repository are printed from `config/settings.py` (`python -m config.reference`).
 
-`mailglass check` reads the configuration and lists every fault with its place; a fault ends any command with exit
-status 78. An unknown key is a fault, with a suggestion.
+`mailglass check` reads the configuration and the certificates, keys and lists that it names, and lists every fault with
+its place; a fault ends any command with exit status 78. An unknown key is a fault, with a suggestion.
 
 **Environment.** Every setting can be given as `MAILGLASS_SECTION__KEY`, which wins over the file:
 `MAILGLASS_DATA_DIR=/srv/mailglass`, `MAILGLASS_LISTENER__0__BIND=127.0.0.1:2525`,

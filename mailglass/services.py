@@ -30,6 +30,7 @@ from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
 from pixel_server.public.app import PublicServer
 from pixel_server.public.second_looks import SecondLooks
+from pixel_server.public.signs.loading import SignsFault
 from relay import wiring
 from relay.circles import circles
 from relay.sandbox import ROOM_FOR_REWRITING, Sandbox
@@ -70,6 +71,8 @@ async def _start(installation: Installation, running: AsyncExitStack) -> Started
             await _start_relay(settings, ledger, keys, running, started)
     except (KeyFolderFault, wiring.ConfigurationFault) as fault:
         raise ConfigurationAtFault(str(fault)) from None
+    except SignsFault as fault:
+        raise ConfigurationAtFault(f"hits.networks_file: {fault}") from None
     except LedgerFault as fault:
         raise Failed(str(fault)) from None
     return started

@@ -20,7 +20,7 @@ from relay.limits import Doorkeeper, Holding, LoginGuard
 from relay.pipeline import Pipeline, Rewriter
 from relay.ports import Accounts, AllMayBeTracked, Consents, Records
 from relay.resends import Resends
-from relay.rewriting.dkim_signing import DkimKey
+from relay.rewriting.dkim_signing import DkimKey, can_sign
 from relay.rewriting.plan import Wanted
 from relay.rewriting_pool import RewritingPool
 from relay.server import ListeningPort, Server
@@ -169,14 +169,26 @@ def _pipeline(
 
 def _signing(settings: Settings, rewriter: Rewriter) -> Rewriter:
     """The rewriter, signing again what came signed, where there is a key for that."""
-    tracking = settings.tracking
-    if tracking.dkim_signed != "track" or tracking.dkim_key_file is None:
+    if settings.tracking.dkim_signed != "track":
         return rewriter
+    key = dkim_key(settings)
+    return rewriter if key is None else SigningRewriter(rewriter, key)
+
+
+def dkim_key(settings: Settings) -> DkimKey | None:
+    """The key of the settings; None without one. Raises ConfigurationFault for a key that cannot sign."""
+    tracking = settings.tracking
+    if tracking.dkim_key_file is None:
+        return None
     try:
         pem = tracking.dkim_key_file.read_bytes()
     except OSError as error:
         raise ConfigurationFault(f"tracking.dkim_key_file: {tracking.dkim_key_file}: {error.strerror}") from None
-    return SigningRewriter(rewriter, DkimKey(tracking.dkim_selector, tracking.dkim_domain, pem))
+    key = DkimKey(tracking.dkim_selector, tracking.dkim_domain, pem)
+    if not can_sign(key):
+        needed = "it takes a private RSA key in PEM, and dkim_selector and dkim_domain as they stand in DNS"
+        raise ConfigurationFault(f"tracking.dkim_key_file: {tracking.dkim_key_file} cannot sign: {needed}")
+    return key
 
 
 def _mint() -> MessageId:

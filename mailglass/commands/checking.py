@@ -12,11 +12,11 @@ import typer
 from config.faults import ConfigurationError, Fault
 from config.load import load
 from config.warnings import warnings_about
-from ledger.keys import faults_of
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, complaint
 from mailglass.commands.probing import look_everywhere
 from mailglass.commands.tables import print_json, print_table
 from mailglass.failures import ConfigurationAtFault, Failed
+from mailglass.named_files import faults_of_files
 
 
 def check(
@@ -29,10 +29,8 @@ def check(
         settings = load(config, os.environ)
     except ConfigurationError as error:
         raise _at_fault(error.faults, complaint(config, error), as_json) from None
-    if unusable := [Fault("keys", what) for what in faults_of(settings.keys_dir)]:
-        lines = "".join(f"\n  {fault.what}" for fault in unusable)
-        told = unusable[0].what if len(unusable) == 1 else f"the keys have {len(unusable)} faults:{lines}"
-        raise _at_fault(unusable, told, as_json)
+    if faults := [*faults_of_files(settings)]:
+        raise _at_fault(faults, complaint(config, ConfigurationError(faults)), as_json)
     warnings = warnings_about(settings)
     findings = asyncio.run(look_everywhere(settings)) if online else []
     if as_json:

@@ -42,6 +42,11 @@ def sign(raw: bytes, key: DkimKey) -> bytes | None:
     return bytes(signature)
 
 
+def can_sign(key: DkimKey) -> bool:
+    """Whether signatures can be made with this key, selector and domain."""
+    return sign(b"From: a@example.com\r\n\r\n", key) is not None
+
+
 def signed_again(result: Tracked, key: DkimKey) -> Tracked | Unchanged:
     """The tracked message under a new signature, or why the original must go out instead."""
     signature = sign(result.raw, key)

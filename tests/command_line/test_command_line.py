@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import trustme
 
 from mailglass.app import COMMANDS
 from mailglass.commands import doctor, running
@@ -195,6 +196,49 @@ def test_check_tells_of_every_key_that_others_may_read(mailglass: Callable[..., 
     told = mailglass("check", "--json")
     assert told.status == 78
     assert [fault["what"] in shown.err for fault in json.loads(told.out)["faults"]] == [True] * 4
+
+
+def test_check_tells_of_every_file_that_cannot_be_used(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.issue_cert("localhost").cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
+    stranger.issue_cert("localhost").private_key_pem.write_to_path(tmp_path / "other.key")
+    (tmp_path / "text").write_text("this is none\n")
+    (tmp_path / "var").write_text("a file")
+    listener = 'bind = "127.0.0.1:0"\nsecurity = "tls"\ncertificate = "chain.pem"\nprivate_key = "other.key"\n'
+    (tmp_path / "relay.toml").write_text(
+        f'[[listener]]\n{listener}[upstream.default]\nhost = "localhost"\nca_file = "text"\n'
+        '[tracking]\ndkim_key_file = "text"\ndkim_selector = "a"\ndkim_domain = "example.com"\n'
+        '[hits]\nnetworks_file = "text"\n'
+    )
+    places = ["listener[0].certificate", "upstream.default.ca_file", "tracking.dkim_key_file", "hits.networks_file"]
+    places.append("data_dir")
+    shown = mailglass("check")
+    assert shown.status == 78
+    assert [line.split(": ")[0].strip() for line in shown.err.splitlines()[1:]] == places
+    assert [fault["where"] for fault in json.loads(mailglass("check", "--json").out)["faults"]] == places
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('[hits]\nnetworks_file = "text"\n', "mailglass: hits.networks_file: "),
+        (
+            '[tracking]\ndkim_signed = "track"\ndkim_key_file = "text"\ndkim_selector = "a"\ndkim_domain = "b"\n',
+            "mailglass: tracking.dkim_key_file: ",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_ends_run_with_status_78(
+    mailglass: Callable[..., Outcome], tmp_path: Path, toml: str, told: str
+) -> None:
+    (tmp_path / "text").write_text("this is none\n")
+    ports = "".join(
+        f'{section}\nbind = "127.0.0.1:0"\n' for section in ("[[listener]]", "[pixel_server]", "[dashboard]")
+    )
+    (tmp_path / "relay.toml").write_text(ports + toml)
+    shown = mailglass("run")
+    assert (shown.status, shown.out) == (78, "")
+    assert shown.err.splitlines()[-1].startswith(told)
 
 
 def test_a_rotated_key_signs_and_the_old_one_stays(mailglass: Callable[..., Outcome]) -> None:
