@@ -73,6 +73,7 @@ def rewrite(
         if source != "-" and Path(source).is_dir():
             desk.rewrite_tree(Path(source), out, report)
         else:
+            _need_another(Path(source), out)
             if _is_stdout(report) and (out is None or _is_stdout(out)):
                 raise typer.BadParameter(
                     "the message goes to stdout; name a file for it with --out", param_hint="--report"
@@ -101,6 +102,7 @@ def restore(
     if source != "-" and Path(source).is_dir():
         _restore_tree(Path(source), out, report, urls)
         return
+    _need_another(Path(source), out)
     told = None
     if report:
         if _is_stdout(report) and source == "-":
@@ -185,6 +187,7 @@ class _Desk:
     def rewrite_tree(self, folder: Path, out: Path | None, report: Path | None) -> None:
         if out is None or _is_stdout(out):
             raise typer.BadParameter("a folder needs --out FOLDER", param_hint="--out")
+        _need_another(folder, out)
         with _lines_to(report) as lines:
             for path in _files(folder, "rewriting"):
                 name = path.relative_to(folder)
@@ -235,6 +238,7 @@ def _random_id() -> MessageId:
 def _restore_tree(folder: Path, out: Path | None, report: Path | None, urls: TrackingUrls) -> None:
     if out is None or _is_stdout(out):
         raise typer.BadParameter("a folder needs --out FOLDER", param_hint="--out")
+    _need_another(folder, out)
     reports: dict[str, dict[str, Any]] = {}
     if report:
         for line in _read(str(report)).splitlines():
@@ -285,6 +289,12 @@ def _read(source: str) -> bytes:
         return Path(source).read_bytes()
     except OSError as fault:
         raise Failed(f"cannot read {source}: {fault.strerror}") from None
+
+
+def _need_another(source: Path, out: Path | None) -> None:
+    """A message is not written over itself: the disk may be full half-way, and then there is neither."""
+    if out is not None and (source.is_file() or source.is_dir()) and out.exists() and out.samefile(source):
+        raise typer.BadParameter(f"{out} would be overwritten; name another place", param_hint="--out")
 
 
 def _is_stdout(target: Path | None) -> bool:

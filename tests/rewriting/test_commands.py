@@ -144,6 +144,10 @@ def test_one_of_our_urls_is_taken_apart(folder: Path) -> None:
         (("rewrite", "."), 2),  # a folder needs --out
         (("rewrite", ".", "--out", "-"), 2),
         (("restore", ".", "--out", "-"), 2),
+        (("rewrite", ".", "--out", "./"), 2),  # nothing is written over itself
+        (("restore", ".", "--out", "."), 2),
+        (("rewrite", "m.eml", "--out", "./m.eml"), 2),
+        (("restore", "m.eml", "--out", "m.eml"), 2),
         (("rewrite", "m.eml", "--report", "-"), 2),  # report and message in one stream
         (("rewrite", "m.eml", "--out", "-", "--report", "-"), 2),
         (("restore", "-", "--report", "-"), 2),
