@@ -40,7 +40,8 @@ def check(
         for warning in warnings:
             typer.echo(f"mailglass: warning: {warning}", err=True)
         if findings:
-            print_table([[f.what, "fine" if f.fine else "BROKEN", f.seen] for f in findings], ("what", "", "seen"))
+            rows = [[f.what, "fine" if f.fine else "BROKEN", f.seen] for f in findings]
+            print_table(rows, ("what", "", "seen"), whole=True)  # what is broken stands at the end of a line
     if not all(finding.fine for finding in findings):
         raise typer.Exit(Failed.status)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Annotated
@@ -43,15 +44,23 @@ from mailglass.commands.probing import (
 )
 from mailglass.commands.sending import Login, compose, one_address, submit
 from mailglass.commands.tables import print_json
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 
 LOOK_AGAIN_SECONDS = 0.2
+NOBODY = "nobody@example.com"  # who gets the probe in a sandbox unless somebody is named
 _PIXEL = re.compile(r"https?://[^\s\"'<>]+/o/[\w-]+\.gif")
 _NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
 
 
+def one_address_or_none(text: str | None) -> str | None:
+    return None if text is None else one_address(text)
+
+
 def doctor(
-    to: Annotated[str, typer.Option("--to", help="who gets the probe: an address of your own", callback=one_address)],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="who gets the probe: an address of your own", callback=one_address_or_none),
+    ] = None,
     sender: Annotated[str | None, typer.Option("--from", help="the envelope's sender; default: the same")] = None,
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
@@ -63,17 +72,22 @@ def doctor(
     """Send a probe message through the relay and wait for its own hit; say which link of the chain is broken."""
     settings = settings_from_file(config)
     at = listener_named(settings, listener)
+    if to is None:
+        if not settings.upstream[at.upstream].sandbox:
+            raise WrongUse("the probe is really sent: name an address of your own with --to")
+        to = NOBODY
     others = () if listener else tuple(one for one in settings.listener if one is not at)
     login = Login(user, password_from(password_stdin)) if user else None
     findings: list[Finding] = []
 
     async def work() -> None:
-        async for finding in _chain(settings, at, others, _Probe(sender or to, to, login), wait):
-            findings.append(finding)
-            if not as_json:
-                typer.echo(f"{'fine  ' if finding.fine else 'BROKEN'}  {finding.what:<24} {finding.seen}")
-            if not finding.fine:
-                return
+        async with aclosing(_chain(settings, at, others, _Probe(sender or to, to, login), wait)) as chain:
+            async for finding in chain:
+                findings.append(finding)
+                if not as_json:
+                    typer.echo(f"{'fine  ' if finding.fine else 'BROKEN'}  {finding.what:<24} {finding.seen}")
+                if not finding.fine:
+                    return
 
     asyncio.run(work())
     if as_json:
@@ -93,7 +107,7 @@ class _Probe:
 
 async def _chain(
     settings: Settings, at: Listener, others: Sequence[Listener], probe: _Probe, wait: float
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding, None]:
     warned = "; but ".join(map(str, warnings_about(settings)))
     yield Finding("configuration", True, f"no fault; but {warned}" if warned else "no fault")
     yield look_at_keys(settings)
@@ -117,13 +131,14 @@ async def _chain(
         yield Finding("tracking", False, "the relay sent the probe on without tracking it")
         return
     yield Finding("tracking", True, note[2] if note else "")
-    async for finding in _after_sending(settings, at, message_id, wait):
-        yield finding
+    async with aclosing(_after_sending(settings, at, message_id, wait)) as rest:
+        async for finding in rest:
+            yield finding
 
 
 async def _after_sending(
     settings: Settings, at: Listener, message_id: MessageId, wait: float
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding, None]:
     reader = LedgerReader(settings)
     urls = TrackingUrls(UrlGrammar(settings.tracking.public_url), load_keys(settings.keys_dir), message_id)
     pixel: str | None = urls.pixel()

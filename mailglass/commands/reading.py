@@ -16,8 +16,9 @@ from config.units import parse_duration
 from ledger import maintenance
 from ledger.access import Ledger
 from ledger.engine import place_of
-from ledger.faults import LedgerFault
+from ledger.faults import LedgerFault, LedgerUnavailable
 from ledger.message_id import MessageId, parse_message_id
+from ledger.migrations import HEAD
 from ledger.reading import LedgerReader
 from ledger.shared import open_ledger
 from mailglass.failures import Failed, WrongUse
@@ -31,8 +32,12 @@ async def reading(settings: Settings) -> AsyncIterator[LedgerReader]:
     """The ledger for questions only. Where there is none, an empty one elsewhere, for as long as it is read: nothing is
     an empty answer, and whoever only looks leaves no file that then belongs to them and not to the service."""
     if await is_there(settings):
-        async with _reader_of(settings) as reader:
-            yield reader
+        try:
+            async with _reader_of(settings) as reader:
+                yield reader
+        except LedgerUnavailable:
+            await _need_this_schema(settings)
+            raise
         return
     with tempfile.TemporaryDirectory(prefix="mailglass-") as folder:
         empty = settings.model_copy(update={"data_dir": Path(folder), "ledger": LedgerTable()})
@@ -52,6 +57,15 @@ async def until_there(settings: Settings) -> None:
 
 async def is_there(settings: Settings) -> bool:
     return await maintenance.exists(place_of(settings))
+
+
+async def _need_this_schema(settings: Settings) -> None:
+    """Raises Failed when the reason is that another version of mailglass wrote the ledger."""
+    found = await maintenance.version(place_of(settings))
+    if found is None or found == HEAD:
+        return
+    what = f"the ledger has schema {found}, and this mailglass reads {HEAD}"
+    raise Failed(what if found > HEAD else f"{what}: start it, or type mailglass ledger upgrade")
 
 
 @asynccontextmanager

@@ -59,14 +59,14 @@ def show_one(message: MessageArgument, config: Config = DEFAULT_CONFIG, as_json:
         print_json(_row(found) | {"copies": copies})
         return
     columns = ("n", "address", "state", "tries", "next_try", "reply")
-    print_table([[cell(row[name], widest=LONGEST_REPLY) for name in columns] for row in copies], columns)
+    print_table([[cell(row[name], widest=LONGEST_REPLY) for name in columns] for row in copies], columns, whole=True)
 
 
 @app.command()
 def retry(message: MessageArgument, copy: CopyOption = 0, config: Config = DEFAULT_CONFIG) -> None:
     """Try waiting copies now, also those held because they may have arrived."""
-    _have_done(settings_from_file(config), Wish.RETRY, message, copy)
-    typer.echo("They are tried as soon as the relay runs.")
+    by_relay = _have_done(settings_from_file(config), Wish.RETRY, message, copy)
+    typer.echo("The relay tries them now." if by_relay else "They are tried as soon as the relay runs.")
 
 
 @app.command()
@@ -76,20 +76,22 @@ def drop(message: MessageArgument, copy: CopyOption = 0, config: Config = DEFAUL
     typer.echo("They are given up.")
 
 
-def _have_done(settings: Settings, wish: Wish, message: str, number: int) -> None:
+def _have_done(settings: Settings, wish: Wish, message: str, number: int) -> bool:
+    """Whether a running relay did it; else it was done here. Raises Failed."""
     folder = settings.spool_dir
     found = _find(folder, message)
     if number and number not in found.copies:
         raise Failed(f"message {found.header.id} has no copy {number}")
     request = Request(wish, found.header.id, number)
     if carry_out(folder, request):
-        return
+        return False
     path = ask(folder, request)
     end = time.monotonic() + PATIENCE_SECONDS
     while path.exists():
         if time.monotonic() > end:
             raise Failed("the running relay has not answered yet; it will do it as soon as it can")
         time.sleep(LOOK_SECONDS)
+    return True
 
 
 def _messages(folder: Path) -> list[SpooledMessage]:

@@ -99,10 +99,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
-def print_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+def print_table(rows: Sequence[Sequence[str]], columns: Sequence[str], whole: bool = False) -> None:
+    """The rows below their heads; on a terminal cut to its width unless every word is needed (``whole``)."""
     heads = [column.replace("_", " ") for column in columns]
     widths = [max(map(_width, column), default=0) for column in zip(heads, *rows, strict=True)]
-    gap, limit = " " * GAP, _terminal_width()
+    gap, limit = " " * GAP, None if whole else _terminal_width()
     for row in [heads, *rows]:
         padded = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
         line = gap.join(padded).rstrip()

@@ -158,6 +158,13 @@ def test_what_sends_warns_of_it_once_at_its_start(
     assert shown.err.endswith("far enough\n")
 
 
+def test_doctor_sends_nobody_a_probe_who_was_not_named(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text(TO_THE_WORLD)
+    shown = mailglass("doctor")
+    assert (shown.status, shown.out) == (2, "")
+    assert "--to" in shown.err
+
+
 def test_doctor_tells_it_with_the_configuration(
     mailglass: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from ledger.keys import load_keys
 from ledger.message_id import MessageId
+from ledger.migrations import HEAD
+from ledger.upgrade import migrate
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.app import app
 from mailglass.failures import Failed
@@ -61,3 +64,23 @@ def test_decoding_makes_no_key_and_says_that_nothing_verifies(folder: Path, tmp_
     assert isinstance(result.exception, Failed)
     assert '"valid": false' in result.output
     assert sorted(path.name for path in folder.iterdir()) == ["mail.eml", "relay.toml"]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        pytest.param("0003", f"schema 0003, and this mailglass reads {HEAD}: start it, or type", id="before"),
+        pytest.param("9999", f"schema 9999, and this mailglass reads {HEAD}", id="after"),
+    ],
+)
+def test_a_ledger_of_another_version_that_cannot_be_read_is_named(folder: Path, version: str, told: str) -> None:
+    ledger = folder / "var" / "mailglass.db"
+    ledger.parent.mkdir()
+    engine = create_engine(f"sqlite:///{ledger}")
+    with engine.begin() as connection:
+        migrate(connection, "0003")
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    engine.dispose()
+    result = CliRunner().invoke(app, ["messages"])
+    assert isinstance(result.exception, Failed)
+    assert told in str(result.exception)

@@ -80,3 +80,16 @@ def test_a_real_terminal_is_told_what_there_is_no_room_for(tmp_path: Path) -> No
     assert len(lines) == 4
     assert max(map(_width, lines)) <= 80
     assert done.stderr.decode() == "No room for: id, sender, reason. A wider terminal shows them, and so does --json.\n"
+
+
+def test_a_narrow_terminal_cuts_nothing_of_what_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('[tracking]\npublic_url = "http://127.0.0.1:1"\n')
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mailglass", "check", "--online", "--config", str(tmp_path / "relay.toml")]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=os.environ | {"COLUMNS": "40"})
+    os.close(theirs)
+    told = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 1
+    assert "http://127.0.0.1:1 cannot be reached: Cannot connect to host 127.0.0.1:1" in told
+    assert "…" not in told

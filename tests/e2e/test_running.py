@@ -103,7 +103,7 @@ def test_the_parts_run_apart_on_one_ledger(mailglass: Installation) -> None:
 
 def test_doctor_finds_the_whole_chain_sound(mailglass: Installation) -> None:
     mailglass.start()
-    probed = mailglass.command("doctor", "--to", "ann@example.com")
+    probed = mailglass.command("doctor")
     assert probed.returncode == 0, probed.stdout + probed.stderr
     assert "The whole chain holds." in probed.stdout
     for link in ("keys", "ledger", "upstream", "pixel", "relay", "tracking", "record", "delivery", "hit"):
@@ -116,6 +116,19 @@ def test_doctor_names_the_link_that_is_broken(mailglass: Installation) -> None:
     assert probed.returncode == 1
     assert [finding["what"] for finding in json.loads(probed.stdout) if not finding["fine"]] == ["pixel"]
     assert "the chain breaks at: pixel" in probed.stderr
+
+
+def test_doctor_ends_with_one_line_when_another_installation_answers(mailglass: Installation, tmp_path: Path) -> None:
+    """Its ledger knows nothing of the probe; what was opened to look there is closed again."""
+    mailglass.start()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "relay.toml").write_text((mailglass.folder / "relay.toml").read_text())
+    assert mailglass.command("user", "list", "--config", str(other / "relay.toml")).returncode == 0
+    probed = mailglass.command("doctor", "--config", str(other / "relay.toml"))
+    assert probed.returncode == 1
+    assert probed.stdout.splitlines()[-1].startswith("BROKEN  record")
+    assert probed.stderr == "mailglass: the chain breaks at: record\n"
 
 
 def test_several_workers_share_the_public_port(tmp_path: Path) -> None:

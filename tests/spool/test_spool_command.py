@@ -123,7 +123,8 @@ def test_drop_without_a_relay_is_done_at_once(mailglass: Command, waiting: Path)
 
 
 def test_retry_releases_waiting_and_held_copies(mailglass: Command, waiting: Path) -> None:
-    assert mailglass("retry", str(ID))[0] == 0
+    status, out, _ = mailglass("retry", str(ID))
+    assert (status, out) == (0, "They are tried as soon as the relay runs.\n")
     assert states(waiting) == [CopyState.DELIVERED, CopyState.WAITING, CopyState.WAITING]
     assert read_message(waiting / f"{ID}.mail").standing.due(AT) == [2, 3]
 
@@ -141,8 +142,8 @@ def test_a_running_relay_is_asked(mailglass: Command, tmp_path: Path) -> None:
             async with bench.client_session() as session:
                 await bench.submit(session)
             task = asyncio.create_task(bench.runner.run())
-            status, _, err = await asyncio.to_thread(mailglass, "retry", str(ID))
-            assert (status, err) == (0, "")
+            status, out, err = await asyncio.to_thread(mailglass, "retry", str(ID))
+            assert (status, out, err) == (0, "The relay tries them now.\n", "")
             await upstream.wait_for(3)
             task.cancel()
             await asyncio.wait([task])
