@@ -37,6 +37,7 @@ _LONGEST_SEGMENT = 80
 _LETTERS = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.[A-Za-z]{1,6}\Z")  # .jhtml, .cfm, .ashx: how a page is made says nothing
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SEPARATORS = re.compile("[/?&;=#]")
 _NO_LETTER = re.compile(r"[^a-z]+")
 _TEXT_WORDS = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffdc]")
@@ -60,7 +61,7 @@ def text_says_so(text: str) -> bool:
     """Whether the visible text of a link is that of an unsubscribe button."""
     if not text or len(text) > _LONGEST_TEXT:
         return False
-    folded = text.casefold()
+    folded = text.casefold().replace("_", " ")
     words = _TEXT_WORDS.findall(folded)
     if not TEXT_HINTS.isdisjoint(words) and TEXT_ABOUT.isdisjoint(words) and _TEXT.search(folded):
         return True
@@ -87,17 +88,23 @@ def sentence_says_so(before: str, behind: str) -> bool:
 
 def url_says_so(destination: str) -> bool:
     """Whether a host label, path segment or parameter of the URL is about unsubscribing and nothing else."""
-    lower = destination.lower()
+    readable = unquote(destination) if "%" in destination else destination
+    lower = readable.lower()
     if URL_HINTS.isdisjoint(_LETTERS.findall(lower)) and (
-        lower == destination or URL_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", destination).lower()))
+        lower == readable or URL_HINTS.isdisjoint(_LETTERS.findall(_CAMEL.sub("-", readable).lower()))
     ):
         return False
     host, _, rest = destination.partition("://")[2].partition("/")
     # The site itself may be called anything; only what is before it speaks.
-    segments = host.split(":")[0].split(".")[:-2] + re.split("[/?&;=#]", rest)
+    labels = host.split(":")[0].lower().split(".")[:-2]
+    if any(not URL_WORDS.isdisjoint(label.split("-")) for label in labels):
+        return True
+    segments = _SEPARATORS.split(rest)
+    if "%2f" in rest.lower():
+        segments += _SEPARATORS.split(unquote(rest))  # of a link that somebody else's server counts
     return any(
         len(segment) <= _LONGEST_SEGMENT and _is_about_unsubscribing(_ENDING.sub("", unquote(segment)))
-        for segment in segments
+        for segment in labels + segments
     )
 
 

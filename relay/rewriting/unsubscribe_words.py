@@ -13,6 +13,9 @@ URL_WORDS = frozenset(
         " descadastrar descadastro cancelarinscricao desinscrever"
         " afmelden uitschrijven avregistrera avprenumerera afmeld avmeld"
         " wypisz wypiszsie odhlasit leiratkozas dezabonare haishinteishi"
+        # pages whose use is to say which mail should come
+        " emailpreference emailpreferences preferencecenter preferencescenter preferencecentre preferencescentre"
+        " managepreferences communicationpreferences subscriptioncenter"
     )
 )
 
@@ -25,7 +28,7 @@ URL_COMPANIONS = frozenset(
         " form request action success done complete campaign campaigns marketing notification notifications alerts"
         " digest preferences preference manage settings center centre secure api web app url redirect group groups"
         " asm wf index html htm php asp aspx jsp cgi pl py direct optin opt in out by with via token sms promo"
-        " promotional promotions updates update here v"
+        " promotional promotions updates update here v encrypted"
     )
 )
 
@@ -33,7 +36,7 @@ URL_COMPANIONS = frozenset(
 URL_HINTS = URL_WORDS | frozenset(
     str.split(
         "opt opting unsubscribe remove annulla cancella cancelar baja sabonner sabonnement sinscription sinscrire"
-        " wypisz"
+        " wypisz preference preferences subscription"
     )
 )
 
@@ -43,14 +46,17 @@ TEXT_SIGNS = (
     r"\bunsub(?:scribe|scribing)?\b",
     r"\bopt(?:ing)?[ -]?out\b",
     r"\bremove (?:me|my (?:e-?mail|address))\b",
+    r"\bremove yourself from\b.{0,24}\b(?:lists?|mailings?|e-?mails?|newsletters?)\b",
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
-    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
+    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b|\bto no longer (?:receive|get)\b",
+    r"\bto stop (?:these|further|future) (?:e-?mails?|messages|mailings?|offers|please)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
-    r"\b(?:manage|modify|update|change|edit)(?: your| my)?"
-    r" (?:e-?mail|mailing|newsletter|subscription|notification|communication)s?"
-    r" (?:preferences|settings|subscriptions?)\b",
-    r"^(?:e-?mail|subscription|mailing|communication) (?:preferences|settings)$",
-    r"^(?:manage|modify|update)(?: your| my)? (?:preferences|subscriptions?)$|^subscription management$",
+    r"\b(?:manage|modify|update|change|edit|customi[sz]e)(?: your| my)?"
+    r" (?:e-?mail|mailing|newsletter|subscription|subscriber|notification|communication)s?"
+    r" (?:preferences?|settings|subscriptions?)\b",
+    r"^\W*(?:e-?mail|subscription|subscriber|mailing|newsletter|communication) (?:preferences|settings)\W*$",
+    r"^\W*(?:manage|modify|update)(?: your| my)? (?:preferences?|subscriptions?|newsletters?|mailings|e-?mails)\W*$",
+    r"^\W*(?:(?:e-?mail|communication) )?preferences? cent(?:er|re)\W*$|^subscription management$",
     r"\b(?:do not|don't|don’t) (?:wish|want) to (?:receive|get|hear)\b|\bleave (?:this|our|the) (?:mailing )?list\b",
     r"\b(?:be|get) (?:removed|taken off)\b.{0,24}\blist\b|\bremov(?:e|al) from (?:this|our) list\b",
     r"\b(?:click|here|wish|want|like)\b.{0,24}\bbe (?:removed|taken off)\b|\btake me off\b",
@@ -59,21 +65,33 @@ TEXT_SIGNS = (
     r"\b(?:e-?mails?|mailings?|messages?)\b",
     # German, Dutch, Scandinavian
     r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung|abzumelden|abzubestellen|auszutragen)\b",
-    r"\b(?:af te melden|uit te schrijven)\b",
+    r"\b(?:e-?mails?|newsletter|nachrichten|mailings?|werbung)\b.{0,40}\bnicht (?:mehr|länger)"
+    r" (?:erhalten|bekommen|empfangen)\b",
+    # "Melden Sie sich ab 1. Mai an" is the opposite.
+    r"\bmelde(?:n sie sich|n? dich)\b.{0,60}\bab(?=\s*(?:[,.;:!]|$))",
+    r"\b(?:af te melden|uit te schrijven)\b|\bniet (?:langer|meer) (?:wilt? |wenst te |te )?ontvangen\b",
+    r"\b(?:inte längre|ikke længere|ikke lenger)\b.{0,12}\b(?:modtage|motta|ta emot)\b|\bframeld\b|\bavbeställ\w*",
+    r"\bavsluta (?:din |min )?prenumeration\w*",
     r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
     r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|avmeld|meld deg av)\b",
     r"\bperuuta (?:tilaus|uutiskirje)",
     # French
-    r"\bd[eé]s?abonn(?:er|ez|e|ement)\b|\bd[eé]sinscri(?:re|ption|vez|s)\b|\bne (?:souhait\w+ )?plus recevoir\b",
+    r"\bd[eé\ufffd]s?abonn(?:er|ez|e|ement)\b|\bd[eé\ufffd]sinscri(?:re|ption|vez|s)\b",
+    r"\bne (?:\w+ )?plus recevoir\b",
     # Italian
     r"\bdisiscri(?:viti|vi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi)\b|\bnon ricevere più\b",
     r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
     # Spanish, Portuguese, Romanian
     r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
     r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b",
-    r"\bdescadastr\w*|\bdeixar de receber\b|\bcancelar\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bdezabon\w+",
+    r"\bno (?:dese[ae]s?|quieres?|quiera|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
+    r"\bdescadastr\w*|\bdesinscrev\w*|\bdeixar de receber\b|\bdezabon\w+",
+    r"\bcancel(?:ar|e)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bsair d(?:a|esta) lista\b",
+    r"\bnão (?:desej\w+|quer|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
+    r"\bremover (?:o )?(?:seu|meu) e-?mail\b",
     # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Vietnamese
-    r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygnuj z (?:subskrypcji|newslettera)\b",
+    r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygn(?:uj|ować) z (?:subskrypcji|newslettera)\b",
+    r"\bnie chce(?:sz|cie) (?:więcej |już |dłużej )?otrzymywać\b",
     r"\bodhlásiť?\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
     r"\bberhenti berlangganan\b|\bhủy đăng ký\b",
 )
@@ -81,7 +99,10 @@ TEXT_SIGNS = (
 OTHER_SCRIPT_SIGNS = (
     r"配信(?:の)?(?:停止|解除|中止)|退会",
     r"(?:購読|登録|メルマガ|メールマガジン|受信|配信登録)(?:の|を)?(?:停止|解除|中止|拒否|キャンセル)",
-    r"退订|退訂|取消(?:订阅|訂閱)|不再接收|수신\s?거부|구독\s?(?:취소|해지)",
+    r"(?:配信|受信|メール|メルマガ|メールマガジン)(?:を|が|の)?(?:ご)?(?:希望(?:され|し)ない|不要)",
+    r"退订|退訂|取消(?:订阅|訂閱)|不再接收|不(?:想|希望|[愿願]意?)再?(?:收到|接收)",
+    r"수신\s?거부|구독\s?(?:취소|해지)|수신을?\s?원(?:치|하지)\s?않",
+    r"не (?:хотите|желаете)\s(?:больше\s)?получать",
     r"отпис(?:аться|ка|ки|ать)|відпис(?:атися|ка)|απεγγραφή|κατάργηση εγγραφής",
     r"إلغاء الاشتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
 )
@@ -89,7 +110,9 @@ TEXT_HINTS = frozenset(
     str.split(
         "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
         " subscription subscriptions wish want leave removed taken removal from receive take off abmelden abbestellen"
-        " austragen"
+        " austragen yourself preference manage erhalten bekommen empfangen melde ontvangen modtage motta emot frameld"
+        " avbeställ avbeställa avsluta sabonner sabonnez sabonnement sinscrire recibir recibiendo descadastro"
+        " descadastramento desinscrever desinscreva desinscreve cancele sair remover zrezygnować otrzymywać"
         " abzumelden abzubestellen auszutragen melden schrijven cancellarti cancellarsi cancellarmi cancellatevi"
         " abmeldung newsletterabmeldung keine mehr afmelden"
         " uitschrijven avregistrera avprenumerera afmeld avmeld peruuta meld désabonner désabonnez désabonne"
@@ -117,13 +140,16 @@ GENERIC_WORDS = frozenset(
     str.split(
         "click tap press here this that the link links button below page on to at by via follow following visit"
         " go please"
-        " just simply now it web website site url"
+        " just simply now it web website site url clicking tapping"
         # German, Dutch, Scandinavian
-        " hier klicken klick klicke sie bitte auf diesen diesem dieser folgenden folgendem den dem zum klik deze"
+        " hier klicken klick klicke klickst indem sie du tun können dies bitte auf diesen diesem dieser folgenden"
+        " folgendem den dem zum klik klikken te dan deze"
         " op här klicka på denna länk länken her klikk klikke dette denne lenke lenken linket"
         # French, Italian, Spanish, Portuguese, Romanian
-        " ici cliquez cliquer clique sur ce lien le lien suivant qui clicca cliccate cliccare clicchi su questo il"
-        " seguente aquí aqui clic haga haz pulse pulsa pinche pincha en este enlace el siguiente clicar neste nesta"
+        " ici cliquez cliquer cliquant en clique sur ce lien le lien suivant qui clicca cliccate cliccare cliccando"
+        " clicchi su questo il"
+        " seguente aquí aqui clic haga haz haciendo clicando pulse pulsa pinche pincha en este enlace el siguiente"
+        " clicar neste nesta"
         " ligação o seguinte aici apasă apăsați pe acest"
         # Polish, Czech, Slovak, Hungarian, Turkish, Finnish, Indonesian, Vietnamese
         " tutaj tu kliknij kliknąć ten w zde klikněte kliknutím sem tento odkaz na ide itt kattintson kattints"
