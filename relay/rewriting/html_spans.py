@@ -74,14 +74,14 @@ def find_spans(text: Text) -> HtmlSpans | None:
     lower = html.lower()
     own_pixel = b"/o/" in html and _OWN_PIXEL_PATH.search(html) is not None
     has_marks = b"-trac" in lower and b"data-track" in lower
-    may_quote = may_hold_quotes(lower)
+    may_quote = may_hold_quotes(text, lower)
     every_tag = own_pixel or has_marks or may_quote
     tokens = tokenize(html, every_tag=every_tag)
     if tokens is None:
         return None
     spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
     if may_quote:  # not whenever every tag is at hand: our own pixel must not show a second look what the first missed
-        spans.quoted = find_quoted_regions(html, tokens.tags, tokens.hidden, tokens.limit)
+        spans.quoted = find_quoted_regions(text, tokens.tags, tokens.hidden, tokens.limit)
     links = _Links(text, spans)
     for index, tag in enumerate(tokens.tags):
         if tag.closing:

@@ -11,79 +11,102 @@ import re
 from bisect import bisect_right
 from sys import maxsize
 
+from relay.rewriting.character_references import decode_text
+from relay.rewriting.charsets import Text
 from relay.rewriting.html_tokens import Tag, attributes_of
 from relay.rewriting.possessive_groups import compiled
+from relay.rewriting.quotation_words import FORWARD_WORDS, SENDER_WORDS
 
 # The elements whose attributes say that they quote, and end tags behind a colon, as "<b>From:</b>" has: most
 # newsletters are tables and have few of either, so it is quick to look at these alone before looking at every tag.
-_TELLING_TAG = re.compile(rb"<(?:/(?<=:</)|/(?<=: </)|(?:blockquote|div|hr|span id)(?=[\t\n\f\r />=])[^>]*+)")
+# East Asia's full-width colon ends in other octets in UTF-8, in EUC-JP and in the scan of other charsets.
+_TELLING_TAG = re.compile(
+    rb"<(?:/(?<=[:\x9a\xa7\x80]</)|/(?<=: </)|(?:blockquote|div|hr|span id)(?=[\t\n\f\r />=])[^>]*+)"
+)
 _LABEL_END = b"</"
 _HINT = re.compile(
     rb"<blockquote|quote|moz-|olk_src|rplyfwd|appendonsend|stopspelling|zwchr|_mailoriginal|messagereply|reference-message"
     rb"|appleoriginal|js-readmsg|separator-line|border-top:\s?solid|replycontent|outlookmessageheader|tabindex"
-    rb"|zmail_extra|history_container",
+    rb"|zmail_extra|history_container|inoteshistory|isforwardcontent|origbody|reply139content|replysplit",
     re.IGNORECASE,
 )
 
 _QUOTED_CLASS = re.compile(
     r"(?:x_)*(?:gmail_quote\w*|moz-cite-prefix|moz-forward-container|\w*yahoo_quoted\w*|protonmail_quote"
     r"|tutanota_quote|zmail_extra\w*|appleoriginalcontents|wmi-quote|mailru-blockquote|js-readmsg-msg|quoted-text"
-    r"|hotmail_quote|replaced-blockquote|history_container|freequote|clean_bq)",
+    r"|hotmail_quote|replaced-blockquote|history_container|freequote|clean_bq|iosymail|skiff_quote|missive_quote"
+    r"|freshdesk_quote|front-blockquote|fernand_quote|quotedreply|notion-mail-quote|alimail-quote"
+    r"|ntes-mailmaster-quote|history-quote-wrapper|ms-outlook-mobile-reference-message|inoteshistory)",
     re.IGNORECASE,
 )
 _QUOTED_ID = re.compile(
     r"(?:x_)*(?:olk_src_body_section|mail-editor-reference-message-container|\w*yahoo_quoted\w*|isreplycontent"
-    r"|replyblockquote|_rc_sig_quote)",
+    r"|replyblockquote|_rc_sig_quote|isforwardcontent|origbody|reply139content|orimsghtmlseperator|blockquote_zmail)",
     re.IGNORECASE,
 )
 _QUOTED_NAME = re.compile(r"quote|messagereplysection", re.IGNORECASE)
 _DIVIDER_ID = re.compile(
-    r"(?:x_)*(?:divrplyfwdmsg|appendonsend|stopspelling|zwchr|ms-outlook-mobile-body-separator-line)", re.IGNORECASE
+    r"(?:x_)*(?:divrplyfwdmsg|appendonsend|stopspelling|zwchr|replysplit|ms-outlook-mobile-body-separator-line)",
+    re.IGNORECASE,
 )
 _DIVIDER_CLASS = re.compile(r"(?:x_)*outlookmessageheader", re.IGNORECASE)
 # Outlook's block of From, Sent, To, Subject has a line above it and nothing else.
 _HEADER_BLOCK_STYLE = re.compile(
     r"border:\s*none;\s*border-top:\s*solid[^;]*;\s*padding:\s*3(?:\.0)?pt\s+0", re.IGNORECASE
 )
-_BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*[^<>]{2,30}:", re.IGNORECASE)
-_DASHED_LINE = re.compile(
-    rb"(?<!-)-{4,80}+[ \t]?+(?:[^-<>]{0,40}?(?:original|forward|urspr|weitergel|origine|transf|inoltrat|reenviad"
-    rb"|oorspronk|doorgestuurd|vidarebe|videresend|encaminh|oprindelig|opprinnelig|oryginaln)[^-<>]{0,60}"
-    rb"|[^-<>]{0,20}[\x80-\xff][^-<>]{0,80})-{4,}",
-    re.IGNORECASE,
-)
+_ANY_LABEL = rb"(?:[^<>]{2,30}?:|[\x80-\xff][\x80-\xff \t]{3,40})"
+_BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*" + _ANY_LABEL, re.IGNORECASE)
+# Dashes within are those of "e-mail".
+_DASHED_LINE = re.compile(rb"(?<!-)-{4,80}+[ \t]?+((?:[^-<>]|-(?!-)){2,140}?)-{4,}")
 # Zoho and Notes: -----"Ben" &lt;ben@example.com&gt; wrote: -----
 _DASHED_ATTRIBUTION = re.compile(
     rb"(?<!-)-{4,80}+(?:[^-<>\r\n]|-(?!---)){2,200}?\bwrote:?+[ \t]?+-{4,}", re.IGNORECASE
 )  # not over another run of dashes: of many, each would look at those behind it
-_SENDER_WORDS = (
-    "from", "von", "de", "da", "van", "från", "fra", "od", "от", "lähettäjä", "kimden", "差出人", "送信者", "发件人",
-    "寄件者", "보낸 사람",
-)  # fmt: skip
 _LABEL = rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>){0,3}+\s*+"
-_TO_NEXT_LABEL = rb"(?s:(?!</table).){0,600}?" + _LABEL + rb"[^<>:]{2,30}:"
-_HEADER_BLOCK = compiled(
-    _LABEL + rb"(?:" + "|".join(_SENDER_WORDS).encode("utf-8") + rb")\s*+:" + 2 * _TO_NEXT_LABEL, re.IGNORECASE
+_TWO_MORE_LABELS = compiled(
+    2 * (rb"(?s:(?!</table).){0,600}?" + _LABEL + rb"(?:[^<>:]{2,30}:|[\x80-\xff][\x80-\xff \t]{3,40})"), re.IGNORECASE
 )
-_TAGS = re.compile(rb"<[^>]*+>")
+# Words as octets, whatever the charset: a letter beyond ASCII is one or several.
+_SENDER_OCTETS = "|".join(
+    dict.fromkeys(re.sub("[^\x00-\x7f]+", r"[\\x80-\\xff]{1,60}", word) for word in SENDER_WORDS)
+).encode("ascii")
+_SENDER_LABEL = compiled(
+    _LABEL + rb"((?:" + _SENDER_OCTETS + rb")(?:\s|&nbsp;){0,3}+(?::|[\x80-\xff]{1,5}:?)?)", re.IGNORECASE
+)
+_SENDERS = frozenset(word.casefold() for word in SENDER_WORDS)
+_TAGS = re.compile(r"<[^>]*+>")
 
 
-def may_hold_quotes(lower: bytes) -> bool:
-    """Whether a second, slower look for quotations is needed; ``lower`` is the HTML in lower case."""
+def may_hold_quotes(text: Text, lower: bytes) -> bool:
+    """Whether a second, slower look for quotations is needed; ``lower`` is the text's scan in lower case."""
     telling = _TELLING_TAG.findall(lower)
     if _HINT.search(b" ".join(telling)) or (b"_mail" in lower and b"_mailoriginal" in lower):
         return True
-    if b"----" in lower and (_DASHED_LINE.search(lower) or _DASHED_ATTRIBUTION.search(lower)):
+    signs = (
+        *((_DASHED_LINE, _DASHED_ATTRIBUTION) if b"----" in lower else ()),
+        *((_SENDER_LABEL,) if _LABEL_END in telling else ()),
+    )
+    return any(_says_so(text, match) for sign in signs for match in sign.finditer(lower))
+
+
+def _says_so(text: Text, match: re.Match[bytes]) -> bool:
+    """Whether what looks like one of the three signs is one. Beyond ASCII the patterns only guess at the words."""
+    if match.re is _DASHED_ATTRIBUTION:
         return True
-    return _LABEL_END in telling and _HEADER_BLOCK.search(lower) is not None
+    words = decode_text(text.decode(*match.span(1))).casefold()
+    if match.re is _DASHED_LINE:
+        return any(word in words for word in FORWARD_WORDS)
+    is_sender = words.endswith((":", "：")) and words[:-1].strip() in _SENDERS
+    return is_sender and _TWO_MORE_LABELS.match(match.string, match.end(), match.endpos) is not None
 
 
 def find_quoted_regions(
-    html: bytes, tags: list[Tag], hidden: list[tuple[int, int]], limit: int
+    text: Text, tags: list[Tag], hidden: list[tuple[int, int]], limit: int
 ) -> list[tuple[int, int]]:
     """The quoted stretches in order, not overlapping, from every tag of the document and what is hidden in it."""
+    html = text.scan
     regions: list[tuple[int, int]] = []
-    dividers = _TextDividers(html, _unseen(tags, hidden), limit)
+    dividers = _TextDividers(text, _unseen(tags, hidden), limit)
     divider = dividers.after(0)
     opened: tuple[bytes, int] | None = None
     depth = 0
@@ -103,7 +126,7 @@ def find_quoted_regions(
             return [*regions, (divider, limit)]
         if tag.closing or not _HINT.search(html, tag.start, tag.end):
             continue
-        match _mark(html, tag):
+        match _mark(text, tag):
             case "element":
                 opened, depth = (tag.name, tag.start), 1
             case "divider":
@@ -121,11 +144,11 @@ class _TextDividers:
     Each sign is looked for once through the whole text, however often it is asked where the next is.
     """
 
-    def __init__(self, html: bytes, unseen: list[tuple[int, int]], limit: int) -> None:
-        self._html = html
+    def __init__(self, text: Text, unseen: list[tuple[int, int]], limit: int) -> None:
+        self._text = text
         self._unseen = unseen
         self._limit = limit
-        self._next = {sign: self._search(sign, 0) for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK)}
+        self._next = {sign: self._search(sign, 0) for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _SENDER_LABEL)}
 
     def after(self, start: int) -> int:
         """The first from there on; the limit when there is none."""
@@ -135,8 +158,11 @@ class _TextDividers:
         return min((match.start() for match in self._next.values() if match), default=self._limit)
 
     def _search(self, sign: re.Pattern[bytes], start: int) -> re.Match[bytes] | None:
-        matches = sign.finditer(self._html, start, self._limit)
-        return next((match for match in matches if not _is_within(self._unseen, match.start())), None)
+        matches = sign.finditer(self._text.scan, start, self._limit)
+        return next(
+            (match for match in matches if not _is_within(self._unseen, match.start()) and _says_so(self._text, match)),
+            None,
+        )
 
 
 def _unseen(tags: list[Tag], hidden: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -153,8 +179,9 @@ def _is_within(stretches: list[tuple[int, int]], position: int) -> bool:
     return row >= 0 and position < stretches[row][1]
 
 
-def _mark(html: bytes, tag: Tag) -> str | None:
+def _mark(text: Text, tag: Tag) -> str | None:
     """Whether the start tag opens a quoted ``element``, is a ``divider`` above quoted text, or neither."""
+    html = text.scan
     attributes = {
         attribute.name: html[attribute.start : attribute.end].decode("latin-1").strip()
         for attribute in attributes_of(html, tag)
@@ -165,6 +192,8 @@ def _mark(html: bytes, tag: Tag) -> str | None:
         return "divider"
     if tag.name == b"a" and attributes.get(b"name", "").lower() == "_mailoriginal":
         return "divider"
+    if attributes.get(b"title") == "beforequote:::":
+        return "divider"  # Zoho
     if tag.name == b"hr" and attributes.get(b"tabindex") == "-1":
         return "divider"  # Outlook 2003
     if tag.name == b"div" and _HEADER_BLOCK_STYLE.search(attributes.get(b"style", "")):
@@ -176,15 +205,14 @@ def _mark(html: bytes, tag: Tag) -> str | None:
     if _QUOTED_NAME.fullmatch(attributes.get(b"name", "")):
         return "element"
     if tag.name == b"blockquote" and (
-        attributes.get(b"type", "").lower() == "cite" or b"cite" in attributes or _follows_attribution(html, tag.start)
+        attributes.get(b"type", "").lower() == "cite" or b"cite" in attributes or _follows_attribution(text, tag.start)
     ):
         return "element"
     return None
 
 
-def _follows_attribution(html: bytes, position: int) -> bool:
+def _follows_attribution(text: Text, position: int) -> bool:
     """Whether the words before end in a colon, as in ``On Monday … wrote:``."""
-    before = html[max(0, position - 600) : position]
-    cut = before.find(b">")
-    words = _TAGS.sub(b" ", before[cut + 1 :]).replace(b"&nbsp;", b" ").strip()
-    return words.endswith((b":", b"\xef\xbc\x9a"))
+    before = text.decode(max(0, position - 600), position)
+    cut = before.find(">")
+    return _TAGS.sub(" ", before[cut + 1 :]).replace("&nbsp;", " ").strip().endswith((":", "："))

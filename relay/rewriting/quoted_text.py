@@ -8,75 +8,97 @@ what is quoted and what is an answer.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
-_FORWARD_WORDS = (
-    "original", "forward", "urspr", "weitergel", "origine", "transf", "inoltrat", "reenviad", "oorspronk",
-    "doorgestuurd", "vidarebe", "videresend", "encaminh", "oprindelig", "opprinnelig", "oryginaln",
-    "исходн", "пересыл", "元のメッセージ", "転送", "原始", "转发", "轉寄", "원본",
-)  # fmt: skip
-_ATTRIBUTIONS = (
-    rb"On\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bwrote",
-    rb"Am\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bschrieb\b[^\r\n]{0,100}",
-    rb"Op\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bschreef\b[^\r\n]{0,100}",
-    "Le\\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\\ba écrit".encode(),
-    rb"Il\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bha scritto",
-    "El\\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\\bescribió".encode(),
-    rb"Em\b[^\r\n]{2,200}(?:\r?\n[^\r\n>]{0,200})?\bescreveu",
-    "[0-9]{4}年[^\r\n@]{4,100}@[^\r\n]{3,100}".encode(),
+from relay.rewriting.charsets import Text
+from relay.rewriting.quotation_words import (
+    DATE_WORDS,
+    FORWARD_WORDS,
+    RECIPIENT_WORDS,
+    SENDER_WORDS,
+    SENT_WORDS,
+    SUBJECT_WORDS,
+    WROTE,
 )
-# Outlook's lines: who, right under it when, right under that to whom, then what about. Forms and memos have other
-# orders.
-_SENDER_WORDS = (
-    "From", "Von", "De", "Da", "Van", "Från", "Fra", "Od", "От", "Lähettäjä", "Kimden", "差出人", "送信者", "发件人",
-    "寄件者", "보낸 사람",
-)  # fmt: skip
-_DATE_WORDS = (
-    "Sent", "Date", "Gesendet", "Datum", "Envoyé", "Envoyé le", "Inviato", "Data", "Verzonden", "Enviado", "Enviado el",
-    "Fecha", "Skickat", "Sendt", "Dato", "Wysłano", "Odesláno", "Отправлено", "Дата", "Lähetetty", "Gönderildi",
-    "Tarih", "送信日時", "日時", "日付", "发送时间", "日期", "寄件日期", "보낸 날짜", "날짜",
-)  # fmt: skip
-_RECIPIENT_WORDS = (
-    "To", "An", "À", "A", "Para", "Aan", "Till", "Til", "Do", "Komu", "Кому", "Vastaanottaja", "Kime", "宛先", "收件人",
-    "收件者", "받는 사람",
-)  # fmt: skip
-_SUBJECT_WORDS = (
-    "Subject", "Betreff", "Objet", "Oggetto", "Onderwerp", "Asunto", "Assunto", "Ämne", "Emne", "Temat", "Předmět",
-    "Тема", "Aihe", "Konu", "件名", "主题", "主旨", "제목",
-)  # fmt: skip
-_MOST_LINES = 4  # between those, with Cc, Importance, and recipients that go over several
-_END = rb"[ \t]*+\r?$"
+
+_MOST_LINES = 4  # between Outlook's, with Cc, Importance, and recipients that go over several
+_END = r"[ \t\u200e\u200f]*+\r?$"
 _DASHED_LINE = re.compile(
-    rb"^[ \t]*+-{4,80}+[^-\r\n]{0,40}?(?:" + "|".join(_FORWARD_WORDS).encode() + rb")[^-\r\n]{0,60}-{4,80}+" + _END,
-    re.IGNORECASE | re.MULTILINE,
-)
+    r"^[ \t]*+-{4,80}+(?:[^-\r\n]|-(?!-)){0,40}?(?:" + "|".join(FORWARD_WORDS) + r")(?:[^-\r\n]|-(?!-)){0,60}-{4,80}+"
+    + _END, re.IGNORECASE | re.MULTILINE,
+)  # fmt: skip
 # Zoho and Notes: -----"Ben" <ben@example.com> wrote: -----
-_DASHED_ATTRIBUTION = re.compile(rb"^[ \t]*+-{4,80}+[^\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,80}+" + _END, re.MULTILINE)
-_ATTRIBUTION = re.compile(
-    rb"^[ \t]{0,3}(?:" + b"|".join(_ATTRIBUTIONS) + rb")(?:\xc2?\xa0| )?(?::|\xef\xbc\x9a)" + _END, re.MULTILINE
+_DASHED_ATTRIBUTION = re.compile(r"^[ \t]*+-{4,80}+[^\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,80}+" + _END, re.MULTILINE)
+# Without a time and an address; with them, _SIGNS tell.
+_PLAIN_ATTRIBUTION = re.compile(
+    r"\s*(?:On\b.{2,}\bwrote|Am\b.{2,}\bschrieb\b.*|Op\b.{2,}\bschreef\b.*|Le\b.{2,}\ba écrit|Il\b.{2,}\bha scritto"
+    r"|El\b.{2,}\bescribió|Em\b.{2,}\bescreveu|[0-9]{4}年.{4,}@.{3,})\s*[:：]\s*",
+    re.DOTALL,
 )
+_COLON_AT_END = re.compile(r"[:：]" + _END, re.MULTILINE)
+_MOST_COLONS = 5000  # a text with more such lines is a list, and each is looked at
+_LONGEST_LINE = 300
+_ADDRESS = re.compile(r"[<(\[]\s*[^\s<>()@\[\]]+@[^\s<>()\[\]]+\s*[>)\]]")
+_TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
+_DAY = re.compile(r"(?<!\d)(?:(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2})")
+_WROTE = re.compile(WROTE)
+_MARKED = re.compile(r"\s*+(?:>|\|[ \t])")
 
 
-def _label(words: tuple[str, ...]) -> bytes:
-    either = "|".join(words).encode()
-    return rb"[ \t]{0,8}+\*?(?:" + either + rb")\*?(?:\xc2?\xa0| )?(?::|\xef\xbc\x9a)"
+def _line(words: tuple[str, ...], rest: str = r"[^\r\n]{0,300}\r?\n") -> str:
+    return r"[ \t]{0,8}+\*?(?:" + "|".join(words) + r")\*?[\u00a0 ]?[:：]" + rest
 
 
-_REST = rb"[^\r\n]{0,300}\r?\n"
 _HEADER_BLOCK = re.compile(
-    rb"^" + _label(_SENDER_WORDS) + _REST + _label(_DATE_WORDS) + _REST + _label(_RECIPIENT_WORDS) + _REST
-    + rb"(?:[^\r\n]{1,300}\r?\n){0,%d}?" % _MOST_LINES + _label(_SUBJECT_WORDS),
+    r"^(?:" + _line(SENDER_WORDS) + _line(DATE_WORDS) + r"|" + _line(SENT_WORDS) + _line(SENDER_WORDS) + r")"
+    + _line(RECIPIENT_WORDS) + rf"(?:[^\r\n]{{1,300}}\r?\n){{0,{_MOST_LINES}}}?" + _line(SUBJECT_WORDS, ""),
     re.MULTILINE,
 )  # fmt: skip
-_MARKED = re.compile(rb"\s*+(?:>|\|[ \t])")
 
 
-def quoted_from(text: bytes) -> int:
-    """The offset of the line above the earlier mail; the text's length when there is none."""
-    end = len(text)
-    for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK):
-        found = sign.search(text, 0, end)
-        end = found.start() if found else end
-    for attribution in _ATTRIBUTION.finditer(text, 0, end):
-        if not _MARKED.match(text, attribution.end()):
-            return attribution.start()
+def quoted_from(text: Text) -> int:
+    """The offset in the scan of the line above the earlier mail; the scan's length when there is none."""
+    words = text.decode(0, len(text.scan))
+    begin = _begin(words)
+    if begin is None:
+        return len(text.scan)
+    offset = 0
+    for _ in range(words.count("\n", 0, begin)):
+        offset = text.scan.index(b"\n", offset) + 1
+    return offset
+
+
+def _begin(words: str) -> int | None:
+    found = [
+        match.start() for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK) if (match := sign.search(words))
+    ]
+    end = min(found, default=None)
+    colons = _COLON_AT_END.finditer(words, 0, len(words) if end is None else end)
+    for colon in islice(colons, _MOST_COLONS):
+        start = _attribution(words, colon.start() + 1)
+        if start is not None and not _MARKED.match(words, colon.end()):
+            return start
     return end
+
+
+def _attribution(words: str, end: int) -> int | None:
+    """Where the one or two lines begin that say who wrote when, and end there; None when they do not say so."""
+    start = words.rfind("\n", 0, end) + 1
+    for _ in range(2):
+        line = words[max(start, end - 2 * _LONGEST_LINE) : end]
+        if line.lstrip().startswith((">", "|")):
+            return None
+        if _says_who_wrote(line):
+            return start
+        if start == 0 or not words[words.rfind("\n", 0, start - 1) + 1 : start].strip():
+            return None
+        start = words.rfind("\n", 0, start - 1) + 1
+    return None
+
+
+def _says_who_wrote(line: str) -> bool:
+    """Two of three signs, and no more than a line or two: an address in brackets, a day with a time, "wrote"."""
+    if len(line) > _LONGEST_LINE:
+        return False
+    signs = (_ADDRESS.search(line), _TIME.search(line) and _DAY.search(line), _WROTE.search(line))
+    return sum(map(bool, signs)) >= 2 or _PLAIN_ATTRIBUTION.fullmatch(line) is not None

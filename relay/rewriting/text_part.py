@@ -76,7 +76,7 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
     unquoted = 0
     joins_lines = part.media_type.parameters.get("delsp", "").lower() == "yes"
     if plan.text_links:
-        quoted_start = quoted_from(text.scan)
+        quoted_start = quoted_from(text)
         for start, end in _find_urls(text, joins_lines=joins_lines):
             number = links_before + len(links) + 1
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:

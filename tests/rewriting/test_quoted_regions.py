@@ -40,11 +40,42 @@ PROGRAMS = {
     "a Danish forward": f"-------- Oprindelig besked --------<br>{_OLD}",
     "Notes": f"<div>-----&quot;Ben&quot; &lt;ben-b@example.com&gt; wrote: -----</div>{_OLD}",
     "a Japanese forward": f"----- 元のメッセージ -----<br>{_OLD}",
+    "a Czech forward": f"<p>---------- P&#367;vodní e-mail ----------<br></p>{_OLD}",
+    "a Turkish forward": f"<p>-------- Orijinal mesaj --------</p>{_OLD}",
+    "a Hebrew forward": f"<p>-------- הודעה מקורית --------</p>{_OLD}",
+    "QQ": f"<div>------------------&nbsp;原始邮件&nbsp;------------------</div>{_OLD}",
+    "QQ in English": f"<div>------------------&nbsp;Original&nbsp;------------------</div>{_OLD}",
+    "Mail Master": f'<div class="J-reply ntes-mailmaster-quote"><div>---- 回复的原邮件 ----</div>{_OLD}</div>',
+    "Mail Master without its mark": f"<div>---- Replied Message ----</div>{_OLD}",
+    "139": f'<div id="reply139content">{_OLD}</div>',
+    "Aliyun": f'<blockquote><div class="alimail-quote"><div>发件人：Ben</div>{_OLD}</div></blockquote>',
+    "Feishu": f'<div class="history-quote-wrapper" id="lark-mail-quote-1">{_OLD}</div>',
+    "Foxmail": '<div style="border:none;border-top:solid #B5C4DF 1.0pt;padding:3.0pt 0cm 0cm 0cm">'
+    f"<div><b>发件人：</b>&nbsp;Ben</div><div><b>主题：</b>&nbsp;old</div></div>{_OLD}",
+    "Outlook in Chinese": f"<p><b>发件人：</b> Ben<br><b>发送时间：</b> 周一<br><b>收件人：</b> Anna</p>{_OLD}",
+    "Outlook in Japanese": f"<p><b>差出人:</b> Ben<br><b>送信日時:</b> 月曜日<br><b>宛先:</b> Anna</p>{_OLD}",
+    "Outlook in French": f"<p><b>De&nbsp;:</b> Ben<br><b>Envoyé&nbsp;:</b> lundi<br><b>À&nbsp;:</b> Anna</p>{_OLD}",
+    "Outlook for iOS": f'<div class="ms-outlook-mobile-reference-message skipProofing">{_OLD}</div>',
+    "Zoho": f'<div>---- Ben wrote ---</div><div title="beforequote:::"><br></div><div>{_OLD}</div>',
+    "Front": f'<blockquote class="front-blockquote">{_OLD}</blockquote>',
+    "Missive": f'<div class="missive_quote">{_OLD}</div>',
+    "Freshdesk": f'<div class="freshdesk_quote">{_OLD}</div>',
+    "Zendesk": f'<div class="quotedReply"><blockquote>{_OLD}</blockquote></div>',
+    "Notes on the web": f'<div class="iNotesHistory">{_OLD}</div>',
+    "NetEase": f"<div>在 2026-01-01，Ben 写道：</div><blockquote>{_OLD}</blockquote>",
 }
+# Those whose words are other octets in other charsets.
+IN_CHARSETS = [
+    ("Outlook in Chinese", "gbk"), ("Foxmail", "gb18030"), ("QQ", "gb2312"), ("NetEase", "gbk"),
+    ("a Japanese forward", "iso-2022-jp"), ("Outlook in Japanese", "iso-2022-jp"),
+    ("Outlook in Japanese", "shift_jis"), ("Outlook in Japanese", "euc-jp"), ("Outlook in French", "iso-8859-1"),
+    ("a Hebrew forward", "windows-1255"),
+]  # fmt: skip
 
 
-def message(html: str) -> bytes:
-    return b"From: a@example.com\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
+def message(html: str, charset: str = "utf-8") -> bytes:
+    head = f"From: a@example.com\r\nContent-Type: text/html; charset={charset}\r\n\r\n"
+    return head.encode() + html.encode(charset)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -56,6 +87,14 @@ def test_links_in_a_quotation_stay_and_the_pixel_stands_before_it(program: str) 
     pixel = result.raw.index(URLS.pixel().encode())
     assert pixel < result.raw.index(b"/old")
     assert pixel > result.raw.index(b"</a></p>")
+
+
+@pytest.mark.parametrize(("program", "charset"), IN_CHARSETS)
+def test_links_in_a_quotation_stay_in_every_charset(program: str, charset: str) -> None:
+    mine = '<p><a href="https://www.example.com/new">new</a></p>\r\n'
+    result = rewrite(message(mine + PROGRAMS[program], charset), Plan(opens=True, html_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert [row.reason for row in result.link_list] == [None, LinkReason.QUOTED]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -82,6 +121,12 @@ def test_quoted_links_are_tracked_where_the_settings_say_so() -> None:
         f'<blockquote style="color:red">{_OLD}</blockquote>',  # somebody's words, set apart
         f"<p><b>Price:</b> 5 <b>Size:</b> 3 <b>Colour:</b> red</p>{_OLD}",
         f"<p>----- News -----</p>{_OLD}",
+        f"<p>----- お知らせ -----</p>{_OLD}",
+        f"<p>-------- Neu für Sie --------</p>{_OLD}",
+        f"<p>-------- Caf&eacute; --------</p>{_OLD}",
+        f"<p><b>商品：</b> 5<br><b>数量：</b> 3<br><b>价格：</b> 9</p>{_OLD}",
+        f"<p><b>特集</b> <b>新着情報</b> <b>お知らせ一覧</b></p>{_OLD}",
+        f'<p class="pull-quote">{_OLD}</p><div class="testimonial-quote">{_OLD}</div>',
         f'<div style="border-top:solid 1px">{_OLD}</div>',
         f'<a class="quote-button" href="https://www.example.com/quote">get a quote</a>{_OLD}',
         f"<blockquote>{_OLD}</blockquote>",

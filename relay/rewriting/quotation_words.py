@@ -1,0 +1,42 @@
+"""What mail programs write above an earlier mail, language by language. Data only."""
+
+from __future__ import annotations
+
+# Between dashes: "-----Original Message-----". Beginnings of words, casefolded.
+FORWARD_WORDS = (
+    "original", "forward", "replied message", "urspr", "weitergel", "origine", "transf", "inoltrat", "reenviad",
+    "reenviat", "oorspronk", "doorgestuurd", "vidarebe", "videresend", "encaminh", "oprindelig", "opprinnelig",
+    "oryginaln", "przekazan", "przesłan", "původní", "přeposlan", "pôvodn", "preposlan", "eredeti", "továbbít",
+    "alkuperäi", "välitet", "orijinal", "özgün", "iletilen", "yönlendir", "redirec", "izvorn", "proslijeđen",
+    "pesan asli", "diteruskan", "gốc", "chuyển tiếp", "αρχικ", "προωθ", "исходн", "пересыл", "переслан", "перенаправ",
+    "оригинал", "початков", "вихідн", "מקורי", "הועבר", "أصلي", "توجيه", "元のメッセージ", "元のメール", "転送",
+    "オリジナルメッセージ", "原始", "原件", "原邮件", "原郵件", "转发", "轉寄", "轉發", "원본", "원래", "전달",
+)  # fmt: skip
+
+# Outlook's lines: who, right under it when, right under that to whom, then what about.
+SENDER_WORDS = (
+    "From", "Von", "De", "Da", "Van", "Från", "Fra", "Od", "От", "Від", "Lähettäjä", "Kimden", "Feladó", "De la",
+    "差出人", "送信者", "发件人", "寄件者", "보낸 사람",
+)  # fmt: skip
+SENT_WORDS = (
+    "Sent", "Gesendet", "Envoyé", "Envoyé le", "Inviato", "Verzonden", "Enviado", "Enviado el", "Enviado em",
+    "Enviada em", "Enviada", "Skickat", "Sendt", "Wysłano", "Odesláno", "Отправлено", "Надіслано", "Lähetetty",
+    "Gönderildi", "Elküldve", "Trimis", "送信日時", "发送时间", "寄件日期", "보낸 날짜",
+)  # fmt: skip
+DATE_WORDS = (*SENT_WORDS, "Date", "Datum", "Data", "Fecha", "Dato", "Дата", "Tarih", "日時", "日付", "日期", "날짜")
+RECIPIENT_WORDS = (
+    "To", "An", "À", "A", "Para", "Aan", "Till", "Til", "Do", "Komu", "Кому", "Vastaanottaja", "Kime", "Címzett",
+    "Către", "宛先", "收件人", "收件者", "받는 사람",
+)  # fmt: skip
+SUBJECT_WORDS = (
+    "Subject", "Betreff", "Objet", "Oggetto", "Onderwerp", "Asunto", "Assunto", "Ämne", "Emne", "Temat", "Předmět",
+    "Тема", "Aihe", "Konu", "Tárgy", "Subiect", "件名", "主题", "主旨", "제목",
+)  # fmt: skip
+
+# Who wrote, at the end of a line that also says when, or whose address it is.
+WROTE = (
+    r"\b(?:wrote|writes|schrieb|geschrieben|schreef|escribió|escreveu|ha scritto|skrev|kirjoitti|napisa[łl]a?|pisze"
+    r"|napsala?|napísala?|ezt írta|a scris|va escriure|yazdı|đã viết|menulis|napisao je|napisala je|написала?|пишет"
+    r"|пише|написав|έγραψε)\b"
+    r"|\ba écrit\b|写道|寫道|작성|のメール|のメッセージ|เขียนว่า"
+)
