@@ -42,7 +42,7 @@ _ADDRESS = re.compile(r"[<(\[]\s*[^\s<>()@\[\]]+@[^\s<>()\[\]]+\s*[>)\]]")
 _TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
 _DAY = re.compile(r"(?<!\d)(?:(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2})")
 _WROTE = re.compile(WROTE)
-_MARKED = re.compile(r"\s*+(?:>|\|[ \t])")
+_MARKED = re.compile(r"\s*+(?:[A-Z]{0,4}>|\|[ \t]|<snip)")
 
 
 def _line(words: tuple[str, ...], rest: str = r"[^\r\n]{0,300}\r?\n") -> str:
@@ -86,7 +86,7 @@ def _attribution(words: str, end: int) -> int | None:
     start = words.rfind("\n", 0, end) + 1
     for _ in range(2):
         line = words[max(start, end - 2 * _LONGEST_LINE) : end]
-        if line.lstrip().startswith((">", "|")):
+        if _MARKED.match(line):
             return None
         if _says_who_wrote(line):
             return start

@@ -113,7 +113,7 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
         return Unchanged(Reason.DKIM_SIGNED)
     language = _language(raw, parts[0])
     plan = replace(plan, language=language) if language else plan
-    readings = _read(raw, plan, _policy(raw, plan, urls, parts[0]), chosen)
+    readings = _read(raw, plan, _policy(raw, plan, urls, parts[0]), urls, chosen)
     if isinstance(readings, Reason):
         return Unchanged(readings)
     findings = _go_through(readings, plan, urls, is_done=_is_rewritten_already(readings, plan, urls))
@@ -122,7 +122,7 @@ def prepare(raw: bytes, plan: Plan, urls: TrackingUrls) -> Prepared | Unchanged:
     return _conclude(raw, plan, urls, chosen, findings)
 
 
-def _read(raw: bytes, plan: Plan, policy: LinkPolicy, chosen: BodyParts) -> _Readings | Reason:
+def _read(raw: bytes, plan: Plan, policy: LinkPolicy, urls: TrackingUrls, chosen: BodyParts) -> _Readings | Reason:
     """What is in the body parts, in their order; a reason when one of them is in doubt."""
     readings = _Readings(policy)
     wants_lines = plan.notice or plan.withdrawal
@@ -143,7 +143,7 @@ def _read(raw: bytes, plan: Plan, policy: LinkPolicy, chosen: BodyParts) -> _Rea
                 return reading
             readings.add(reading, len(reading.spans.links))
         elif plan.text_links or wants_lines:
-            text = plan_text(part, body, plan, policy, readings.link_count)
+            text = plan_text(part, body, plan, policy, urls, readings.link_count)
             if text is not None:
                 readings.add(text, len(text.links))
     return readings

@@ -2,14 +2,15 @@
 
 Decides where a URL in plain words ends: punctuation behind it is not part of it, brackets round it are not either,
 those of East Asian and European typesetting among them; before any other letter beyond ASCII its end is in doubt.
-Quoted lines are left alone, and no URL is touched that goes over a line's end, so that format=flowed (RFC 3676) means
-the same before and after.
+Quoted lines are left alone, but for our own links, which lead again to where they led before. No URL is touched that
+goes over a line's end, so that format=flowed (RFC 3676) means the same before and after.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from ledger.records import LinkReason, LinkRecord
 from ledger.tokens import HIGHEST_NUMBER
@@ -38,7 +39,7 @@ _ENDS = re.compile(
 _TWO_LETTERS = 12  # octets: a letter of ISO 2022 between its escape sequences, and one behind
 _REACH = 300
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
-_QUOTE = re.compile(rb"[ \t]{0,3}(?:>|\|[ \t])")
+_QUOTE = re.compile(rb"[ \t]{0,3}(?:[A-Z]{0,4}>|\|[ \t])")  # The Bat! puts the writer's initials before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class TextResult:
         return any(0 < slot.link <= last and index not in too_long for index, slot in enumerate(self.body.slots))
 
 
-def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_before: int) -> TextResult | None:
+def plan_text(
+    part: Part, body: Body, plan: Plan, policy: LinkPolicy, urls: TrackingUrls, links_before: int
+) -> TextResult | None:
     """The part with its slots; None when it is left alone: an odd charset, too many links, nothing to do."""
     text = text_of(part, body)
     if text is None:
@@ -82,8 +85,15 @@ def plan_text(part: Part, body: Body, plan: Plan, policy: LinkPolicy, links_befo
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
                 return None
             is_quoted = start >= quoted_start
-            links.append(_link(text, start, end, number, part, policy, slots, quoted=is_quoted))
+            original = _original(text, start, end, urls) if is_quoted else None
+            if original is not None:
+                slots.append(Slot(start, end, SpanKind.TEXT_LINK, original.encode("ascii")))
+                links.append(LinkRecord(number, original, "", "", part.number, False, LinkReason.QUOTED))
+            else:
+                links.append(_link(text, start, end, number, part, policy, slots, quoted=is_quoted))
             unquoted += not is_quoted
+        slots.extend(_put_back_in_marked_lines(text, urls))
+        slots.sort(key=itemgetter(0))
     newline = line_end_in(text.scan, body.newline)
     if plan.notice or plan.withdrawal:
         slots.append(Slot(len(text.scan), len(text.scan), SpanKind.NOTICE))
@@ -125,6 +135,31 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
         if not goes_on and (scan[match.end() : match.end() + 1] < b"\x80" or _ends_before(text, match.end())):
             found.append((start, end))
     return found
+
+
+def _put_back_in_marked_lines(text: Text, urls: TrackingUrls) -> list[Slot]:
+    """Our own tracked links in lines with a quotation's mark, which nobody else speaks of."""
+    scan = text.scan
+    prefix = urls.grammar.public_url.encode()
+    slots: list[Slot] = []
+    position = 0
+    while len(slots) <= MOST_LINKS and (start := scan.find(prefix, position)) >= 0:
+        position = start + len(prefix)
+        url = _URL.match(scan, start)
+        if url is None or not _QUOTE.match(scan, scan.rfind(b"\n", 0, start) + 1):
+            continue
+        end = _trim(scan, start, url.end())
+        original = _original(text, start, end, urls)
+        if original is not None:
+            slots.append(Slot(start, end, SpanKind.TEXT_LINK, original.encode("ascii")))
+            position = end
+    return slots
+
+
+def _original(text: Text, start: int, end: int, urls: TrackingUrls) -> str | None:
+    """Where one of our own links leads, which the earlier mail had as ASCII."""
+    original = urls.original_of(text.decode(start, end))
+    return original if original is not None and original.isascii() else None
 
 
 def _ends_before(text: Text, position: int) -> bool:

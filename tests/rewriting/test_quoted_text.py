@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from ledger.records import LinkReason
+from ledger.records import LinkReason, Reason
+from ledger.urls import TrackingUrls, UrlGrammar
 from relay.rewriting.charsets import read_text
-from relay.rewriting.plan import Plan, Quoted, Tracked
+from relay.rewriting.plan import Plan, Quoted, Tracked, Unchanged
 from relay.rewriting.quoted_text import quoted_from
 from relay.rewriting.rewrite import rewrite
 from tests.rewriting.oracles import URLS, check_message
@@ -101,6 +102,46 @@ def test_what_stands_below_the_line_is_left(above: str) -> None:
     check_message(message(text))
 
 
+@pytest.mark.parametrize("mark", [">", "> ", ">>", " > ", "BE> ", "| "])
+def test_a_marked_line_is_left(mark: str) -> None:
+    text = f"{mark}See https://www.example.com/old\r\n\r\nSee https://www.example.com/new\r\n"
+    assert reasons(text) == [None]
+
+
+@pytest.mark.parametrize("public_url", ["https://t.example.org", "https://t.example.org/track"])
+@pytest.mark.parametrize("charset", ["utf-8", "iso-2022-jp", "shift_jis"])
+@pytest.mark.parametrize(
+    "quoted",
+    ["> See {own}.\r\n", ">> <{own}>\r\n", "BE> ({own})\r\n", "-----元のメッセージ-----\r\n{own}\r\n",
+     "On Monday Ben wrote:\r\n> a {own} b {own}\r\n"],
+)  # fmt: skip
+def test_our_links_in_a_quotation_lead_back(quoted: str, charset: str, public_url: str) -> None:
+    urls = TrackingUrls(UrlGrammar(public_url), URLS.ring, URLS.message)
+    address = "https://www.example.com/old?a=1&b=%20"
+    new = "See https://www.example.com/new\r\n\r\n"
+    head = f"From: a@example.com\r\nContent-Type: text/plain; charset={charset}\r\n\r\n".encode()
+    old = f"こ\r\n{quoted}"
+    raw = head + (new + old.format(own=urls.link(5, address))).encode(charset)
+    result = rewrite(raw, Plan(opens=False, html_links=False, text_links=True), urls)
+    assert isinstance(result, Tracked)
+    assert result.raw.endswith(old.format(own=address).encode(charset))
+    assert [row.tracked for row in result.link_list][:1] == [True]
+    assert isinstance(rewrite(result.raw, Plan(False, False, text_links=True), urls), Unchanged)
+
+
+@pytest.mark.parametrize("url", ["https://t.example.org/c/AAAA?u=https://www.example.com/", "https://t.example.org/"])
+def test_what_only_looks_like_our_link_stays_in_a_quotation(url: str) -> None:
+    raw = message(f"See https://www.example.com/new\r\n\r\n> {url}\r\n")
+    result = check_message(raw, Plan(opens=False, html_links=False, text_links=True))
+    assert isinstance(result, Tracked)
+    assert result.raw.endswith(f"> {url}\r\n".encode())
+
+
+def test_our_links_in_a_quotation_stay_where_text_is_left_alone() -> None:
+    raw = message(f"> {URLS.link(5, 'https://www.example.com/old')}\r\n")
+    assert rewrite(raw, Plan(opens=True, html_links=True), URLS) == Unchanged(Reason.NO_HTML, (), ())
+
+
 @pytest.mark.parametrize(("above", "charset"), IN_CHARSETS)
 def test_what_stands_below_the_line_is_left_in_every_charset(above: str, charset: str) -> None:
     text = f"Grüße\r\n{above}\r\n" if charset == "iso-8859-1" else f"{above[:1]}\r\n{above}\r\n"
@@ -126,6 +167,8 @@ def test_what_stands_below_the_line_is_left_in_every_charset(above: str, charset
         "From: Ben\r\n\r\nDate: Monday\r\nSubject: Hello\r\nhttps://www.example.com/a\r\n",
         "To: All\r\nFrom: Jane\r\nDate: 5 May\r\nSubject: Policy\r\nhttps://www.example.com/a\r\n",  # a memo
         "Von: Max\r\nDatum: 5.5.\r\nBetreff: Frage\r\nhttps://www.example.com/a\r\n",
+        "Thursday, January 5, 2026, 10:00:18 PM, you wrote:\r\n\r\nBE> old\r\n\r\nhttps://www.example.com/a\r\n",
+        "Ben <ben@example.com> wrote:\r\n\r\n<snip>\r\n> old\r\n\r\nhttps://www.example.com/a\r\n",
         "Meet us on 5 May 2026 at 10:00:\r\nhttps://www.example.com/a\r\n",
         "Ben <ben@example.com> can help with:\r\nhttps://www.example.com/a\r\n",
         "What Ben wrote:\r\nhttps://www.example.com/a\r\n",
