@@ -38,8 +38,15 @@ def is_safe_place(path: Path) -> bool:
 
 
 def write_frame(writer: asyncio.StreamWriter, value: object) -> None:
+    """Raises ConnectionError when nobody is at the other end any more."""
+    if writer.is_closing():  # asyncio's own transports take what is written to nobody, uvloop's have words of their own
+        raise ConnectionResetError("the other process went away")
+    writer.write(frame_of(value))
+
+
+def frame_of(value: object) -> bytes:
     raw = wire.dump(value)
-    writer.write(len(raw).to_bytes(4, "big") + raw)
+    return len(raw).to_bytes(4, "big") + raw
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Any:

@@ -36,6 +36,8 @@ UNKNOWN_SECONDS = 2.0
 SESSIONS_SECONDS = 2.0
 # A hit must be answered within 300 ms with a ledger that does not answer.
 PATIENCE_SECONDS = 0.1
+# Without its destination a link has no answer but "not found", which is worse for its reader than a moment's wait.
+DESTINATION_PATIENCE_SECONDS = 2.0
 READY_SECONDS = 1.0
 
 
@@ -144,7 +146,7 @@ class LedgerReader:
     async def destination(self, message_id: MessageId, link: int) -> str | None:
         """Where a tracked link leads; None when the ledger does not know or does not answer."""
         try:
-            async with asyncio.timeout(self.patience_seconds), self.read() as connection:
+            async with asyncio.timeout(DESTINATION_PATIENCE_SECONDS), self.read() as connection:
                 return await asking.destination(connection, message_id, link)
         except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
             return None

@@ -110,7 +110,8 @@ class SharedLedger(Ledger):
             await self._ask("register", record, patience=PATIENCE_SECONDS)
         except (LedgerUnavailable, asyncio.CancelledError):
             if self._writer is not None:  # it may be committed after all; its message goes out untracked
-                write_frame(self._writer, (next(self._numbers), "withdraw", (record,)))
+                with contextlib.suppress(ConnectionError):
+                    write_frame(self._writer, (next(self._numbers), "withdraw", (record,)))
             raise
 
     async def settle(
@@ -217,6 +218,8 @@ class SharedLedger(Ledger):
         try:
             write_frame(self._writer, (number, method, arguments))
             return await answer
+        except ConnectionError:
+            raise LedgerUnavailable("the process that writes the ledger went away") from None
         finally:
             self._waiting.pop(number, None)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger.changes import function_named
 from ledger.faults import LedgerFault
-from ledger.frames import is_safe_place, read_frame, write_frame
+from ledger.frames import frame_of, is_safe_place, read_frame, write_frame
 from ledger.store import Store
 
 log = logging.getLogger("mailglass.ledger")
@@ -80,6 +80,12 @@ class SocketServer:
                 await writer.wait_closed()
 
     async def _answer(self, writer: asyncio.StreamWriter, number: int, method: str, arguments: Any) -> None:
+        frame = await self._do(number, method, arguments)
+        if not writer.is_closing():  # who asked may have gone; what was asked for is done all the same
+            writer.write(frame)
+
+    async def _do(self, number: int, method: str, arguments: Any) -> bytes:
+        """The answer, ready to be sent."""
         try:
             if method == "write":
                 function, *rest = arguments
@@ -90,12 +96,12 @@ class SocketServer:
                 result = await getattr(self._store, method)(*arguments)
             else:
                 raise ValueError(f"there is no {method}")
-            write_frame(writer, (number, True, result))
+            return frame_of((number, True, result))
         except LedgerFault as fault:
-            write_frame(writer, (number, False, str(fault)))
+            return frame_of((number, False, str(fault)))
         except Exception as fault:
             log.exception("a change from another process failed")
-            write_frame(writer, (number, False, f"the change failed: {type(fault).__name__}"))
+            return frame_of((number, False, f"the change failed: {type(fault).__name__}"))
 
     async def _tell(self, writer: asyncio.StreamWriter) -> None:
         async for event in self._store.subscribe():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,34 @@ async def test_garbage_on_the_socket_harms_nobody_else(settings: Settings) -> No
     assert first._path.stat().st_mode & 0o777 == 0o600
     await second.close()
     await first.close()
+
+
+def test_who_asks_and_goes_is_served_all_the_same_and_no_fault(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the loop that installations run on, where writing to somebody who has gone is an error of its own kind."""
+    uvloop = pytest.importorskip("uvloop")
+    monkeypatch.setattr("ledger.writer.GROUP_LIMIT", 1)  # one answer after the other: only the first finds an open end
+    record = a_record()
+
+    async def ask_and_go() -> None:
+        first = await open_ledger(settings)
+        with closing(sqlite3.connect(settings.data_dir / "mailglass.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # so that the answer comes when nobody is there any more
+            second = await open_ledger(settings)
+            asking = [asyncio.create_task(second.settle(record.id, State.SENT, "250 ok", NOW)) for _ in range(5)]
+            async with asyncio.timeout(10):
+                while first.fault is None:
+                    await asyncio.sleep(0.01)
+            await second.close()
+            assert {type(one) for one in await asyncio.gather(*asking, return_exceptions=True)} == {LedgerUnavailable}
+            other.execute("ROLLBACK")
+        await first.register(record)
+        await first.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask_and_go())
+    assert "a change from another process failed" not in caplog.text
 
 
 async def test_nothing_is_handed_over_where_others_could_listen(

@@ -64,6 +64,14 @@ async def test_a_link_leads_exactly_where_the_mail_said(port: PublicPort, destin
         assert answer.body == b""
 
 
+async def test_a_link_that_lost_its_destination_waits_for_a_ledger_that_is_busy(port: PublicPort) -> None:
+    """What is known of a hit may come too late; the destination is what the reader is here for."""
+    urls = await port.message()
+    port.ledger.patience_seconds = 0
+    answer = await port.get(urls.link(1, "https://example.org/?a=1").partition("?")[0])
+    assert (answer.status, answer.headers.get("Location")) == (302, "https://example.org/?a=1")
+
+
 async def test_both_ways_through_the_server_say_and_keep_the_same(port: PublicPort) -> None:
     """A request with a body's length, even of none, is not plain enough for the short way and goes through aiohttp."""
     urls = await port.message()
