@@ -5,6 +5,7 @@ one server that several parts share.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.register_profile("repeatable", settings.get_profile("patient"), derandomize=True)
 settings.load_profile("repeatable" if os.environ.get("CI") else "patient")
 
+
+# In the background of a shell without job control (a script's "make check &") SIGINT is ignored, and so it is in all
+# programs that the tests start; some are there to be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Longer than any pause of a busy machine, and far below the time after which a test is given up.
 PATIENT_SECONDS = 45.0
