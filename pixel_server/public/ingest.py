@@ -202,15 +202,17 @@ class Ingest:
         paths = await self._in_thread(left_behind, self._folder)
         self._is_behind = bool(paths)
         for path in paths:
-            values = read_journal(path)
+            values, found = read_journal(path), 0
             while chunk := await self._in_thread(lambda values=values: list(islice(values, REPLAY_CHUNK))):
                 hits = [value for value in chunk if isinstance(value, Hit)]
                 self.counters.replayed += await self._ledger.add_hits(hits, again=True)
                 for counts in (value for value in chunk if isinstance(value, DayCounts)):
                     await self._ledger.add_counts(counts, again=True)
                 await self._ledger.set_repeats([value for value in chunk if isinstance(value, tuple)])
+                found += len(chunk)
             path.unlink(missing_ok=True)
-            log.warning("hits that were written down are in the ledger")
+            if found:  # a process that was killed, or could not start, leaves a journal of nothing
+                log.warning("hits that were written down are in the ledger")
         self._is_behind = False
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -210,6 +210,19 @@ async def test_a_journal_that_was_left_behind_is_replayed_once(tmp_path: Path) -
         path.write_bytes(raw)
 
 
+async def test_a_journal_of_nothing_goes_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that was killed before any trouble leaves one, and so does one that found its port taken."""
+    (tmp_path / "journal").mkdir()
+    path = tmp_path / "journal" / "1-00.journal"
+    path.write_bytes(bytes(4096))
+    port = await PublicPort.open(tmp_path)
+    async with asyncio.timeout(10):
+        while path.exists():
+            await asyncio.sleep(0.05)
+    await port.close()
+    assert "written down" not in caplog.text
+
+
 async def test_a_journal_brings_back_nothing_of_somebody_who_withdrew_meanwhile(tmp_path: Path) -> None:
     port = await PublicPort.open(tmp_path)
     urls, others = await port.message(), await port.message(recipients=("bob@example.net",))
