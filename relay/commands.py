@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
 LEAVE_SECONDS = 5.0
 # Commands of extensions that are never offered: their effects would go past the relay or speak in its name.
-_NOT_KEPT = frozenset((b"BDAT", b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
+_NOT_KEPT = frozenset((b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
+# What follows these are no commands: the octets of a message, or what a web page has a browser send to a port of this
+# machine. That page could send mail once the lines of the request's header are through, which are but errors here.
+_LAST = frozenset(b"BDAT GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE".split())
 
 
 def execute(session: Session, line: bytes) -> None:
     verb = line.partition(b" ")[0].upper()
     if b"\t" in verb:  # behind a verb blanks of any kind are tolerated (RFC 5321 section 4.1.1)
         verb = verb.partition(b"\t")[0]
-    if len(line) + 2 > COMMAND_OCTETS and is_too_long(verb, line):
-        session.refuse(Refusal.COMMAND_TOO_LONG)
-        return
     act = _COMMANDS.get(verb)
-    if act is not None:
+    if act is None and verb in _LAST:
+        session.refuse_session(Refusal.COMMAND_NOT_KEPT)
+    elif len(line) + 2 > COMMAND_OCTETS and is_too_long(verb, line):
+        session.refuse(Refusal.COMMAND_TOO_LONG)
+    elif act is not None:
         act(session, line)
-    elif verb == b"BDAT":
-        session.refuse_session(Refusal.COMMAND_NOT_KEPT)  # its octets follow and are no commands
     else:
         session.refuse(Refusal.COMMAND_NOT_KEPT if verb in _NOT_KEPT else Refusal.UNKNOWN_COMMAND)
 

@@ -109,6 +109,21 @@ async def test_bdat_is_not_offered_and_its_octets_are_never_commands(relay: Runn
     assert b"RSET" not in upstream.commands
 
 
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"OPTIONS", b"CONNECT", b"post"])
+@pytest.mark.parametrize("path", [b"/", b"/" + b"x" * 600], ids=["short", "long"])
+async def test_what_a_web_page_has_a_browser_send_is_never_read_as_commands(
+    relay: RunningRelay, upstream: Behaves, method: bytes, path: bytes
+) -> None:
+    """Any page may have its text sent to a port of this machine, behind a handful of lines that are errors here."""
+    client = await relay.connect()
+    request = method + b" " + path + b" HTTP/1.1\r\nHost: 127.0.0.1:2525\r\nContent-Type: text/plain\r\n\r\n"
+    await client.send(
+        request + b"EHLO x\r\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\nx\r\n.\r\n"
+    )
+    assert await client.everything() == b"502 5.5.1 This command is not offered\r\n"
+    assert upstream.commands == []
+
+
 async def test_a_message_sent_before_354_to_refused_recipients_is_never_read_as_commands(
     relay: RunningRelay, upstream: Behaves
 ) -> None:
