@@ -23,6 +23,8 @@ _SHAPES: tuple[tuple[str, str], ...] = (
         r"more than (?P<n>\d+) metadata values: the rest is left out",
         N_("more than %(n)s metadata values: the rest is left out"),
     ),
+    (r"a tag is cut to (?P<n>\d+) letters", N_("a tag is cut to %(n)s letters")),
+    (r"a metadata value is cut to (?P<n>\d+) letters", N_("a metadata value is cut to %(n)s letters")),
     (
         r"X-Track-Until: both a duration and a date, the duration counts",
         N_("X-Track-Until: both a duration and a date, the duration counts"),

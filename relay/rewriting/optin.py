@@ -20,7 +20,7 @@ from relay.rewriting.header_values import text_of
 from relay.rewriting.json_headers import JSON_HEADERS, folded_text_of
 from relay.rewriting.plan import Edit, SpanKind, Wanted
 from relay.rewriting.subject_tag import cut_tag, is_tagged
-from relay.rewriting.track_headers import TrackWish, kept_meta, kept_tags, listed_aspects, read_track_headers
+from relay.rewriting.track_headers import META, TrackWish, kept_meta, kept_tags, listed_aspects, read_track_headers
 
 # A value longer than this is nobody's wish; JSON with substitutions for many recipients is what gets long.
 _LONGEST_VALUE = 65_536
@@ -126,8 +126,8 @@ def _values_of(block: bytes, fields: Iterable[ControlField]) -> Mapping[str, lis
     values: defaultdict[str, list[str]] = defaultdict(list)
     for field in fields:
         raw = block[field.value_start : field.value_end]
-        if len(raw) > _LONGEST_VALUE:
-            raw = b"overlong"  # stands for a value that is not known
+        if len(raw) > _LONGEST_VALUE:  # text may be cut; of anything else it stands for a value that is not known
+            raw = raw[:_LONGEST_VALUE] if field.name.startswith(META) else b"overlong"
         values[field.name].append(folded_text_of(raw) if field.name in JSON_HEADERS else text_of(raw))
     return values
 

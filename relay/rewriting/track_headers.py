@@ -217,8 +217,11 @@ def _tags(texts: Sequence[str], notes: list[str]) -> tuple[str, ...]:
 
 
 def kept_tags(found: Sequence[str], notes: list[str]) -> tuple[str, ...]:
-    """Each tag once, in order, cut to what a page can show; too many are noted."""
-    tags = list(dict.fromkeys(printable(tag)[:_TAG_LETTERS].strip() for tag in found))
+    """Each tag once, in order, cut to what a page can show; that, and too many, is noted."""
+    whole = [printable(tag) for tag in found]
+    if any(len(tag) > _TAG_LETTERS for tag in whole):
+        notes.append(f"a tag is cut to {_TAG_LETTERS} letters")
+    tags = list(dict.fromkeys(tag[:_TAG_LETTERS].strip() for tag in whole))
     if len(tags) > _MOST_ITEMS:
         notes.append(f"more than {_MOST_ITEMS} tags: the rest is left out")
     return tuple(tag for tag in tags[:_MOST_ITEMS] if tag)
@@ -232,8 +235,10 @@ def _meta(values: Values, notes: list[str]) -> dict[str, str]:
 
 
 def kept_meta(pairs: Mapping[str, str], notes: list[str]) -> dict[str, str]:
-    """Metadata cut to a size that a record can carry; too many are noted."""
+    """Metadata cut to a size that a record can carry; that, and too many, is noted."""
     if len(pairs) > _MOST_ITEMS:
         notes.append(f"more than {_MOST_ITEMS} metadata values: the rest is left out")
-    kept = list(pairs.items())[:_MOST_ITEMS]
-    return {printable(name)[:_TAG_LETTERS]: printable(text)[:_META_LETTERS] for name, text in kept}
+    kept = {printable(name)[:_TAG_LETTERS]: printable(text) for name, text in list(pairs.items())[:_MOST_ITEMS]}
+    if any(len(text) > _META_LETTERS for text in kept.values()):
+        notes.append(f"a metadata value is cut to {_META_LETTERS} letters")
+    return {name: text[:_META_LETTERS] for name, text in kept.items()}

@@ -34,6 +34,7 @@ WRITTEN = [
     *notes_on("X-Track-Links: maybe", "X-Track-Notify: sometimes", "X-Track-Notice: hm", "X-Track-Fallback: x"),
     *notes_on(f"X-Track-Tag: {MANY}", *(f"X-Track-Meta-n{number}: x" for number in range(99))),
     *notes_on("X-Track-Until: 30d", "X-Track-Until: 2027-01-01"),
+    *notes_on("X-Track-Tag: " + "x" * 99, "X-Track-Meta-n: " + "x" * 2000),
     *notes_on(*["X-Track: all"] * 600),
     *notes_on(
         "X-SMTPAPI: {", 'X-SMTPAPI: {"filters": {"opentrack": {"settings": {"enable": "hm"}}}}', dialects=("sendgrid",)

@@ -212,6 +212,20 @@ def test_notes_say_what_was_odd_in_a_few_words() -> None:
     )
 
 
+@pytest.mark.parametrize("length", [999, 1000, 1001, 70_000])
+def test_a_value_that_is_cut_is_kept_as_far_as_it_may_be_and_said_to_be_cut(length: int) -> None:
+    found = wanted("X-Track: all", "X-Track-Meta-Order: " + "x" * length, "X-Track-Meta-Other: y")
+    assert found.meta == {"order": "x" * min(length, 1000), "other": "y"}
+    assert found.notes == (() if length <= 1000 else ("a metadata value is cut to 1000 letters",))
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_a_tag_that_is_cut_is_said_to_be(length: int) -> None:
+    found = wanted("X-Track: all", "X-Track-Tag: a, " + "x" * length)
+    assert found.tags == ("a", "x" * 64)
+    assert found.notes == (() if length <= 64 else ("a tag is cut to 64 letters",))
+
+
 def test_a_request_that_nobody_understands_is_still_a_request() -> None:
     # Its sender is to hear in the reply why nothing was tracked.
     assert wanted("X-Track: opend").asked
