@@ -272,6 +272,17 @@ async def test_the_bell_counts_people_until_all_is_marked_as_seen(house: House, 
     assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "0"
 
 
+async def test_people_show_on_the_activity_page_however_many_machines_came_after_them(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    person = hit(record.id)
+    house.add_hits(person, *(hit(record.id, hit_class=HitClass.SECURITY_SCANNER) for _ in range(70)))
+    page = (await at_home.get("/activity")).page
+    assert [row["data-key"] for row in page.select(".rows > li")] == [person.id]
+    assert page.select("a[rel=next]") == []
+    assert len((await at_home.get("/activity?all=1")).page.select(".rows > li")) == 60
+
+
 async def test_the_outbox_shows_a_letter_under_a_policy_of_its_own(house: House, at_home: Visitor):
     raw = (
         b"From: Hanna <hanna@example.com>\r\nTo: mia@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"

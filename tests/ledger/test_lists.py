@@ -184,6 +184,48 @@ async def test_hits_are_listed_newest_first_and_followed_by_their_ids(store: Sto
         assert await count_hits_after(connection, ADMINISTRATOR, 0, most=3) == 3
 
 
+@pytest.mark.parametrize("looked_through", [1, 2, 3, 5000])
+async def test_who_has_little_mail_among_much_more_gets_every_hit(
+    store: Store, monkeypatch: pytest.MonkeyPatch, looked_through: int
+) -> None:
+    monkeypatch.setattr("ledger.queries.hits.NEWEST", looked_through)
+    mine, other = a_record(), a_record(login="other", sender="other@example.com")
+    for record in (mine, other):
+        await store.register(record)
+    whose = [mine, other, other, mine, other, other, other, mine, other, other]
+    hits = [a_hit(record.id, timedelta(minutes=n), link=n % 2) for n, record in enumerate(whose)]
+    await store.add_hits(hits)
+    expected = [hit.id for hit, record in zip(hits, whose, strict=True) if record is mine][::-1]
+
+    async with store.read() as connection:
+        for limit in (1, 2, 3, 50):
+            found: list[str] = []
+            cursor: str | None = None
+            while True:
+                page = await list_hits(connection, Viewer("me"), cursor=cursor, limit=limit)
+                found += [row.id for row in page.items]
+                cursor = page.next
+                if cursor is None:
+                    break
+            assert found == expected
+        opens = await list_hits(connection, Viewer("me"), HitFilter(kind="open", after=hits[0].id))
+        assert [row.id for row in opens.items] == []
+        clicks = await list_hits(connection, Viewer("me"), HitFilter(kind="click", after=hits[0].id))
+        assert [row.id for row in clicks.items] == [hits[7].id, hits[3].id]
+        assert (await list_hits(connection, Viewer("nobody"))).items == ()
+
+
+async def test_confirmed_hits_are_found_behind_any_number_of_machines(store: Store) -> None:
+    record = a_record()
+    await store.register(record)
+    person = a_hit(record.id)
+    await store.add_hits([person, *(a_hit(record.id, timedelta(seconds=n), verdict=SCANNER) for n in range(1, 9))])
+    async with store.read() as connection:
+        page = await list_hits(connection, ADMINISTRATOR, HitFilter(confirmed=True), limit=2)
+        assert [row.id for row in page.items] == [person.id]
+        assert page.next is None
+
+
 async def test_days_are_those_of_the_reader(store: Store) -> None:
     """23:30 UTC is tomorrow in Tokyo; the clocks of Berlin went back on 25 October 2026."""
     late = NOW.replace(month=10, day=24, hour=23, minute=30)

@@ -24,13 +24,13 @@ async def show_activity(request: web.Request) -> web.Response:
     kind = kind if kind in list(HitKind) else ""
     everything = request.query.get("all") == "1"
     cursor = request.query.get("cursor")
+    wanted = HitFilter(kind=kind, confirmed=not everything)
     async with desk.ledger.read() as connection:
-        listed = await shown_hits(desk.settings, connection, reader.viewer, HitFilter(kind=kind), cursor, PER_PAGE)
-    shown = [hit for hit in listed.items if everything or HitClass(hit.hit_class).column == "confirmed"]
+        listed = await shown_hits(desk.settings, connection, reader.viewer, wanted, cursor, PER_PAGE)
     return await page(
         request,
         "activity.html",
-        days=[(day, list(group)) for day, group in groupby(shown, lambda hit: words.day(hit.at))],
+        days=[(day, list(group)) for day, group in groupby(listed.items, lambda hit: words.day(hit.at))],
         kind=kind,
         everything=everything,
         older=_link(kind, everything, listed.next) if listed.next else None,
