@@ -81,6 +81,39 @@ async def test_every_listener_is_shown_with_what_it_tracks_and_asked_whether_it_
     assert relays == [f"does not answer at 127.0.0.1:{port}" for port in (first, second)]
 
 
+async def test_the_test_and_the_mail_programs_take_the_listener_that_is_chosen(visitor_of):
+    first, second = free_ports(2)
+    house, visitor = visitor_of(listener=[{"bind": f"127.0.0.1:{one}"} for one in (first, second)])
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    typed = {"from": "hanna@example.com", "to": "mia@example.net"}
+    for port, chosen in ((second, {"listener": f"127.0.0.1:{second}"}), (first, {}), (first, {"listener": "::1:25"})):
+        told = (await visitor.submit("/set-up", "/set-up/test", **typed, **chosen)).page
+        assert f"127.0.0.1:{port}" in told.select_one(".alarm code").text
+        assert told.select_one("[name=listener] [selected]")["value"] == f"127.0.0.1:{port}"
+        assert {name: told.select_one(f"[name={name}]")["value"] for name in typed} == typed
+        assert f'SMTP("127.0.0.1", {port}' in told.text.replace("&#34;", '"')
+        linked = next(one for one in told.select("nav.choices a") if one.text == f"127.0.0.1:{port}")
+        again = (await visitor.get(linked["href"])).page
+        assert again.select_one("nav.choices [aria-current]").text == f"127.0.0.1:{port}"
+
+
+async def test_a_single_listener_is_no_choice(visitor_of):
+    house, visitor = visitor_of(listener=[{"bind": f"127.0.0.1:{free_ports(1)[0]}"}])
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    page = (await visitor.get("/set-up")).page
+    assert page.select("[name=listener], nav.choices") == []
+
+
+async def test_a_page_that_follows_a_test_knocks_at_no_server_for_each_hit(visitor_of):
+    house, visitor = visitor_of()
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    assert len((await visitor.get("/set-up")).page.select("ul.parts > li")) > 6
+    assert (await visitor.get("/set-up", headers={"X-Live": "1"})).page.select("ul.parts > li") == []
+
+
 async def test_what_does_not_answer_is_named(tmp_path: Path, visitor_of):
     port, other = free_ports(2)
     house, visitor = visitor_of(
