@@ -188,6 +188,29 @@ def test_a_new_message_appears_on_the_open_page(browser: Browser, home: House):
         assert page.locator(".rows .what > a").first.inner_text() == "The second"
 
 
+@pytest.mark.parametrize("width", [1280, 1000, 390])
+def test_no_subject_is_too_long_or_too_far_from_latin_to_be_read(browser: Browser, home: House, width: int):
+    tags = ("a-tag-with-a-name-that-never-comes-to-its-end", "another", "third")
+    endless = letter(subject="A" * 900, tags=tags, recipients=tuple(f"n{n}@example.net" for n in range(300)))
+    arabic = letter(subject="مرحبا بالعالم: عرض الربيع", tags=tags)
+    for record in (endless, arabic):
+        home.register(record)
+        home.add_hits(hit(record.id, HitKind.CLICK))
+    with opened(browser, home, Look("en-GB", True, "light", width)) as page:
+        for record in (endless, arabic):
+            subject = page.locator(f'[data-key="{record.id}"] .what > a').first.bounding_box()
+            assert subject is not None
+            assert subject["width"] > 60
+        for record in (endless, arabic):
+            page.goto(f"{home.url}/messages/{record.id}")
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            edges = page.evaluate(
+                "[...document.querySelectorAll('h1, .line')].map(e => e.getBoundingClientRect().left)"
+            )
+            assert len(set(edges)) == 1
+            assert page.evaluate("getComputedStyle(document.querySelector('h1')).textAlign") == "left"
+
+
 def _until_it_listens(page: Page, house: House) -> None:
     _eventually(lambda: bool(house.app[STREAMS]), page)
 
