@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 from ledger.recording import LedgerEvent
@@ -34,7 +35,10 @@ class Events:
         """Listens from this call on, not only from the first ``anext``."""
         queue: asyncio.Queue[LedgerEvent] = asyncio.Queue(QUEUED)
         self._listeners.add(queue)
-        return self._listen(queue)
+        listening = self._listen(queue)
+        # What was never asked for its first event has no end of its own to run through.
+        weakref.finalize(listening, self._listeners.discard, queue)
+        return listening
 
     async def _listen(self, queue: asyncio.Queue[LedgerEvent]) -> AsyncIterator[LedgerEvent]:
         try:

@@ -20,7 +20,7 @@ from pixel_server.dashboard.headers import SECURITY_HEADERS
 from pixel_server.dashboard.hosts import is_ours, may_change
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.rendering import answer_json, page
-from pixel_server.dashboard.visitors import asks_for_data, wording_for
+from pixel_server.dashboard.visitors import asks_for_data, way_back, wording_for
 
 log = logging.getLogger("mailglass.dashboard")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,12 +75,18 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     elif not request.path.startswith(OPEN_TO_ALL):
         if asks_for_data(request):
             raise web.HTTPUnauthorized
-        raise web.HTTPSeeOther("/login" if request.path == "/" else f"/login?next={quote(request.path_qs)}")
+        raise web.HTTPSeeOther("/login" if request.path == "/" else _login_before(request))
     if reader is not None and reader.session:
         if request.method not in SAFE:
             await _check_form_token(request, reader.session)
         await sessions.refresh(request, reader)
     return await handler(request)
+
+
+def _login_before(request: web.Request) -> str:
+    """The login, with where to go on; it says so where the session ended before a form was sent."""
+    lost = "" if request.method in SAFE else "&lost=1"
+    return f"/login?next={quote(way_back(request))}{lost}"
 
 
 def _host_is_ours(request: web.Request) -> bool:

@@ -46,18 +46,18 @@ async def stream(request: web.Request) -> web.StreamResponse:
     reader, desk = demand(request, READ), request.app[DESK]
     events = desk.ledger.subscribe()  # before the look at what was missed, so that nothing falls between
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    await response.prepare(request)
     task = asyncio.current_task()
     assert task is not None
     request.app[STREAMS].add(task)
     last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
     telling = _Telling(desk, reader, response)
     try:
+        await response.prepare(request)
         await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         await telling.begin(last)
         await _tell_on(request, telling, events)
-    except (ConnectionError, asyncio.CancelledError):
-        pass  # the reader left, or we stop
+    except (ConnectionError, asyncio.CancelledError, LedgerUnavailable):
+        pass  # the reader left, or we stop, or they come again from where they were when the ledger answers
     finally:
         request.app[STREAMS].discard(task)
     return response

@@ -23,6 +23,7 @@ from pixel_server.dashboard.links import decoded_host
 from pixel_server.dashboard.note_words import address_in, note_in
 from pixel_server.dashboard.reasons import CONFIDENCE_WORDS, STATE_WORDS
 from pixel_server.dashboard.sessions import form_token
+from pixel_server.dashboard.visitors import way_back
 from pixel_server.dashboard.wording import fill_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ async def page(request: web.Request, template: str, status: int = 200, **values:
     """The page for whoever asks: with the menu and the bell for a reader, without them for a stranger."""
     reader = request.get(READER)
     words = request[WORDING]
-    context: dict[str, Any] = {"words": words, "reader": reader, "path": request.path_qs, "csrf": ""}
+    context: dict[str, Any] = {"words": words, "reader": reader, "csrf": ""}
     if reader is not None:
         context |= await _round_it(request, reader)
     html = environment(words.language.code).get_template(template).render(context | values)
@@ -107,6 +108,7 @@ async def _round_it(request: web.Request, reader: Reader) -> dict[str, Any]:
         last_hit = await newest_hit_id(connection)
     return {
         "csrf": form_token(reader.session),
+        "here": way_back(request),
         "menu": _menu(request),
         "unread": unread,
         "last_hit": last_hit,

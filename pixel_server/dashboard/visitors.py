@@ -1,4 +1,4 @@
-"""Who stands before the page: where from, in which language and time zone, and wanting a page or data."""
+"""Who stands before the page: where from, in which language and time zone, wanting what, and where to go on."""
 
 from __future__ import annotations
 
@@ -38,3 +38,19 @@ def client_of(request: web.Request) -> str:
 
 def asks_for_data(request: web.Request) -> bool:
     return request.path.startswith("/api/")
+
+
+def way_back(request: web.Request) -> str:
+    """Where a reader goes on after something came between: what was asked for, or of a form the page it stood on,
+    whose address is the beginning of its own."""
+    if request.method in ("GET", "HEAD"):
+        return request.path_qs
+    pages = [
+        route.resource.get_info() for route in request.app.router.routes() if route.method == "GET" and route.resource
+    ]
+    path = request.path
+    while path:
+        if any(path == one.get("path") or ("pattern" in one and one["pattern"].fullmatch(path)) for one in pages):
+            return path
+        path = path.rpartition("/")[0]
+    return "/messages"

@@ -51,23 +51,47 @@
 
   if (!last || !window.EventSource) return;
 
+  // Said once the session has ended, and until another one began: what is written here goes nowhere.
+  let loggedOut = null;
+  function say(isLoggedOut) {
+    if (loggedOut && !isLoggedOut) loggedOut.remove();
+    if (Boolean(loggedOut) === isLoggedOut) return;
+    loggedOut = isLoggedOut ? document.createElement("p") : null;
+    if (!loggedOut) return;
+    loggedOut.className = "alarm";
+    loggedOut.setAttribute("role", "alert");
+    const login = document.createElement("a");
+    login.href = "/login?next=" + encodeURIComponent(body.dataset.here);
+    login.textContent = body.dataset.logIn;
+    loggedOut.append(body.dataset.lost + " ", login);
+    document.querySelector("main").prepend(loggedOut);
+  }
+
   // A change: fetch this very page again and exchange what differs. What has the focus or is being read stays.
+  // A page that shows nothing live has only its bell to keep up with, which the shortest page has too.
+  const here = document.querySelector("[data-live]") ? location.href : "/messages?limit=1";
   let waiting = null, busy = false, again = false;
   async function refresh() {
+    waiting = null;
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      const answer = await fetch(here, { headers: { Accept: "text/html", "X-Live": "1" }, credentials: "same-origin" });
+      say(answer.redirected && new URL(answer.url).pathname === "/login");
       if (answer.ok && !answer.redirected) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch { /* the next event tries again */ }
     busy = false;
     if (again) { again = false; schedule(); }
   }
+  // However fast things happen, the page keeps up; behind other tabs it may lag.
   function schedule() {
-    clearTimeout(waiting);
-    waiting = setTimeout(refresh, 250);
+    waiting ??= setTimeout(refresh, document.hidden ? 2000 : 250);
   }
   function exchange(fresh) {
+    // Somebody logged in anew, in another tab: a page of theirs goes with its forms, one of somebody else's goes.
+    if (nameOn(fresh) !== nameOn(document)) { location.reload(); return; }
+    const token = fresh.body.dataset.csrf;
+    document.querySelectorAll("input[name=csrf]").forEach((field) => { field.value = token; });
     const number = document.querySelector("[data-unread]"), newNumber = fresh.querySelector("[data-unread]");
     if (number && newNumber) { number.textContent = newNumber.textContent; number.hidden = newNumber.hidden; }
     showUnread();
@@ -90,6 +114,10 @@
       if (focus) { const back = region.querySelector(focus); if (back) back.focus(); }
     });
   }
+  function nameOn(page) {
+    const who = page.querySelector(".who");
+    return who ? who.textContent : "";
+  }
   // What somebody began to write is worth more than news, whether or not it has the focus at the moment.
   function isBeingWritten(region) {
     const fields = [...region.querySelectorAll("input:not([type=hidden]), textarea")];
@@ -108,10 +136,12 @@
     return href ? `${element.localName}[href="${CSS.escape(href)}"]` : null;
   }
 
-  const source = new EventSource("/api/v1/events?after=" + encodeURIComponent(last));
-  for (const kind of ["hit", "verdict", "message"]) source.addEventListener(kind, schedule);
-  source.addEventListener("hit", (event) => {
-    const hit = JSON.parse(event.data);
+  function hear(news) {
+    if (news.id) newest = news.id;
+    schedule();
+    if (news.kind === "hit") tell(JSON.parse(news.data));
+  }
+  function tell(hit) {
     if (hit.again || !["human", "image-proxy"].includes(hit.class)) return;
     const title = hit.kind === "click" ? body.dataset.clicked : body.dataset.opened;
     if (!title) return;
@@ -121,8 +151,44 @@
     if (body.dataset.notify === "on" && document.hidden && window.Notification && Notification.permission === "granted") {
       new Notification(title, { body: hit.subject || "", tag: hit.message || hit.id, icon: "/static/lens.svg" });
     }
-  });
-  window.addEventListener("pagehide", () => source.close());
+  }
+
+  // A browser opens six connections to one address, for all of its tabs together: of those of a session one listens and
+  // tells the others. Who has no locks (a page that came neither by https nor from this machine) listens while visible.
+  const ours = "mailglass " + body.dataset.csrf;
+  const others = window.BroadcastChannel ? new BroadcastChannel(ours) : null;
+  if (others) others.addEventListener("message", (event) => hear(event.data));
+  let newest = last, leave = () => {};
+  function listen(until) {
+    let source = null, pause = null;
+    const open = () => {
+      source = new EventSource("/api/v1/events?after=" + encodeURIComponent(newest));
+      for (const kind of ["hit", "verdict", "message"]) {
+        source.addEventListener(kind, (event) => pass({ kind, id: event.lastEventId, data: event.data }));
+      }
+      source.addEventListener("open", () => { if (loggedOut) pass({ kind: "back" }); });
+      // A lost connection comes back by itself. A refusal does not: the session has ended, or a proxy speaks for us.
+      source.addEventListener("error", () => {
+        if (source.readyState !== EventSource.CLOSED || until.aborted) return;
+        pass({ kind: "refused" });
+        pause = setTimeout(open, 10000);
+      });
+    };
+    const pass = (news) => { hear(news); if (others && navigator.locks) others.postMessage(news); };
+    open();
+    return new Promise((end) => until.addEventListener("abort", () => { source.close(); clearTimeout(pause); end(); }));
+  }
+  function join() {
+    leave();
+    const until = new AbortController();
+    leave = () => until.abort();
+    if (navigator.locks && others) navigator.locks.request(ours, { signal: until.signal }, () => listen(until.signal)).catch(() => {});
+    else if (!document.hidden) listen(until.signal);
+  }
+  join();
+  if (!navigator.locks) document.addEventListener("visibilitychange", () => { join(); if (!document.hidden) schedule(); });
+  window.addEventListener("pagehide", () => leave());
+  window.addEventListener("pageshow", (event) => { if (event.persisted) { join(); schedule(); } });
 })();
 
 // A browser asks for leave only when its reader ticks the box.

@@ -7,7 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from playwright.sync_api import Browser
 
+from tests.dashboard.browsing import a_browser
 from tests.dashboard.house import House
 from tests.dashboard.visits import Visitor
 
@@ -65,3 +67,15 @@ async def visitor_of(tmp_path: Path) -> AsyncIterator[Callable[..., tuple[House,
         yield build
     for house in houses:
         house.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def home(house: House) -> House:
+    house.add_account("hanna", admin=True)
+    return house

@@ -14,6 +14,7 @@ from pixel_server.dashboard.keys import DESK
 from pixel_server.dashboard.pages.letters import PER_PAGE
 from pixel_server.dashboard.rates import Buckets, Rate
 from tests.dashboard.house import NOW, PASSWORD, House
+from tests.dashboard.letters import letter
 from tests.dashboard.visits import Visitor
 
 COOKIE = "mailglass_session"
@@ -79,6 +80,38 @@ async def test_a_session_ends_by_itself(house: House, visitor: Visitor):
     assert (await visitor.get("/messages")).status == 200
     house.now = house.now.replace(year=house.now.year + 1)
     assert (await visitor.get("/messages")).status == 303
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/messages/{id}/words", "/messages/{id}"),
+        ("/messages/{id}/stop", "/messages/{id}"),
+        ("/messages/{id}/hits/01M8/own", "/messages/{id}"),
+        ("/activity/seen", "/activity"),
+        ("/people", "/people"),
+        ("/people/erase", "/people"),
+        ("/set-up/test", "/set-up"),
+        ("/settings/tokens", "/settings"),
+        ("/settings/tokens/3/revoke", "/settings"),
+        ("/logout", "/messages"),
+        ("/nowhere/at/all", "/messages"),
+    ],
+)
+async def test_who_was_logged_out_before_a_form_went_off_comes_back_to_its_page(
+    house: House, visitor: Visitor, form: str, page: str
+):
+    house.add_account("hanna", admin=True)
+    record = letter()
+    house.register(record)
+    sent = await visitor.ask("POST", form.format(id=record.id), data={"note": "half a word"})
+    assert sent.status == 303
+    login = (await visitor.get(sent.headers["Location"])).page
+    assert "nothing was changed" in login.select_one(".alarm").text
+    fields = {"name": "hanna", "password": PASSWORD, "next": login.select_one("[name=next]")["value"]}
+    following = (await visitor.ask("POST", "/login", data=fields)).headers["Location"]
+    assert following == page.format(id=record.id)
+    assert (await visitor.get(following)).status == 200
 
 
 async def test_a_session_in_use_lives_on(house: House, visitor: Visitor):

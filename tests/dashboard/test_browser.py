@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ledger.outbox import Outbox
 from ledger.records import HitKind
-from pixel_server.dashboard.live import STREAMS
 from tests.dashboard.axe import axe_source
+from tests.dashboard.browsing import LOOKS, Look, opened
 from tests.dashboard.house import NOW, PASSWORD, House
 from tests.dashboard.letters import hit, letter
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = ("/messages", "MESSAGE", "/activity?all=1", "/statistics", "/people", "/outbox", "/set-up", "/settings")
 
 
@@ -45,66 +33,6 @@ OUT_OF_PANEL = """[...document.querySelectorAll("main .panel :is(input, select, 
     const panel = e.closest(".panel"), padding = parseFloat(getComputedStyle(panel).paddingRight);
     return e.getBoundingClientRect().right > panel.getBoundingClientRect().right - padding + 1;
 }).map(e => e.outerHTML)"""
-
-
-@dataclass(frozen=True)
-class Look:
-    language: str
-    script: bool
-    scheme: str
-    width: int
-
-    def __str__(self) -> str:
-        return f"{self.language}-{'js' if self.script else 'plain'}-{self.scheme}-{self.width}"
-
-
-LOOKS = (
-    Look("en-GB", True, "light", 1280),
-    Look("ja", True, "dark", 360),
-    Look("en-GB", False, "dark", 1280),
-    Look("ja", False, "light", 360),
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        except Exception as fault:  # playwright's own kinds of "there is no browser here"
-            pytest.skip(f"no Chromium can be started: {str(fault).splitlines()[0]}")
-        yield started
-        started.close()
-
-
-@contextmanager
-def opened(browser: Browser, house: House, look: Look = LOOKS[0], name: str = "hanna") -> Iterator[Page]:
-    """A logged-in page; anything said on its console, or loaded from elsewhere, fails the test."""
-    context: BrowserContext = browser.new_context(
-        viewport={"width": look.width, "height": 860}, color_scheme=look.scheme, locale=look.language,
-        java_script_enabled=look.script, has_touch=look.width < 600,
-    )  # fmt: skip
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda request: None if request.url.startswith(house.url) else complaints.append(request.url))
-    page.goto(house.url + "/login")
-    page.fill("[name=name]", name)
-    page.fill("[name=password]", PASSWORD)
-    page.click("button")
-    page.wait_for_url("**/messages")
-    yield page
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def home(house: House) -> House:
-    house.add_account("hanna", admin=True)
-    return house
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
@@ -148,46 +76,6 @@ def _axe(page: Page, source: str) -> list[str]:
     return [f"{one['id']} at {one['nodes'][0]['target']}" for one in result["violations"]]
 
 
-def test_a_hit_shows_on_an_open_page_by_itself(browser: Browser, home: House):
-    record = letter(subject="Offer")
-    home.register(record)
-    with opened(browser, home) as page:
-        lens = page.locator(f'[data-key="{record.id}"] .lens.open button')
-        assert lens.get_attribute("aria-label") == "Not opened yet"
-        _until_it_listens(page, home)
-        home.add_hits(hit(record.id))
-        page.locator(f'[data-key="{record.id}"] .lens.open.filled').wait_for()
-        assert "Opened once" in (lens.get_attribute("aria-label") or "")
-        assert page.locator("[data-unread]").inner_text() == "1"
-        assert page.title().startswith("(1) ")
-
-
-def test_a_note_that_is_being_written_is_not_taken_away_by_news(browser: Browser, home: House):
-    record = letter(subject="Offer")
-    home.register(record)
-    with opened(browser, home) as page:
-        page.goto(f"{home.url}/messages/{record.id}")
-        _until_it_listens(page, home)
-        page.fill("[name=note]", "half a sent")
-        page.locator("h1").click()  # the field has the focus no longer
-        home.add_hits(hit(record.id))
-        page.locator("[data-unread]:not([hidden])").wait_for()
-        assert page.input_value("[name=note]") == "half a sent"
-        page.click("text=Save")
-        page.wait_for_url("**?saved=saved")
-        assert page.locator(".tile.open.filled").is_visible()
-
-
-def test_a_new_message_appears_on_the_open_page(browser: Browser, home: House):
-    home.register(letter(subject="The first"))
-    with opened(browser, home) as page:
-        _until_it_listens(page, home)
-        record = letter(subject="The second")
-        home.register(record)
-        page.locator(f'[data-key="{record.id}"]').wait_for()
-        assert page.locator(".rows .what > a").first.inner_text() == "The second"
-
-
 @pytest.mark.parametrize("width", [1280, 1000, 390])
 def test_no_subject_is_too_long_or_too_far_from_latin_to_be_read(browser: Browser, home: House, width: int):
     tags = ("a-tag-with-a-name-that-never-comes-to-its-end", "another", "third")
@@ -209,18 +97,6 @@ def test_no_subject_is_too_long_or_too_far_from_latin_to_be_read(browser: Browse
             )
             assert len(set(edges)) == 1
             assert page.evaluate("getComputedStyle(document.querySelector('h1')).textAlign") == "left"
-
-
-def _until_it_listens(page: Page, house: House) -> None:
-    _eventually(lambda: bool(house.app[STREAMS]), page)
-
-
-def _eventually(true: Callable[[], bool], page: Page) -> None:
-    for _ in range(100):
-        if true():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come true within 5 seconds")
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import pytest
+from aiohttp import web
 
+from pixel_server.dashboard.live import STREAMS
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
@@ -107,3 +110,22 @@ async def test_an_open_stream_does_not_hold_up_the_end(tmp_path, house: House, v
 
 async def test_a_stranger_hears_nothing(house: House, visitor: Visitor):
     assert (await visitor.get("/api/v1/events")).status == 401
+
+
+async def test_who_leaves_before_the_stream_begins_is_no_fault_of_ours(
+    house: House, visitor: Visitor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """The connection closes between the request and the first octet of the answer."""
+    house.add_account("hanna", admin=True)
+    await visitor.log_in()
+    prepare, gone = web.StreamResponse.prepare, iter([True])
+
+    async def prepared(response: web.StreamResponse, request: web.BaseRequest) -> Any:
+        if next(gone, False):
+            raise ConnectionResetError("Cannot write to closing transport")
+        return await prepare(response, request)
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", prepared)
+    assert (await visitor.get("/api/v1/events")).text == ""
+    assert "a page failed" not in caplog.text
+    assert not house.app[STREAMS]

@@ -262,27 +262,6 @@ async def test_somebody_elses_message_is_not_there(house: House, visitor: Visito
     assert (await visitor.get(f"/messages/{other.id}")).status == 404
 
 
-async def test_the_bell_counts_people_until_all_is_marked_as_seen(house: House, at_home: Visitor):
-    record = letter()
-    house.register(record)
-    house.add_hits(hit(record.id), hit(record.id, hit_class=HitClass.BOT), hit(record.id, HitKind.CLICK))
-    assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "2"
-    assert (await at_home.get("/activity")).page.find(attrs={"data-unread": True}).text == "2"
-    await at_home.submit("/activity", "/activity/seen")
-    assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "0"
-
-
-async def test_people_show_on_the_activity_page_however_many_machines_came_after_them(house: House, at_home: Visitor):
-    record = letter()
-    house.register(record)
-    person = hit(record.id)
-    house.add_hits(person, *(hit(record.id, hit_class=HitClass.SECURITY_SCANNER) for _ in range(70)))
-    page = (await at_home.get("/activity")).page
-    assert [row["data-key"] for row in page.select(".rows > li")] == [person.id]
-    assert page.select("a[rel=next]") == []
-    assert len((await at_home.get("/activity?all=1")).page.select(".rows > li")) == 60
-
-
 async def test_the_outbox_shows_a_letter_under_a_policy_of_its_own(house: House, at_home: Visitor):
     raw = (
         b"From: Hanna <hanna@example.com>\r\nTo: mia@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
@@ -353,17 +332,6 @@ async def test_looking_again_moves_no_open_and_the_card_has_both_times(house: Ho
     assert first == ("First", _clock(16, 3))
     assert last == ("Looked again", _clock(16, 4))
     assert "1 confirmed" in " ".join(lens.select_one(".trio").text.split())
-
-
-async def test_looking_again_is_no_second_open_on_the_activity_page_either(house: House, at_home: Visitor):
-    record = letter()
-    house.register(record)
-    house.add_hits(hit(record.id, at=NOW - timedelta(minutes=17)), hit(record.id, at=NOW - timedelta(minutes=16)))
-    again, first = (await at_home.get("/activity")).page.select(".rows > li")
-    assert again["class"] == ["again"]
-    assert again.select_one(".what .again-word").text == "again"
-    assert first["class"] == ["unseen"]
-    assert "again" not in first.text
 
 
 async def test_the_copy_of_an_erased_recipient_is_nobody_elses(house: House, at_home: Visitor):

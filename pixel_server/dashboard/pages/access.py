@@ -31,7 +31,10 @@ from pixel_server.public.sources import source_of
 async def show_login(request: web.Request) -> web.Response:
     if READER in request:
         raise web.HTTPSeeOther("/messages")
-    return await page(request, "login.html", complaint="", name="", next=safe_next(request.query.get("next", "")))
+    lost = request.query.get("lost") == "1"
+    complaint = request[WORDING]._("You were logged out, so nothing was changed. Please do it again.") if lost else ""
+    following = safe_next(request.query.get("next", ""))
+    return await page(request, "login.html", complaint=complaint, name="", next=following)
 
 
 async def log_in(request: web.Request) -> web.Response:
