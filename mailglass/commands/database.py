@@ -45,7 +45,7 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 @app.command("backup")
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="where to; must not exist yet")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="where to; must not exist yet", readable=False)],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Write a checked copy of one moment, under load too. The keys in data_dir/keys have to be kept as well."""

@@ -14,7 +14,8 @@ from config.settings import Listener, Settings
 from mailglass.failures import ConfigurationAtFault, WrongUse
 
 DEFAULT_CONFIG = Path("relay.toml")
-Config = Annotated[Path, typer.Option("--config", help="the configuration file", show_default=True)]
+# typer would look itself whether the file can be read, and call it wrong use when it cannot.
+Config = Annotated[Path, typer.Option("--config", help="the configuration file", show_default=True, readable=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 ListenerName = Annotated[
     str, typer.Option("--listener", metavar="ADDRESS", help="which listener, by its bind or port; default: the first")

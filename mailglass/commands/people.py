@@ -117,7 +117,9 @@ def show(
 
 @app.command("import")
 def import_csv(
-    file: Annotated[Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]")],
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]", readable=False)
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing; who

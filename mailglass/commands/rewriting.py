@@ -41,7 +41,9 @@ Out = Annotated[Path | None, typer.Option(help="where the message goes instead o
 Report = Annotated[
     Path | None, typer.Option(help="where the report goes, as JSON; - for stdout, when the message goes elsewhere")
 ]
-ReportRead = Annotated[Path | None, typer.Option("--report", help="the report of rewrite, for an exact restore")]
+ReportRead = Annotated[
+    Path | None, typer.Option("--report", help="the report of rewrite, for an exact restore", readable=False)
+]
 IdOption = Annotated[str, typer.Option("--message-id", metavar="HEX", help="makes the output the same every time")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +84,25 @@ def test_a_missing_configuration_is_at_fault_too(mailglass: Callable[..., Outcom
     shown = mailglass("check", "--config", "elsewhere.toml")
     assert shown.status == 78
     assert "elsewhere.toml: No such file or directory" in shown.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("check", "--config", "closed"), 78),
+        (("messages", "--config", "closed"), 78),
+        (("consent", "import", "closed"), 1),
+        (("restore", "relay.toml", "--report", "closed"), 1),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_as_one_that_is_not_there(
+    mailglass: Callable[..., Outcome], tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
+    (tmp_path / "closed").touch(mode=0o000)
+    shown = mailglass(*words)
+    assert shown.status == status
+    assert "Permission denied" in shown.err
 
 
 def test_check_tells_programs_every_fault(mailglass: Callable[..., Outcome], tmp_path: Path) -> None:
