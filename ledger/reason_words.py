@@ -105,8 +105,8 @@ OF_MESSAGE: Mapping[Reason, Meaning] = {
     Reason.TOO_COMPLEX: _meaning(
         "it is too complex to be changed safely",
         "複雑すぎて安全に変更できません",
-        "Too many parts, or nested too deeply, or HTML that browsers read in different ways.",
-        "パートが多すぎる、入れ子が深すぎる、またはブラウザーによって解釈が変わる HTML です。",
+        "Too many parts or links, or nested too deeply, or HTML that browsers read in different ways.",
+        "パートやリンクが多すぎる、入れ子が深すぎる、またはブラウザーによって解釈が変わる HTML です。",
     ),
     Reason.TIMEOUT: _meaning(
         "rewriting took too long",
@@ -216,10 +216,10 @@ OF_LINK: Mapping[LinkReason, Meaning] = {
         "メールの 1 行は 998 オクテットまでで、この行は途中で折れません。",
     ),
     LinkReason.INVALID: _meaning(
-        "not a usable address",
-        "使えないアドレスです",
-        "It begins like a web address and is none.",
-        "Web アドレスのように始まりますが、正しくありません。",
+        "not a usable link",
+        "使えないリンクです",
+        "Its address begins like a web address and is none, or it lies in SVG or in a template, which are left alone.",
+        "Web アドレスのように始まりますが正しくないか、SVG または template の中にあります。その中には触れません。",
     ),
 }
 

@@ -232,3 +232,9 @@ class TrackingUrls:
     def is_own_pixel(self, url: str) -> bool:
         own = self.grammar.parse(url)
         return own is not None and own.purpose is Purpose.PIXEL
+
+    def shows_own_pixel(self, url: str) -> bool:
+        """Whether the image is our pixel, or Google's copy of it, which names it behind a ``#``: Gmail leaves that in
+        what it quotes, and asks us again when it is shown."""
+        url = url.strip()
+        return self.is_own_pixel(url) or self.is_own_pixel(url.rpartition("#")[2])

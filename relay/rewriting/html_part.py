@@ -187,7 +187,7 @@ def _take_out_pixels(job: HtmlPlan, slots: list[Slot]) -> list[tuple[int, int]]:
     removed = [
         (image.start, image.end)
         for image in job.reading.spans.images
-        if image.in_quoted_text and job.urls.is_own_pixel(image.source.strip())
+        if image.in_quoted_text and job.urls.shows_own_pixel(image.source)
     ]
     slots.extend(Slot(start, end, SpanKind.PIXEL, b"") for start, end in removed)
     return removed

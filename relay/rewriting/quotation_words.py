@@ -24,6 +24,10 @@ SENT_WORDS = (
     "Gönderildi", "Elküldve", "Trimis", "送信日時", "发送时间", "寄件日期", "보낸 날짜",
 )  # fmt: skip
 DATE_WORDS = (*SENT_WORDS, "Date", "Datum", "Data", "Fecha", "Dato", "Дата", "Tarih", "日時", "日付", "日期", "날짜")
+REPLY_TO_WORDS = (
+    "Reply-To", "Antwort an", "Antworten an", "Répondre à", "Risposta", "Rispondi a", "Responder a", "Responder para",
+    "Antwoord aan", "返信先", "答复",
+)  # fmt: skip
 RECIPIENT_WORDS = (
     "To", "An", "À", "A", "Para", "Aan", "Till", "Til", "Do", "Komu", "Кому", "Vastaanottaja", "Kime", "Címzett",
     "Către", "宛先", "收件人", "收件者", "받는 사람",

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from sys import maxsize
 
+from relay.rewriting.attribution import LONGEST, may_say_who_wrote, says_who_wrote
 from relay.rewriting.character_references import decode_text
 from relay.rewriting.charsets import Text
 from relay.rewriting.html_tokens import Tag, attributes_of
@@ -75,6 +76,10 @@ _SENDER_LABEL = compiled(
 )
 _SENDERS = frozenset(word.casefold() for word in SENDER_WORDS)
 _TAGS = re.compile(r"<[^>]*+>")
+_LINE_ENDS = re.compile(r"<br\b|</?(?:div|p|blockquote|table)\b|\r?\n\s*\r?\n|(?<=:)\s*\n", re.IGNORECASE)
+
+
+_MOST_LOOKS = 1000  # at the words round a blockquote; each takes up to 0.1 ms
 
 
 def may_hold_quotes(text: Text, lower: bytes) -> bool:
@@ -109,7 +114,7 @@ def find_quoted_regions(
     dividers = _TextDividers(text, _unseen(tags, hidden), limit)
     divider = dividers.after(0)
     opened: tuple[bytes, int] | None = None
-    depth = 0
+    depth = looks = 0
     for tag in tags:
         if tag.conditional or tag.inert or tag.start >= limit:
             continue
@@ -126,7 +131,8 @@ def find_quoted_regions(
             return [*regions, (divider, limit)]
         if tag.closing or not _HINT.search(html, tag.start, tag.end):
             continue
-        match _mark(text, tag):
+        looks += tag.name == b"blockquote"
+        match _mark(text, tag, reads_words=looks <= _MOST_LOOKS):
             case "element":
                 opened, depth = (tag.name, tag.start), 1
             case "divider":
@@ -179,7 +185,7 @@ def _is_within(stretches: list[tuple[int, int]], position: int) -> bool:
     return row >= 0 and position < stretches[row][1]
 
 
-def _mark(text: Text, tag: Tag) -> str | None:
+def _mark(text: Text, tag: Tag, *, reads_words: bool) -> str | None:
     """Whether the start tag opens a quoted ``element``, is a ``divider`` above quoted text, or neither."""
     html = text.scan
     attributes = {
@@ -205,14 +211,27 @@ def _mark(text: Text, tag: Tag) -> str | None:
     if _QUOTED_NAME.fullmatch(attributes.get(b"name", "")):
         return "element"
     if tag.name == b"blockquote" and (
-        attributes.get(b"type", "").lower() == "cite" or b"cite" in attributes or _follows_attribution(text, tag.start)
+        attributes.get(b"type", "").lower() == "cite"
+        or b"cite" in attributes
+        or (reads_words and (_follows_attribution(text, tag.start) or _begins_with_attribution(text, tag.end)))
     ):
         return "element"
     return None
 
 
 def _follows_attribution(text: Text, position: int) -> bool:
-    """Whether the words before end in a colon, as in ``On Monday … wrote:``."""
-    before = text.decode(max(0, position - 600), position)
+    """Whether the words before say who wrote, or when, and end in a colon."""
+    before = text.decode(max(0, position - 900), position)
     cut = before.find(">")
-    return _TAGS.sub(" ", before[cut + 1 :]).replace("&nbsp;", " ").strip().endswith((":", "："))
+    words = _words(before[cut + 1 :])[-LONGEST:]
+    return words.endswith((":", "：")) and may_say_who_wrote(words)
+
+
+def _begins_with_attribution(text: Text, position: int) -> bool:
+    """Whether the first line in it does, as in Libero's and old mail.ru's quotations."""
+    line, colon, _ = _LINE_ENDS.split(text.decode(position, position + 900).lstrip(), 1)[0].rpartition(":")
+    return bool(colon) and says_who_wrote(_words(line) + colon)
+
+
+def _words(html: str) -> str:
+    return decode_text(_TAGS.sub(" ", html)).strip()

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from relay.rewriting.attribution import LONGEST, says_who_wrote
 from relay.rewriting.charsets import Text
 from relay.rewriting.quotation_words import (
     DATE_WORDS,
     FORWARD_WORDS,
     RECIPIENT_WORDS,
+    REPLY_TO_WORDS,
     SENDER_WORDS,
     SENT_WORDS,
     SUBJECT_WORDS,
-    WROTE,
 )
 
 _MOST_LINES = 4  # between Outlook's, with Cc, Importance, and recipients that go over several
@@ -29,19 +30,8 @@ _DASHED_LINE = re.compile(
 )  # fmt: skip
 # Zoho and Notes: -----"Ben" <ben@example.com> wrote: -----
 _DASHED_ATTRIBUTION = re.compile(r"^[ \t]*+-{4,80}+[^\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,80}+" + _END, re.MULTILINE)
-# Without a time and an address; with them, _SIGNS tell.
-_PLAIN_ATTRIBUTION = re.compile(
-    r"\s*(?:On\b.{2,}\bwrote|Am\b.{2,}\bschrieb\b.*|Op\b.{2,}\bschreef\b.*|Le\b.{2,}\ba écrit|Il\b.{2,}\bha scritto"
-    r"|El\b.{2,}\bescribió|Em\b.{2,}\bescreveu|[0-9]{4}年.{4,}@.{3,})\s*[:：]\s*",
-    re.DOTALL,
-)
 _COLON_AT_END = re.compile(r"[:：]" + _END, re.MULTILINE)
 _MOST_COLONS = 5000  # a text with more such lines is a list, and each is looked at
-_LONGEST_LINE = 300
-_ADDRESS = re.compile(r"[<(\[]\s*[^\s<>()@\[\]]+@[^\s<>()\[\]]+\s*[>)\]]")
-_TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
-_DAY = re.compile(r"(?<!\d)(?:(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2})")
-_WROTE = re.compile(WROTE)
 _MARKED = re.compile(r"\s*+(?:[A-Z]{0,4}>|\|[ \t]|<snip)")
 
 
@@ -50,8 +40,8 @@ def _line(words: tuple[str, ...], rest: str = r"[^\r\n]{0,300}\r?\n") -> str:
 
 
 _HEADER_BLOCK = re.compile(
-    r"^(?:" + _line(SENDER_WORDS) + _line(DATE_WORDS) + r"|" + _line(SENT_WORDS) + _line(SENDER_WORDS) + r")"
-    + _line(RECIPIENT_WORDS) + rf"(?:[^\r\n]{{1,300}}\r?\n){{0,{_MOST_LINES}}}?" + _line(SUBJECT_WORDS, ""),
+    rf"^(?:{_line(SENDER_WORDS)}(?:{_line(REPLY_TO_WORDS)})?{_line(DATE_WORDS)}|{_line(SENT_WORDS)}{_line(SENDER_WORDS)})"
+    rf"{_line(RECIPIENT_WORDS)}(?:[^\r\n]{{1,300}}\r?\n){{0,{_MOST_LINES}}}?{_line(SUBJECT_WORDS, '')}",
     re.MULTILINE,
 )  # fmt: skip
 
@@ -85,20 +75,12 @@ def _attribution(words: str, end: int) -> int | None:
     """Where the one or two lines begin that say who wrote when, and end there; None when they do not say so."""
     start = words.rfind("\n", 0, end) + 1
     for _ in range(2):
-        line = words[max(start, end - 2 * _LONGEST_LINE) : end]
+        line = words[max(start, end - 2 * LONGEST) : end]
         if _MARKED.match(line):
             return None
-        if _says_who_wrote(line):
+        if says_who_wrote(line):
             return start
         if start == 0 or not words[words.rfind("\n", 0, start - 1) + 1 : start].strip():
             return None
         start = words.rfind("\n", 0, start - 1) + 1
     return None
-
-
-def _says_who_wrote(line: str) -> bool:
-    """Two of three signs, and no more than a line or two: an address in brackets, a day with a time, "wrote"."""
-    if len(line) > _LONGEST_LINE:
-        return False
-    signs = (_ADDRESS.search(line), _TIME.search(line) and _DAY.search(line), _WROTE.search(line))
-    return sum(map(bool, signs)) >= 2 or _PLAIN_ATTRIBUTION.fullmatch(line) is not None

@@ -54,7 +54,7 @@ def _outline(raw: bytes, encoding: str, urls: TrackingUrls, lines: list[bytes]) 
             words.append(str(node))
         elif isinstance(node, Tag):
             source = node.get("src")
-            if node.name == "img" and isinstance(source, str) and urls.is_own_pixel(source.strip()):
+            if node.name == "img" and isinstance(source, str) and urls.shows_own_pixel(source):
                 continue
             outline.append((_folded(words), node.name, _attributes(node, urls)))
             words = []

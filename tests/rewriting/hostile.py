@@ -87,6 +87,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "T48 plain blockquotes": lambda n: _html(b"<blockquote>x:" * n),
     "T48 dashes": lambda n: _html(b"-" * n * 5),
     "T48 dashed lines": lambda n: _html(b"----- Original" * n),
+    "T48 labels beyond ASCII": lambda n: _html("<b>差：</b>".encode() * n),
+    "T48 dashed words beyond ASCII": lambda n: _html("---- 差 ".encode() * n),
     "T48 dashed lines in quotations": lambda n: _html(b"<blockquote type=cite>----- Original -----</blockquote>" * n),
     "T48 dashes, far from words": lambda n: _html(b"---- " * n * 20),
     "T48 header blocks": lambda n: _html(b"<b>From:</b> " * n),

@@ -62,6 +62,12 @@ PROGRAMS = {
     "Freshdesk": f'<div class="freshdesk_quote">{_OLD}</div>',
     "Zendesk": f'<div class="quotedReply"><blockquote>{_OLD}</blockquote></div>',
     "Notes on the web": f'<div class="iNotesHistory">{_OLD}</div>',
+    "Libero": f"<blockquote>Il 1 gennaio 2026 Ben ha scritto:<br>{_OLD}</blockquote>",
+    "old mail.ru": '<blockquote style="margin:10px">\n\tЧетверг, 1 января 2026, 12:00 +03:00 от Ben'
+    f" &lt;ben@example.com&gt;:<br>\n\t{_OLD}</blockquote>",
+    "Nylas": '<blockquote class="x">On Jul 6 2026, at 3:58 pm, Ben &lt;ben@example.com&gt; wrote: <br> Hey'
+    f"{_OLD}</blockquote>",
+    "a list's archive": f"<blockquote>\nOn 01/03/26 7:07 PM, Ben wrote:\n> Hi {_OLD}</blockquote>",
     "NetEase": f"<div>在 2026-01-01，Ben 写道：</div><blockquote>{_OLD}</blockquote>",
 }
 # Those whose words are other octets in other charsets.
@@ -109,6 +115,16 @@ def test_our_links_lead_back_and_our_pixel_goes_out_of_a_quotation(program: str)
     assert b'href="https://www.example.com/old"' in result.raw
 
 
+def test_googles_copy_of_our_pixel_goes_out_of_a_quotation() -> None:
+    copy = f'<img src="https://ci3.example.net/meips/ADKq=s0-d-e1-ft#{URLS.pixel(3)}" alt="">'
+    theirs = '<img src="https://ci3.example.net/meips/ADKq=s0-d-e1-ft#https://www.example.com/o/a.gif" alt="">'
+    html = f"<p>Yes</p>\r\n{copy}" + PROGRAMS["Gmail"].replace("old</a>", f"old</a>{copy}{theirs}")
+    result = rewrite(message(html), Plan(opens=True, html_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert result.raw.count(copy.encode()) == 1  # above the quotation it is nobody's business
+    assert theirs.encode() in result.raw
+
+
 def test_quoted_links_are_tracked_where_the_settings_say_so() -> None:
     result = rewrite(message(PROGRAMS["Gmail"]), Plan(opens=False, html_links=True, quoted=Quoted.TRACK), URLS)
     assert isinstance(result, Tracked)
@@ -130,6 +146,9 @@ def test_quoted_links_are_tracked_where_the_settings_say_so() -> None:
         f'<div style="border-top:solid 1px">{_OLD}</div>',
         f'<a class="quote-button" href="https://www.example.com/quote">get a quote</a>{_OLD}',
         f"<blockquote>{_OLD}</blockquote>",
+        f"<p>Our customers say:</p><blockquote>Great! {_OLD}</blockquote>",
+        f"<blockquote>Ingredients:<br>{_OLD}</blockquote>",
+        f"<blockquote>Ben wrote this. {_OLD}</blockquote>",
     ],
 )
 def test_what_only_looks_like_a_quotation_is_tracked(html: str) -> None:

@@ -35,6 +35,7 @@ ABOVE = [
     "Von: Ben\r\nGesendet: Montag\r\nAn: Anna\r\nBetreff: Alt",
     "De\u00a0: Ben\r\nEnvoyé le\u00a0: lundi\r\nÀ\u00a0: Anna\r\nObjet\u00a0: Vieux",
     "  差出人: Ben\r\n  送信日時: 2026年1月5日\r\n  宛先: Anna\r\n  件名: 古い",
+    "From: Ben\r\nReply-To: Ben <x@example.com>\r\nDate: 5 January\r\nTo: Anna\r\nSubject: Old",
     "发件人： Ben\r\n日期： 2026年1月5日\r\n收件人： anna@example.com\r\n主题： 旧",
     "Gesendet: Montag, 5. Januar 2026 um 10:00 Uhr\r\nVon: Ben\r\nAn: anna@example.com\r\nBetreff: Alt",
     "De: Ben\r\nEnviada em: segunda-feira\r\nPara: Anna\r\nAssunto: velho",
