@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relay.capabilities import mirrored
 from relay.dialing import greet, open_link
 from relay.opening import Opened
-from relay.replies import UPSTREAM_HAS_LEFT, Refusal, Reply
+from relay.replies import Fault, Refusal, Reply
 from relay.transaction import Transaction
 from relay.upstream import OnReply, UpstreamLink
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def say(session: Session, line: bytes) -> None:
     """Answers the client's EHLO or HELO."""
     if _has_lost_its_login(session):
-        session.finish_with(UPSTREAM_HAS_LEFT)
+        session.finish_with(session.incident(Fault.UPSTREAM_LEFT))
         return
 
     def answered(reply: Reply) -> None:
@@ -39,7 +39,7 @@ def say(session: Session, line: bytes) -> None:
 def again(session: Session, mail: bytes) -> None:
     """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
     if _has_lost_its_login(session):
-        session.finish_with(UPSTREAM_HAS_LEFT)
+        session.finish_with(session.incident(Fault.UPSTREAM_LEFT))
         return
 
     def greeted(reply: Reply) -> None:

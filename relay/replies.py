@@ -22,6 +22,7 @@ class Fault(StrEnum):
     UPSTREAM_UNKNOWN = "upstream-unknown"
     UPSTREAM_SLOW = "upstream-slow"
     UPSTREAM_GONE = "upstream-gone"
+    UPSTREAM_LEFT = "upstream-left"
     UPSTREAM_NONSENSE = "upstream-nonsense"
     UPSTREAM_UNTRUSTED = "upstream-untrusted"
     UPSTREAM_LOGIN = "upstream-login"
@@ -74,6 +75,7 @@ _FAULTS: dict[Fault, tuple[int, str, str]] = {
     Fault.UPSTREAM_UNKNOWN: (451, "4.4.3", "The name of the mail server cannot be looked up; please try again later"),
     Fault.UPSTREAM_SLOW: (451, "4.4.2", "The mail server did not answer in time; please try again later"),
     Fault.UPSTREAM_GONE: (451, "4.4.2", "The mail server closed the connection; please try again later"),
+    Fault.UPSTREAM_LEFT: (421, "4.4.2", "The mail server closed the connection; please connect again"),
     Fault.UPSTREAM_NONSENSE: (451, "4.5.0", "The mail server gave an answer that makes no sense"),
     Fault.UPSTREAM_UNTRUSTED: (451, "4.7.5", "No trustworthy encrypted connection to the mail server"),
     Fault.UPSTREAM_LOGIN: (451, "4.7.8", "The mail server refused the relay's own login"),
@@ -178,9 +180,6 @@ def annotated(reply: Reply, note: str) -> Reply:
 
 def _safe(line: bytes) -> bytes:
     return _UNPRINTABLE.sub(b"?", line)
-
-
-UPSTREAM_HAS_LEFT = compose(421, "4.4.2", "The mail server has closed the connection")
 
 
 class RelayFault(Exception):

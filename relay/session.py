@@ -17,7 +17,7 @@ from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
 from relay.destination import Credentials
 from relay.dialing import Attempt
-from relay.replies import UPSTREAM_HAS_LEFT, Fault, Refusal, RelayFault, Reply, for_fault, for_refusal
+from relay.replies import Fault, Refusal, RelayFault, Reply, for_fault, for_refusal
 from relay.resends import Unheard
 from relay.surroundings import Surroundings
 from relay.transaction import Transaction
@@ -313,7 +313,9 @@ class Session(Turns):
             self.phase.upstream_lost(fault, said)
         elif self.is_logged_in and self.around.accounts is None and not self.is_over:
             # No password is kept, so nobody could log in again: the client has to.
-            self.finish_with(said if said is not None and said.code == 421 else UPSTREAM_HAS_LEFT)
+            if said is None or said.code != 421:
+                said = self.incident(Fault.UPSTREAM_LEFT, fault)
+            self.finish_with(said)
 
     def upstream_opens(self, is_on: bool) -> None:
         """Its DATA is being opened; the client waits so long."""

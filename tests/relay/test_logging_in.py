@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from base64 import b64encode
 from pathlib import Path
 
@@ -287,7 +288,7 @@ async def test_a_login_for_which_no_connection_can_be_had_hears_why(
 )
 @pytest.mark.parametrize("why", ["in doubt", "too large"])
 async def test_a_client_whose_login_went_with_its_message_is_not_taken_for_logged_in(
-    start_relay: StartRelay, why: str, command: bytes
+    start_relay: StartRelay, caplog: pytest.LogCaptureFixture, why: str, command: bytes
 ) -> None:
     """The upstream's connection was dropped so that nothing of the message is delivered, and the login with it."""
     upstream = Scripted(DOT=b"354 Go ahead\r\n")
@@ -296,6 +297,8 @@ async def test_a_client_whose_login_went_with_its_message_is_not_taken_for_logge
     assert (await client.ask(b"AUTH PLAIN AHUAY29ycmVjdCBob3JzZQ==")).startswith(b"235")
     content = BODY if why == "in doubt" else BODY + (b"y" * 70 + b"\r\n") * 3000
     assert (await client.submit(content))[:3] == (b"451" if why == "in doubt" else b"552")
-    assert (await client.ask(command)).startswith(b"421 4.4.2 ")
+    heard = re.fullmatch(rb"421 4\.4\.2 .*\(id=(\S+)\)\r\n", await client.ask(command))
+    assert heard is not None
+    assert f"Fault: id={heard[1].decode()} " in caplog.text
     assert await client.reply() == b""
     assert upstream.connections == 1

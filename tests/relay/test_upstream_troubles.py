@@ -394,5 +394,7 @@ async def test_when_the_upstream_leaves_a_logged_in_client_it_hears_421_since_no
     relay = await start_relay(upstream)
     client = await logged_in(relay)
     await upstream.stop()
-    assert (await client.reply()).startswith(b"421 4.4.2")
+    reply = await client.reply()
+    assert reply.startswith(b"421 4.4.2")
+    assert b" (id=" in reply
     assert (await client.reply()) == b""
