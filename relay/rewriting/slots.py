@@ -33,6 +33,10 @@ class Slot(NamedTuple):
         return self.kind is SpanKind.PIXEL and self.fixed is None
 
     @property
+    def is_removed_pixel(self) -> bool:
+        return self.kind is SpanKind.PIXEL and self.fixed == b""
+
+    @property
     def is_line(self) -> bool:
         return self.kind is SpanKind.NOTICE
 
@@ -53,7 +57,15 @@ class PreparedBody:
         return replace(self, slots=slots)
 
     def with_broken_pixel(self) -> PreparedBody:
-        return replace(self, breaks_pixel=True)
+        """With room on its lines, where there is any: an earlier pixel that goes out leaves a line end of its own."""
+        slots = (
+            slot._replace(fixed=self.newline) if slot.is_removed_pixel and self._is_broken(slot) else slot
+            for slot in self.slots
+        )
+        return replace(self, slots=tuple(slots), breaks_pixel=True)
+
+    def _is_broken(self, slot: Slot) -> bool:
+        return b"\n" in self.text.scan[slot.start : slot.end]
 
 
 def fill(prepared: PreparedBody, urls: TrackingUrls, copy: int) -> Carried:

@@ -28,7 +28,7 @@ URL_COMPANIONS = frozenset(
         " form request action success done complete campaign campaigns marketing notification notifications alerts"
         " digest preferences preference manage settings center centre secure api web app url redirect group groups"
         " asm wf index html htm php asp aspx jsp cgi pl py direct optin opt in out by with via token sms promo"
-        " promotional promotions updates update here v encrypted"
+        " auth id key hash address promotional promotions updates update here v encrypted"
     )
 )
 

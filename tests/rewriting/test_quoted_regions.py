@@ -8,7 +8,7 @@ from ledger.records import LinkReason
 from relay.rewriting.plan import Plan, Quoted, Tracked
 from relay.rewriting.rewrite import rewrite
 from tests.rewriting.corpus import CORPUS
-from tests.rewriting.oracles import URLS
+from tests.rewriting.oracles import URLS, check_message
 
 _OLD = '<p><a href="https://www.example.com/old">old</a></p>'
 PROGRAMS = {
@@ -113,6 +113,15 @@ def test_our_links_lead_back_and_our_pixel_goes_out_of_a_quotation(program: str)
     assert own.encode() not in result.raw
     assert URLS.pixel(3).encode() not in result.raw
     assert b'href="https://www.example.com/old"' in result.raw
+
+
+def test_a_pixel_over_several_lines_goes_out_of_a_line_without_room() -> None:
+    pixel = f'<img\r\nsrc="{URLS.pixel(3)}"\r\nwidth="1"\r\nheight="1"\r\nalt="">'
+    long = f"<p>{'x' * 980}</p>"
+    html = f'<p>Yes</p>\r\n<div class="gmail_quote">{long}{pixel}</div><p>{"y" * 100}</p>\r\n'
+    result = check_message(message(html), Plan(opens=True, html_links=True))
+    assert isinstance(result, Tracked)
+    assert result.raw.endswith(f"{long}\r\n</div><p>{'y' * 100}</p>\r\n".encode())
 
 
 def test_googles_copy_of_our_pixel_goes_out_of_a_quotation() -> None:
