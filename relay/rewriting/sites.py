@@ -2,9 +2,9 @@
 
 Mail programs compare link text and link target by registrable domain. The list (publicsuffix.org, ICANN's and the
 platforms' part) has ten thousand entries; it is read when a text first names a host that could be on the tracking
-host's site, which most installations' mail never does. An entry that is too new for it makes two customers of a
-platform look like one site, which costs at worst a warning in the reader's mail program, never a wrong link. IP
-addresses and single labels compare whole. Pure.
+host's site, or ends like a host beyond ASCII, which most installations' mail never does. An entry that is too new for
+it makes two customers of a platform look like one site, which costs at worst a warning in the reader's mail program,
+never a wrong link. IP addresses and single labels compare whole. Pure.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def site_of(host: str) -> str:
     if "." not in host or is_address(host):
         return host
     return _suffixes().privatesuffix(host) or host
+
+
+@lru_cache(maxsize=256)
+def is_top_level(label: str) -> bool:
+    """Whether a label (as ``ascii_host`` gives it) is a top-level domain that exists."""
+    return _suffixes().publicsuffix(label, accept_unknown=False) is not None
 
 
 @lru_cache(maxsize=1)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from relay.rewriting.sites import ascii_host
+from relay.rewriting.sites import ascii_host, is_top_level
 
-# A host name without a scheme needs a top-level domain that exists: "Node.js" and "report.pdf" are no hosts.
+# A host name without a scheme needs a top-level domain that exists: "Node.js", "report.pdf", "Яндекс.Карты" have none.
 _COUNTRY_DOMAINS = frozenset(
     str.split(
         "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca"
@@ -76,10 +76,10 @@ def host_in_text(text: str) -> str | None:
         return None
     host = ascii_host(match[1])
     has_path = match.end(1) < len(bare)
-    return host if _is_host_name(host, has_path) else None
+    return host if _is_host_name(host, has_path, is_ascii=match[1].isascii()) else None
 
 
-def _is_host_name(host: str, has_path: bool) -> bool:
+def _is_host_name(host: str, has_path: bool, *, is_ascii: bool) -> bool:
     if _DOTTED_NUMBERS.fullmatch(host):
         return has_path  # "1.2.3.4" alone may be a version
     labels = host.split(".")
@@ -90,4 +90,6 @@ def _is_host_name(host: str, has_path: bool) -> bool:
         return True
     if top in _FILE_ENDINGS:
         return has_path or len(labels) > 2
-    return top in _COUNTRY_DOMAINS or top in _OTHER_DOMAINS or top.startswith("xn--")
+    if top.startswith("xn--"):
+        return is_ascii or is_top_level(top)  # spelled so it is nothing else
+    return top in _COUNTRY_DOMAINS or top in _OTHER_DOMAINS

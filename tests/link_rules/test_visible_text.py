@@ -39,6 +39,8 @@ from relay.rewriting.visible_text import host_in_text
         ("bücher.example", "xn--bcher-kva.example"),
         ("https://例え.example/", "xn--r8jz45g.example"),
         ("xn--r8jz45g.xn--zckzah", "xn--r8jz45g.xn--zckzah"),
+        ("пример.рф", "xn--e1afmkfd.xn--p1ai"),
+        ("例え.みんな/x", "xn--r8jz45g.xn--q9jyb4c"),
         ("https://localhost:8025/x", "localhost"),
         ("intranet.local", "intranet.local"),
         ("example.shop", "example.shop"),
@@ -56,6 +58,9 @@ def test_a_text_that_is_wholly_a_url_names_its_host(text: str, host: str) -> Non
         "",
         "Read more",
         "Read more.",
+        "Яндекс.Календарь",
+        "ご予約.お問い合わせ",
+        "1.はじめに",
         "Visit example.com today",  # among other words
         "https://example.com and more",
         "example.com (opens a window)",
