@@ -49,6 +49,7 @@ TEXT_SIGNS = (
     r"\bremove yourself from\b.{0,24}\b(?:lists?|mailings?|e-?mails?|newsletters?)\b",
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
     r"\bno longer (?:wish|want) to (?:receive|get|hear)\b|\bto no longer (?:receive|get)\b",
+    r"^stop (?:these )?e-?mails$|^turn off (?:these )?(?:e-?mails|notifications)$|^mailing list removal$",
     r"\bto stop (?:these|further|future) (?:e-?mails?|messages|mailings?|offers|please)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
     r"\b(?:manage|modify|update|change|edit|customi[sz]e)(?: your| my)?"
@@ -72,45 +73,57 @@ TEXT_SIGNS = (
     r"\b(?:af te melden|uit te schrijven)\b|\bniet (?:langer|meer) (?:wilt? |wenst te |te )?ontvangen\b",
     r"\b(?:inte längre|ikke længere|ikke lenger)\b.{0,12}\b(?:modtage|motta|ta emot)\b|\bframeld\b|\bavbeställ\w*",
     r"\bavsluta (?:din |min )?prenumeration\w*",
+    r"\babmelde-?link\b|\bnewsletter (?:\w+ ){0,2}kündigen\b",
+    r"^\W*(?:e-?mail|newsletter|benachrichtigungs)-?einstellungen\b",
+    r"\bkeine weiteren (?:e-?mails|newsletter|nachrichten)\b",
     r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
-    r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|avmeld|meld deg av)\b",
-    r"\bperuuta (?:tilaus|uutiskirje)",
+    r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|afmelding|avmeld|avmelding|meld deg av)\b",
+    r"\bschrijf je uit\b|\bmeld (?:je|u) af\b|^\W*e-?mailvoorkeuren\b",
+    r"\b(?:peruuta|peru|lopeta) (?:tilaus|uutiskirje)",
     # French
     r"\bd[eé\ufffd]s?abonn(?:er|ez|e|ement)\b|\bd[eé\ufffd]sinscri(?:re|ption|vez|s)\b",
-    r"\bne (?:\w+ )?plus recevoir\b",
+    r"\bne (?:\w+ )?plus recevoir\b|^\W*g[eé]rer (?:mes|vos) (?:pr[eé]f[eé]rences|abonnements)\b",
     # Italian
-    r"\bdisiscri(?:viti|vi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi)\b|\bnon ricevere più\b",
+    r"\bdisiscri(?:viti|vi|vimi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi|mi)\b"
+    r"|\bnon (?:\w+ )?(?:più ricevere|ricevere più)\b|^\W*gestisci (?:le )?preferenze\b",
     r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
     # Spanish, Portuguese, Romanian
     r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
-    r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b",
+    r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b|\bdesinscrib\w*|\bdonar-me de baixa\b",
     r"\bno (?:dese[ae]s?|quieres?|quiera|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
     r"\bdescadastr\w*|\bdesinscrev\w*|\bdeixar de receber\b|\bdezabon\w+",
-    r"\bcancel(?:ar|e)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bsair d(?:a|esta) lista\b",
+    r"\b(?:cancelar|cancele|anular|remover)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bsair d(?:a|esta) lista\b",
     r"\bnão (?:desej\w+|quer|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
     r"\bremover (?:o )?(?:seu|meu) e-?mail\b",
     # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Vietnamese
     r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygn(?:uj|ować) z (?:subskrypcji|newslettera)\b",
+    r"\brezygnacja z (?:subskrypcji|newslettera)\b|\bzrušit odběr\b|\bodjavi(?:te|m)? (?:se|me)\b",
     r"\bnie chce(?:sz|cie) (?:więcej |już |dłużej )?otrzymywać\b",
-    r"\bodhlásiť?\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
+    r"\bodhlási[tť]\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
     r"\bberhenti berlangganan\b|\bhủy đăng ký\b",
 )
 # In scripts other than Latin, where words need no spaces.
 OTHER_SCRIPT_SIGNS = (
     r"配信(?:の)?(?:停止|解除|中止)|退会",
-    r"(?:購読|登録|メルマガ|メールマガジン|受信|配信登録)(?:の|を)?(?:停止|解除|中止|拒否|キャンセル)",
-    r"(?:配信|受信|メール|メルマガ|メールマガジン)(?:を|が|の)?(?:ご)?(?:希望(?:され|し)ない|不要)",
-    r"退订|退訂|取消(?:订阅|訂閱)|不再接收|不(?:想|希望|[愿願]意?)再?(?:收到|接收)",
-    r"수신\s?거부|구독\s?(?:취소|해지)|수신을?\s?원(?:치|하지)\s?않",
+    r"(?:購読|登録|メルマガ|メールマガジン|ニュースレター|受信|配信|配信登録|お知らせメール|ご案内メール)(?:の|を)?(?:停止|解除|中止|拒否|キャンセル)",
+    r"(?:配信|受信|メール|メルマガ|メールマガジン)(?:を|が|の)?(?:ご)?(?:希望(?:され|し)ない|希望で(?:は)?ない|不要)",
+    r"登録[・/／]解除|オプトアウト|アンサブスクライブ|(?:メール|配信|お知らせ).{0,10}受け取(?:らない|りたくない)",
+    r"^\W*メール(?:の)?(?:受信|配信)?設定(?:の)?(?:変更)?(?:は(?:こちら|コチラ))?\W*$",
+    r"退订|退訂|拒收|取消(?:订阅|訂閱)|不再接收|不(?:想|希望|[愿願]意?)再?(?:收到|接收)",
+    r"수신\s?거부|구독\s?(?:취소|해지)|수신을?\s?원(?:치|하지)\s?않|수신\s?동의\s?철회",
     r"не (?:хотите|желаете)\s(?:больше\s)?получать",
-    r"отпис(?:аться|ка|ки|ать)|відпис(?:атися|ка)|απεγγραφή|κατάργηση εγγραφής",
-    r"إلغاء الاشتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
+    r"отпис(?:аться|ка|ки|ать|ване)|відпис(?:атися|ка)|(?:отменить|скасувати) (?:подписку|підписку)",
+    r"отказаться от (?:рассылки|подписки|получения)|απεγγραφή|κατάργηση εγγραφή[ςσ]|^\W*(?:להסרה|הסרה|הסר אותי)",
+    r"إلغاء (?:ال)?[اإ]شتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
 )
 TEXT_HINTS = frozenset(
     str.split(
         "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
         " subscription subscriptions wish want leave removed taken removal from receive take off abmelden abbestellen"
-        " austragen yourself preference manage erhalten bekommen empfangen melde ontvangen modtage motta emot frameld"
+        " austragen emails notifications abmeldelink kündigen einstellungen newslettereinstellungen emaileinstellungen"
+        " afmelding avmelding schrijf emailvoorkeuren mailvoorkeuren peru lopeta gérer gerer disiscrivimi cancellami"
+        " preferenze desinscribir desinscribirme desinscribirse donar anular rezygnacja zrušit odjavi odjavite odjavim"
+        " yourself preference manage erhalten bekommen empfangen melde ontvangen modtage motta emot frameld"
         " avbeställ avbeställa avsluta sabonner sabonnez sabonnement sinscrire recibir recibiendo descadastro"
         " descadastramento desinscrever desinscreva desinscreve cancele sair remover zrezygnować otrzymywać"
         " abzumelden abzubestellen auszutragen melden schrijven cancellarti cancellarsi cancellarmi cancellatevi"
@@ -165,7 +178,9 @@ GENERIC_WORDS = frozenset(
 # or the whole text is one of these, in scripts that need no spaces.
 GENERIC_TEXTS = frozenset(
     str.split(
-        "こちら こちらから こちらへ こちらをクリック ここ ここから ここをクリック クリック このリンク"
+        "コチラ こちらより こちらのページ こちらのリンク こちらのurl お手続きはこちら 以下のリンク 下記リンク 下記url"
+        " クリックしてください こちらをクリックしてください"
+        " こちら こちらから こちらへ こちらをクリック ここ ここから ここをクリック クリック このリンク"
         " このリンクをクリック 下記"
         " 点击这里 点击此处 请点击这里 请点击此处 这里 此处 点此 點此 按此 這裡 此處 點擊這裡 此链接 여기"
         " 여기를 여기를클릭"

@@ -51,6 +51,8 @@ def reasons(html: str) -> list[LinkReason | None]:
         f"<p>Pour vous désabonner, <a href={X}>cliquez ici</a></p>",
         f"<p>Para darse de baja, haga clic <a href={X}>aquí</a></p>",
         f"<p>メルマガの配信停止は<a href={X}>こちら</a></p>",
+        f"<p>配信停止のお手続きは<a href={X}>こちらのページ</a></p>",
+        f"<p>今後メールを受け取らない方は<a href={X}>こちらをクリックしてください</a></p>",
         f"<p>退订请<a href={X}>点击这里</a></p>",
         f"<p>Чтобы отписаться, нажмите <a href={X}>здесь</a></p>",
         f"<p>Om u af te melden: <a href={X}>klik hier</a> (afmelden)</p>",
