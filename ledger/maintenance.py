@@ -84,7 +84,7 @@ async def upgrade_ledger(place: Place) -> tuple[str | None, str]:
     return before, HEAD
 
 
-async def copy_ledger(source: Place, target: Place, progress: Callable[[str, int], None] = lambda *_: None) -> int:
+async def copy_ledger(source: Place, target: Place, progress: Callable[[str, int], object] = lambda *_: None) -> int:
     """Copies everything of one moment into an empty ledger of either kind; how many rows. ``progress`` hears of each
     table's rows. Raises LedgerUnavailable when the target is not empty."""
     await upgrade_ledger(target)
@@ -110,6 +110,23 @@ async def copy_ledger(source: Place, target: Place, progress: Callable[[str, int
         await transactions.close()
         await engine.dispose()
     return copied
+
+
+async def count_rows(place: Place) -> int:
+    """About how many rows ``copy_ledger`` has to copy. Raises LedgerUnavailable."""
+    engine = reading_engine(place)
+    try:
+        async with engine.connect() as connection:
+            return sum(
+                [
+                    (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+                    for table in ALL_TABLES
+                ]
+            )
+    except (DBAPIError, OSError, UnicodeError) as fault:
+        raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, place)}") from fault
+    finally:
+        await engine.dispose()
 
 
 def _backup(path: Path, target: Path) -> None:

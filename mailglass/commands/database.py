@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,6 +13,7 @@ from ledger import maintenance
 from ledger.engine import Place, parse_place, place_of
 from ledger.faults import LedgerFault
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.progress import is_watched, progress
 from mailglass.commands.tables import counted, print_json
 from mailglass.failures import Failed, WrongUse
 
@@ -74,7 +74,9 @@ def copy(
         raise WrongUse(str(fault)) from None
     if target.path is not None and not target.path.parent.is_dir():  # as with backup: a folder typed wrong is none
         raise Failed(f"cannot write {target.path}: there is no folder for it")
-    copied = _run(maintenance.copy_ledger(source, target, _Progress()))
+    total = _run(maintenance.count_rows(source)) if is_watched() else 0
+    with progress(total, "Copying") as advance:
+        copied = _run(maintenance.copy_ledger(source, target, lambda _table, rows: advance(rows)))
     typer.echo(f"{counted(copied, 'row')} copied. To use it, set [ledger] url and start again.")
 
 
@@ -83,19 +85,6 @@ def _existing_place(config: Path) -> Place:
     if place.path is not None and not place.path.exists():
         raise Failed(f"there is no ledger yet at {place.path}; mailglass run makes it")
     return place
-
-
-class _Progress:
-    """How far the copy is, on a terminal: rows so far and the table they are of."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-
-    def __call__(self, table: str, rows: int) -> None:
-        self._rows += rows
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\033[K{self._rows} rows … {table}")
-            sys.stderr.flush()
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,8 +18,10 @@ import typer
 from ledger.message_id import MessageId
 from ledger.queries import ADMINISTRATOR, HitRow, MessageRow, list_hits
 from ledger.queries import message as message_detail
+from ledger.queries.facts import count_hits_since
 from ledger.reading import LedgerReader
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
+from mailglass.commands.progress import is_watched, progress
 from mailglass.commands.reading import moment_from, reading, run_to_end
 from mailglass.commands.shapes import hit_shape, message_shape
 from mailglass.commands.tables import counted, plain
@@ -50,8 +52,12 @@ def export(
 
     async def work() -> int:
         async with reading(settings) as ledger:
-            with _opened(out) as file:
-                return await _write(_rows(ledger, earliest), file, form)
+            total = 0
+            if is_shown := is_watched() and (out is not None or not sys.stdout.isatty()):
+                async with ledger.read() as connection:
+                    total = await count_hits_since(connection, earliest)
+            with _opened(out) as file, progress(total, "Writing out", is_shown) as advance:
+                return await _write(_rows(ledger, earliest), file, form, advance)
 
     count = run_to_end(work())
     if out is not None:
@@ -83,7 +89,9 @@ def _row(hit: HitRow, message: MessageRow | None) -> dict[str, object]:
     return {column: row.get(column) for column in _COLUMNS}
 
 
-async def _write(rows: AsyncIterator[dict[str, object]], file: TextIO, form: Format) -> int:
+async def _write(
+    rows: AsyncIterator[dict[str, object]], file: TextIO, form: Format, advance: Callable[[int], object]
+) -> int:
     count = 0
     writer: Any = csv.writer(file)
     if form is Format.CSV:
@@ -94,6 +102,9 @@ async def _write(rows: AsyncIterator[dict[str, object]], file: TextIO, form: For
         else:
             file.write(("[\n" if count == 0 else ",\n") + json.dumps(plain(row), ensure_ascii=False))
         count += 1
+        if count % PAGE == 0:
+            advance(PAGE)
+    advance(count % PAGE)
     if form is Format.JSON:
         file.write("\n]\n" if count else "[]\n")
     return count

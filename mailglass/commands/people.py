@@ -119,7 +119,7 @@ def show(
 def import_csv(
     file: Annotated[
         Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]", readable=False)
-    ],
+    ] = Path("-"),
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing; who

@@ -6,10 +6,8 @@ Office programs are seen as they were; changes are committed in groups, and doin
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -22,6 +20,7 @@ from ledger.access import Ledger
 from ledger.queries.facts import StoredFacts, count_hits_since, facts_of_messages, facts_without_message
 from ledger.records import Verdict
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
+from mailglass.commands.progress import progress
 from mailglass.commands.reading import changing, moment_from, run_to_end
 from mailglass.commands.tables import counted, print_json, print_rows
 from mailglass.failures import ConfigurationAtFault
@@ -83,7 +82,7 @@ async def _work(settings: Settings, signs: Signs, since: datetime | None, dry_ru
         async with ledger.read() as connection:
             total = await count_hits_since(connection, since)
         waiting: list[tuple[str, Verdict]] = []
-        with _progress(total) as advance:
+        with progress(total, "Judging again") as advance:
             async for hits in _messages(ledger, _before(since) if since else None):
                 asked = {hit.id for hit in hits if since is None or hit.at >= since}
                 waiting += _judge(hits, asked, signs, windows, summary)
@@ -143,12 +142,3 @@ async def _messages(ledger: Ledger, since: datetime | None) -> AsyncIterator[lis
         if len(page) < PAGE:
             return
         last = page[-1].seq
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    if not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    with typer.progressbar(length=total, label="Judging again", file=sys.stderr) as bar:
-        yield bar.update

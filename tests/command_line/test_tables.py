@@ -6,8 +6,10 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -93,3 +95,31 @@ def test_a_narrow_terminal_cuts_nothing_of_what_is_broken(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "http://127.0.0.1:1 cannot be reached: Cannot connect to host 127.0.0.1:1" in told
     assert "…" not in told
+
+
+def read_to_end(terminal: int, told: bytearray) -> None:
+    with suppress(OSError):  # EIO: nobody is at the other end any more
+        while raw := os.read(terminal, 4096):
+            told += raw
+
+
+@pytest.mark.parametrize("words", [("export", "--out", "hits.csv"), ("ledger", "copy", "sqlite:///copy.db")])
+def test_what_takes_long_shows_on_a_terminal_how_far_it_is(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "relay.toml").write_text("")
+    program = [sys.executable, "-m", "mailglass"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    subprocess.run([*program, "demo"], check=True, capture_output=True, cwd=tmp_path, env=environment)
+    ours, theirs = pty.openpty()
+    told = bytearray()
+    reader = Thread(target=read_to_end, args=(ours, told))
+    reader.start()
+    done = subprocess.run(
+        [*program, *words], stdout=subprocess.PIPE, stderr=theirs, check=True, cwd=tmp_path, env=environment
+    )
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    assert b"100%" in told
+    assert "%" not in done.stdout.decode()
+    quiet = subprocess.run([*program, "export"], check=True, capture_output=True, cwd=tmp_path, env=environment)
+    assert quiet.stderr == b""

@@ -74,6 +74,13 @@ def test_nobody_reads_the_ledgers_file_while_it_is_open(config: str, tmp_path: P
     assert "OPEN" not in shown.stdout
 
 
+@pytest.mark.parametrize("words", [(), ("-",)])
+def test_a_list_comes_from_standard_input_unless_a_file_is_named(config: str, words: tuple[str, ...]) -> None:
+    table = "address,method,evidence\nbob@example.net,form,scan 8\n"
+    imported = runner.invoke(app, ["consent", "import", *words, "--config", config], input=table)
+    assert imported.output == "1 consent with proof, 0 without: these count as asked.\n"
+
+
 def test_rows_without_proof_count_as_asked(config: str, tmp_path: Path) -> None:
     table = tmp_path / "people.csv"
     table.write_text("address,method,evidence,purposes\nbob@example.net,form,scan 8,opens\ncarl@example.org,,,\n")
