@@ -21,7 +21,8 @@ def greeting(settings: Settings, started: Started, command: Command) -> str:
     listeners, dashboard = started.listeners, started.dashboard
     lines = ["mailglass is ready.", ""]
     for listener, (host, port) in zip(settings.listener, listeners, strict=False):
-        lines.append(f"  mail clients    {host or '*'}:{port}  ({_kind(settings, listener)})")
+        shown = f"[{host}]" if ":" in host else host or "*"
+        lines.append(f"  mail clients    {shown}:{port}  ({_kind(settings, listener)})")
     if started.pixel_server:
         lines.append(f"  tracking        {settings.tracking.public_url}  (answered at {url(started.pixel_server)})")
     if dashboard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -135,7 +136,11 @@ def _listening_on(bind: str) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        why = "the address is in use" if fault.errno == errno.EADDRINUSE else fault.strerror or str(fault)
+        why = fault.strerror or str(fault)
+        if (
+            fault.errno is not None and fault.errno in errno.errorcode
+        ):  # asyncio puts words of its own round the system's
+            why = "the address is in use" if fault.errno == errno.EADDRINUSE else os.strerror(fault.errno)
         raise Failed(f"cannot listen on {bind}: {why}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -266,6 +267,17 @@ def test_a_file_that_cannot_be_used_ends_run_with_status_78(
     shown = mailglass("run")
     assert (shown.status, shown.out) == (78, "")
     assert shown.err.splitlines()[-1].startswith(told)
+
+
+@pytest.mark.parametrize("section", ["pixel_server", "dashboard"])
+def test_an_address_of_another_machine_is_refused_in_the_systems_words(
+    mailglass: Callable[..., Outcome], tmp_path: Path, section: str
+) -> None:
+    binds = {"pixel_server": "127.0.0.1:0", "dashboard": "127.0.0.1:0", section: "203.0.113.9:8025"}
+    (tmp_path / "relay.toml").write_text("".join(f'[{name}]\nbind = "{bind}"\n' for name, bind in binds.items()))
+    shown = mailglass("run")
+    assert shown.status == 1
+    assert shown.err.endswith(f"cannot listen on 203.0.113.9:8025: {os.strerror(errno.EADDRNOTAVAIL)}\n")
 
 
 def test_a_rotated_key_signs_and_the_old_one_stays(mailglass: Callable[..., Outcome]) -> None:

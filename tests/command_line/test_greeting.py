@@ -53,6 +53,12 @@ def test_a_real_upstream_is_named_and_no_sandbox_is_spoken_of() -> None:
     assert "first account" not in printed
 
 
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]:2525"), ("", "*:2525"), ("127.0.0.1", "127.0.0.1:2525")])
+def test_mail_clients_are_told_an_address_that_they_understand(host: str, shown: str) -> None:
+    printed = greeting(settings_from({}, {}, Path("/srv/m")), Started([(host, 2525)]), MAILGLASS)
+    assert f"  mail clients    {shown}  (" in printed
+
+
 def test_a_part_run_alone_speaks_of_itself_alone() -> None:
     settings = settings_from({}, {}, Path("/srv/m"))
     printed = greeting(settings, Started(pixel_server=("127.0.0.1", 8025)), MAILGLASS)
