@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ledger.outbox import Outbox
 from ledger.queries import ADMINISTRATOR, HitFilter, list_hits
 from ledger.queries import message as message_detail
 from ledger.reading import LedgerReader
-from ledger.records import PROBE_TAG
+from ledger.records import PROBE_TAG, State
 from ledger.tokens import Purpose, verify
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, ListenerName, listener_named, settings_from_file
@@ -47,6 +48,7 @@ from mailglass.commands.tables import print_json
 from mailglass.failures import Failed, WrongUse
 
 LOOK_AGAIN_SECONDS = 0.2
+SETTLED_SECONDS = 10.0
 NOBODY = "nobody@example.com"  # who gets the probe in a sandbox unless somebody is named
 _PIXEL = re.compile(r"https?://[^\s\"'<>]+/o/[\w-]+\.gif")
 _NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
@@ -155,12 +157,19 @@ async def _after_sending(
 
 
 async def _recorded(reader: LedgerReader, message_id: MessageId) -> Finding:
+    """That the upstream has taken the message is written down beside the reply, often a moment after it."""
+    end = time.monotonic() + SETTLED_SECONDS
     try:
-        async with reader.read() as connection:
-            detail = await message_detail(connection, ADMINISTRATOR, message_id)
+        while True:
+            async with reader.read() as connection:
+                detail = await message_detail(connection, ADMINISTRATOR, message_id)
+            if detail is None:
+                return Finding("record", False, "not in the ledger")
+            if detail.message.state != State.QUEUED or time.monotonic() > end:
+                return Finding("record", True, f"state {detail.message.state}")
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
     except LedgerFault as fault:
         return Finding("record", False, str(fault))
-    return Finding("record", detail is not None, f"state {detail.message.state}" if detail else "not in the ledger")
 
 
 def _delivered(outbox: Outbox, urls: TrackingUrls) -> tuple[Finding, str | None]:

@@ -108,6 +108,7 @@ def test_doctor_finds_the_whole_chain_sound(mailglass: Installation) -> None:
     assert "The whole chain holds." in probed.stdout
     for link in ("keys", "ledger", "upstream", "pixel", "relay", "tracking", "record", "delivery", "hit"):
         assert f"fine    {link}" in probed.stdout
+    assert "state sent" in probed.stdout
 
 
 def test_doctor_names_the_link_that_is_broken(mailglass: Installation) -> None:
