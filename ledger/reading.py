@@ -34,8 +34,15 @@ ASKED_AT_ONCE = 200
 STATE_SECONDS = 30.0  # then it is read again: networks of the sender may have come
 UNKNOWN_SECONDS = 2.0
 SESSIONS_SECONDS = 2.0
-# A hit must be answered within 300 ms with a ledger that does not answer.
-PATIENCE_SECONDS = 0.1
+# Whether the upstream has accepted a message is on record a moment after its client heard so: that is waited for, and
+# asked anew so often. A filter on the way, whose hit comes before, waits in vain, and need not wait long.
+VERDICT_PATIENCE_SECONDS = 0.5
+AWAITED_SECONDS = 0.02
+IN_VAIN_SECONDS = 2.0  # its next hits do not wait as well: filters ask for all links of a message
+# What a hit is depends on when its message was accepted and from where it was sent: on a busy machine that is worth a
+# moment. With a ledger in trouble a hit must be answered within 300 ms.
+PATIENCE_SECONDS = 1.0
+PATIENCE_IN_TROUBLE_SECONDS = 0.1
 # Without its destination a link has no answer but "not found", which is worse for its reader than a moment's wait.
 DESTINATION_PATIENCE_SECONDS = 2.0
 READY_SECONDS = 1.0
@@ -60,6 +67,7 @@ class LedgerReader:
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._sessions: tuple[float, frozenset[bytes]] = (0.0, frozenset())  # until when they hold
+        self._awaited_in_vain: dict[bytes, float] = {}  # verdicts on messages, and until when nobody waits again
         self._states: OrderedDict[bytes, dict[int, tuple[float, RecordingState]]] = OrderedDict()
 
     @asynccontextmanager
@@ -80,16 +88,40 @@ class LedgerReader:
         finally:
             await connection.close()
 
+    @property
+    def fault(self) -> str | None:
+        """Why the ledger is known not to be well; None when nothing speaks for it."""
+        return None
+
+    def _patience(self) -> float:
+        return self.patience_seconds if self.fault is None else PATIENCE_IN_TROUBLE_SECONDS
+
     async def recording(self, message_id: MessageId, copy: int = 0) -> RecordingState:
         """What is known of a message, from memory when it was asked lately; UNKNOWN rather than a fault or a wait."""
         found = self._states.get(message_id.raw, {}).get(copy)
         if found is not None and found[0] > time.monotonic():
             return found[1]
         try:
-            async with asyncio.timeout(self.patience_seconds):
+            async with asyncio.timeout(self._patience()):
                 return await self._asked(message_id, copy)
         except TimeoutError:
             return found[1] if found is not None else UNKNOWN
+
+    async def recording_after_verdict(self, message_id: MessageId, copy: int = 0) -> RecordingState:
+        """The same, once the upstream's verdict is on record; without it when there is none soon."""
+        state = await self.recording(message_id, copy)
+        if state.awaited_since is None or self._awaited_in_vain.get(message_id.raw, 0.0) > time.monotonic():
+            return state
+        until = time.monotonic() + VERDICT_PATIENCE_SECONDS
+        while state.awaited_since is not None and self.fault is None:
+            if time.monotonic() >= until:
+                if len(self._awaited_in_vain) >= REMEMBERED_STATES:
+                    self._awaited_in_vain.clear()
+                self._awaited_in_vain[message_id.raw] = until + IN_VAIN_SECONDS
+                break
+            await asyncio.sleep(AWAITED_SECONDS)
+            state = await self.recording(message_id, copy)
+        return state
 
     def _asked(self, message_id: MessageId, copy: int) -> asyncio.Future[RecordingState]:
         # Whoever asks while others are being answered shares the next question.
@@ -136,7 +168,7 @@ class LedgerReader:
         """The hashes of the page's sessions, as of some seconds ago; nobody's when the ledger does not answer."""
         if self._sessions[0] <= time.monotonic():
             try:
-                async with asyncio.timeout(self.patience_seconds), self.read() as connection:
+                async with asyncio.timeout(self._patience()), self.read() as connection:
                     found = await asking.live_sessions(connection, self.clock())
             except (LedgerUnavailable, SQLAlchemyError, TimeoutError):
                 found = self._sessions[1]
@@ -159,6 +191,8 @@ class LedgerReader:
         if len(of_message) >= REMEMBERED_COPIES:
             of_message.clear()
         seconds = STATE_SECONDS if state.known else UNKNOWN_SECONDS
+        if state.awaited_since is not None:
+            seconds = AWAITED_SECONDS  # it may have been settled between being read and getting here
         of_message[copy] = (time.monotonic() + seconds, state)
         if len(self._states) > REMEMBERED_STATES:
             self._states.popitem(last=False)

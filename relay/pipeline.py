@@ -309,8 +309,12 @@ class Pipeline:
             return False
         return True
 
-    async def store_verdict(self, message_id: MessageId, state: State, reply: Reply) -> None:
-        accepted_at = self._clock() if state is State.SENT else None
+    def now(self) -> datetime:
+        return self._clock()
+
+    async def store_verdict(
+        self, message_id: MessageId, state: State, reply: Reply, accepted_at: datetime | None = None
+    ) -> None:
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
                 await self._records.settle(message_id, state, reply.text, accepted_at)
@@ -330,6 +334,7 @@ class Delivery:
         self._content = content
         self.note = note
         self.refusal: Fault | None = None
+        self._replied_at: datetime | None = None
 
     def take_content(self) -> bytes:
         """What is to be sent; it is kept no longer."""
@@ -344,6 +349,7 @@ class Delivery:
 
     def answer(self, reply: Reply) -> Reply:
         """The upstream's verdict as the client is to hear it: with what was done, if something was asked."""
+        self._replied_at = self._pipeline.now()  # before the client hears it: whoever reads the mail comes later
         done, _, _ = self.note.partition("; ")  # what was odd may hold anybody's words, and is not the log's
         logbook.message_handled(str(self.message_id), done or "untracked", reply.code)
         return annotated(reply, self.note) if self.note and reply.is_positive else reply
@@ -351,7 +357,8 @@ class Delivery:
     async def settle(self, reply: Reply) -> None:
         if self._record is not None:
             state = State.SENT if reply.is_positive else State.REFUSED
-            await self._pipeline.store_verdict(self.message_id, state, reply)
+            accepted_at = (self._replied_at or self._pipeline.now()) if reply.is_positive else None
+            await self._pipeline.store_verdict(self.message_id, state, reply, accepted_at)
 
     async def in_doubt(self, reply: Reply) -> None:
         logbook.message_in_doubt(str(self.message_id), "-")

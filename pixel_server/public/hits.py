@@ -155,7 +155,7 @@ class HitDesk:
         at = self._ledger.clock()
         asker = self._pace.measured(asker)
         state = self._ledger.recording_at_hand(target.message, target.copy)
-        if state is None or asked.head.session is not None:
+        if state is None or state.awaited_since is not None or asked.head.session is not None:
             self._later(self._record_after_asking(asked, kind, token, target, at, asker, answer), asker, answer)
         else:
             self._record_knowing(asked, kind, token, target, at, state, asker, answer)
@@ -163,7 +163,7 @@ class HitDesk:
     async def _record_after_asking(
         self, asked: Asked, kind: HitKind, token: str, target: Target, at: datetime, asker: Asker, answer: Answer
     ) -> None:
-        state = await self._ledger.recording(target.message, target.copy)
+        state = await self._ledger.recording_after_verdict(target.message, target.copy)
         session = asked.head.session
         own = session is not None and session in await self._ledger.live_sessions()
         self._record_knowing(asked, kind, token, target, at, state, asker, answer, own)

@@ -22,7 +22,7 @@ from ledger.message_id import MessageId
 from ledger.notice_schema import notice
 from ledger.notices import add_notices
 from ledger.queries.consents import find_person, text_shown
-from ledger.records import CopyRecord, HitKind, MessageRecord
+from ledger.records import CopyRecord, HitKind, MessageRecord, State
 from ledger.schema import hit
 from ledger.shared import SharedLedger, open_ledger
 from ledger.tokens import Purpose, Target, mint
@@ -142,6 +142,7 @@ async def deliver(site: Site, name: bytes, recipients: tuple[str, ...] = (ANN,),
     message = MessageId(name * 16)
     record = MessageRecord(message, datetime.now(UTC), ME, recipients, subject="Offer", opens=True, links=True)
     await site.ledger.register(replace(record, **changes))
+    await site.ledger.settle(message, State.SENT, "250 ok", datetime.now(UTC))
     return message
 
 

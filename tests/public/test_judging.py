@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ledger.records import CopyRecord, LinkRecord
-from tests.ledger.samples import rows, the_row
+from ledger.message_id import MessageId
+from ledger.recording import RecordingState
+from ledger.records import CopyRecord, LinkRecord, State
+from tests.ledger.samples import a_record, rows, the_row
 from tests.public.public_port import PublicPort
 
 PROXIED = {"pixel_server": {"trusted_proxies": ["127.0.0.0/8"]}}
@@ -73,6 +77,56 @@ async def test_offices_own_look_becomes_a_persons_where_only_numbers_are_kept(pr
             await asyncio.sleep(0.05)
     kept = "SELECT class, number FROM daily WHERE number != 0"
     assert await rows(proxied.ledger, kept) == [("human", 1)]
+
+
+@pytest.mark.parametrize("link", [False, True])
+async def test_a_look_while_the_acceptance_is_being_noted_did_not_come_before_it(
+    port: PublicPort, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    """The client heard 250 already; who reads that fast is a mail program that is told of new mail, and no filter."""
+    record = a_record(submitted_at=datetime.now(UTC))
+    await port.ledger.register(record)
+    asked, ask = asyncio.Event(), port.ledger.recording
+
+    async def noticed(message: MessageId, copy: int = 0) -> RecordingState:
+        state = await ask(message, copy)
+        asked.set()
+        return state
+
+    monkeypatch.setattr(port.ledger, "recording", noticed)
+    monkeypatch.setattr("ledger.reading.VERDICT_PATIENCE_SECONDS", 15)
+    accepted, urls = datetime.now(UTC), port.urls(record.id)
+    looking = asyncio.create_task(port.get(urls.link(1, "https://example.org/") if link else urls.pixel()))
+    await asked.wait()
+    await port.ledger.settle(record.id, State.SENT, "250 ok", accepted)
+    assert (await looking).status == (302 if link else 200)
+    assert await rows(port.ledger, "SELECT class, rule FROM hit") == [("human", "R22")]
+
+
+async def test_looks_before_the_acceptance_are_a_filters_and_only_the_first_waits_for_it(
+    port: PublicPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.reading.IN_VAIN_SECONDS", 600)
+    record = a_record(submitted_at=datetime.now(UTC))
+    await port.ledger.register(record)
+    assert (await port.get(port.urls(record.id).pixel())).status == 200
+    monkeypatch.setattr("ledger.reading.VERDICT_PATIENCE_SECONDS", 600)
+    assert (await port.get(port.urls(record.id).link(1, "https://example.org/"))).status == 302
+    assert await rows(port.ledger, "SELECT class, rule FROM hit") == [("security-scanner", "R04")] * 2
+
+
+async def test_with_a_ledger_in_trouble_nobody_waits_for_an_acceptance(
+    port: PublicPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = a_record(submitted_at=datetime.now(UTC))
+    await port.ledger.register(record)
+    monkeypatch.setattr("ledger.reading.VERDICT_PATIENCE_SECONDS", 600)
+    with closing(sqlite3.connect(port.settings.data_dir / "mailglass.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        noting = asyncio.create_task(port.ledger.settle(record.id, State.SENT, "250 ok", datetime.now(UTC)))
+        assert (await port.get(port.urls(record.id).pixel())).status == 200
+        other.execute("ROLLBACK")
+    await noting
 
 
 async def test_a_click_right_after_delivery_is_a_scanners(proxied: PublicPort) -> None:

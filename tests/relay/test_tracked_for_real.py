@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from ledger.message_id import MessageId
+from ledger.records import State
 from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import MemoryRecords, RunningRelay
 from tests.relay.upstream_servers import Behaves
@@ -165,6 +168,27 @@ async def test_untracked_mail_is_listed_where_that_is_wanted(start_relay: StartR
     record = relay.records.only
     assert (record.subject, record.reason, record.state) == ("Grüße", "not-requested", "sent")
     assert upstream.delivered[0].content == HEAD + b"\r\nHello\r\n"
+
+
+async def test_a_message_counts_as_accepted_no_later_than_its_sender_hears_so(
+    start_relay: StartRelay, upstream: Behaves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens it at once would have come before it otherwise, which only filters do."""
+    relay = await start_relay(upstream, REAL)
+    noted: list[datetime | None] = []
+    settle = relay.records.settle
+
+    async def note(message_id: MessageId, state: State, reply: str, accepted_at: datetime | None) -> None:
+        noted.append(accepted_at)
+        await settle(message_id, state, reply, accepted_at)
+
+    monkeypatch.setattr(relay.records, "settle", note)
+    assert (await (await relay.session()).submit(HTML)).startswith(b"250")
+    heard = datetime.now(UTC)
+    await relay.records.settled.wait()
+    (accepted,) = noted
+    assert accepted is not None
+    assert accepted <= heard
 
 
 def fails() -> None:
