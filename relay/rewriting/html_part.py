@@ -95,7 +95,7 @@ def plan_html(job: HtmlPlan) -> HtmlResult | Reason:
         if not any(first <= start < last for first, last in removed)
     )
     opens = _put_in_pixel(job, slots)
-    slots.sort(key=itemgetter(0))
+    slots.sort(key=itemgetter(0, 1))  # what goes in before what comes out at the same place
     newline = line_end_in(text.scan, job.reading.body.newline)
     body = PreparedBody(job.reading.body, text, tuple(slots), job.plan.lines, newline)
     return HtmlResult(body, links, opens, not spans.tokens.unusual)

@@ -228,9 +228,11 @@ def _follows_attribution(text: Text, position: int) -> bool:
 
 
 def _begins_with_attribution(text: Text, position: int) -> bool:
-    """Whether the first line in it does, as in Libero's and old mail.ru's quotations."""
-    line, colon, _ = _LINE_ENDS.split(text.decode(position, position + 900).lstrip(), 1)[0].rpartition(":")
-    return bool(colon) and says_who_wrote(_words(line) + colon)
+    """Whether the first line in it does, as in Libero's and old mail.ru's quotations. It has to end before the look
+    does: what we put in might shorten the words in sight, and a second look must find what the first one found."""
+    first = _LINE_ENDS.split(text.decode(position, position + 900).lstrip(), 1)
+    words = _words(first[0])
+    return len(first) > 1 and words.endswith((":", "：")) and says_who_wrote(words)
 
 
 def _words(html: str) -> str:

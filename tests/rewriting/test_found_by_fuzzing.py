@@ -10,6 +10,7 @@ from ledger.records import Reason
 from relay.rewriting.plan import Tracked, Unchanged
 from tests.rewriting.oracles import URLS, check_message
 
+_OWN = URLS.link(5, "https://www.example.com/old")
 HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
 
 
@@ -23,6 +24,13 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
         # There is no place for a pixel by which a second time would know that a mark was taken away.
         "<!--[if mso]><v:rect href='https://e.com/v'><a data-track='no' href='http://e.com/no'>no</a><!-- note -->"
         "<!--[if mso]><v:rect href='https://e.com/v'>",
+        # A quotation that begins with our own pixel: what goes in there comes before what goes out.
+        f"<p>Hi</p><img src='{URLS.pixel(3)}' x<hr id='zwchr'>old\r\n",
+        # Words that say who wrote, without an end in sight, and addresses that put another end into sight.
+        f"<blockquote>\r\n\tA, 1 b 2026,<a href='{_OWN}'>0 +03:00 B Ben &lt;ben@example.comxlockquote>\r\n",
+        f"<blockquote>\r\n\tA, 1 b 2026, 12:00 +03:00 B<a href='{_OWN}'>en &lt;ben@example.com<a href='{_OWN}'>>"
+        "<a href='ht old</a></p></blockquote>\r\n",
+        "<blockquote>\r\n\tA, 1 b 2026, 12:00 +03:00 B Ben &lt;ben@exambr>\r\n\t<table><tr></bl<p>\r\n",
     ],
 )
 def test_what_once_broke_a_promise_breaks_none(html: str) -> None:
