@@ -19,8 +19,9 @@ from ledger.message_id import MessageId, mint_message_id
 from ledger.urls import TrackingUrls, UrlGrammar
 from mailglass.commands.consenting import consents_of, need_address, need_sender, operator
 from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
+from mailglass.commands.passwords import password_from
 from mailglass.commands.reading import run_to_end
-from mailglass.commands.sending import submit
+from mailglass.commands.sending import Login, submit
 from mailglass.failures import Failed
 from pixel_server.public.privacy_page import told_when_asked
 
@@ -29,6 +30,8 @@ def ask(
     address: Annotated[str, typer.Argument(metavar="ADDRESS")],
     sender: Annotated[str, typer.Option("--from", help="who asks; the envelope's sender too")],
     language: Annotated[str, typer.Option("--lang", help="en, ja, de, fr or it")] = "en",
+    user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
     listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -39,6 +42,7 @@ def ask(
         raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
     settings = settings_from_file(config)
     at = listener_named(settings, listener)
+    login = Login(user, password_from(password_stdin)) if user else None
     request = mint_message_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
     kept = told_when_asked(settings, language)
 
@@ -46,11 +50,15 @@ def ask(
         async with consents_of(settings) as consents:
             await consents.ask(address, sender, language, kept, request, operator())
 
-    try:
-        run_to_end(work())
-    except TooSoon as refusal:
-        raise Failed(str(refusal)) from None
-    typer.echo(submit(at, request_mail(settings, request, address, sender, language), sender, address))
+    def note() -> None:
+        try:
+            run_to_end(work())
+        except TooSoon as refusal:
+            raise Failed(str(refusal)) from None
+
+    # Noted when the relay takes it: nobody counts as asked whom no request could reach.
+    mail = request_mail(settings, request, address, sender, language)
+    typer.echo(submit(at, mail, sender, address, login, before_sending=note))
 
 
 def request_mail(settings: Settings, request: MessageId, address: str, sender: str, language: str) -> EmailMessage:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, make_msgid
 from typing import Annotated
 
@@ -84,14 +84,27 @@ def compose(sender: str, to: str, subject: str) -> EmailMessage:
     return message
 
 
-def submit(listener: Listener, message: EmailMessage, sender: str, to: str, login: Login | None = None) -> str:
-    """The relay's final reply. Raises Failed with the relay's words when it takes the message not."""
+def submit(
+    listener: Listener,
+    message: EmailMessage,
+    sender: str,
+    to: str,
+    login: Login | None = None,
+    before_sending: Callable[[], object] = lambda: None,
+) -> str:
+    """The relay's final reply; ``before_sending`` is called when it takes sender and recipient. Raises Failed with the
+    relay's words when it takes the message not."""
+    is_international = not f"{sender}{to}".isascii()  # RFC 6531: then addresses and header are UTF-8
     with talking_to(listener) as client:
         if login is not None:
             client.login(login.name, login.password)
-        for code, text in (client.mail(sender), client.rcpt(to)):
-            _refuse_unless(250 <= code <= 259, code, text)
-        code, text = client.data(message.as_bytes(policy=SMTP))
+        if is_international and not client.has_extn("smtputf8"):
+            raise Failed("the mail server behind the relay takes plain ASCII addresses alone (no SMTPUTF8)")
+        options = ("SMTPUTF8", "BODY=8BITMIME") if is_international else ()
+        _refuse_unless_taken(client.mail(sender, options))
+        _refuse_unless_taken(client.rcpt(to))
+        before_sending()
+        code, text = client.data(message.as_bytes(policy=SMTPUTF8 if is_international else SMTP))
         _refuse_unless(200 <= code <= 299, code, text)
         return f"{code} {text.decode('utf-8', 'replace')}"
 
@@ -134,6 +147,11 @@ def page_url(settings: Settings) -> str:
     host, port = host_and_port(settings.dashboard.bind)
     host = host if host not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _refuse_unless_taken(reply: tuple[int, bytes]) -> None:
+    code, text = reply
+    _refuse_unless(250 <= code <= 259, code, text)
 
 
 def _refuse_unless(good: bool, code: int, text: bytes) -> None:

@@ -74,6 +74,14 @@ def test_nobody_reads_the_ledgers_file_while_it_is_open(config: str, tmp_path: P
     assert "OPEN" not in shown.stdout
 
 
+def test_nobody_counts_as_asked_whom_no_request_could_reach(config: str) -> None:
+    with Path(config).open("a") as file:
+        file.write('\n[[listener]]\nbind = "127.0.0.1:1"\n')
+    asked = run(config, "consent", "ask", "ann@example.com", "--from", "me@example.com", "--listener", "127.0.0.1:1")
+    assert (asked[0], "nothing listens" in asked[1]) == (1, True)
+    assert json.loads(run(config, "consent", "list", "--json")[1]) == []
+
+
 @pytest.mark.parametrize("words", [(), ("-",)])
 def test_a_list_comes_from_standard_input_unless_a_file_is_named(config: str, words: tuple[str, ...]) -> None:
     table = "address,method,evidence\nbob@example.net,form,scan 8\n"

@@ -111,6 +111,17 @@ def test_doctor_finds_the_whole_chain_sound(mailglass: Installation) -> None:
     assert "state sent" in probed.stdout
 
 
+def test_people_whose_addresses_are_not_in_ascii_can_be_written_to(mailglass: Installation) -> None:
+    mailglass.start()
+    for words in (("send-test", "--to", "jörg@example.com"), ("doctor", "--to", "ann@bücher.example")):
+        sent = mailglass.command(*words)
+        assert (sent.returncode, sent.stderr) == (0, "")
+    asked = mailglass.command("consent", "ask", "jörg@example.com", "--from", "me@example.com")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    raws = [mailglass.delivered(one) for one in mailglass.deliveries()]
+    assert sum("To: jörg@example.com\r\n".encode() in raw for raw in raws) == 2
+
+
 def test_doctor_names_the_link_that_is_broken(mailglass: Installation) -> None:
     mailglass.start("relay")
     probed = mailglass.command("doctor", "--to", "ann@example.com", "--json")
