@@ -19,6 +19,7 @@ from relay.capabilities import capabilities_of
 from relay.destination import Destination
 from relay.opening import Opened, Opening
 from relay.own_connections import RegisteredLink
+from relay.reaching import connected
 from relay.replies import Fault, Reply, UpstreamFault, UpstreamRefusal, compose
 from relay.reply_reader import Nonsense, ReplyReader
 from relay.upstream import OnReply, UpstreamLink, UpstreamOwner
@@ -87,9 +88,11 @@ async def _connect(destination: Destination, owner: UpstreamOwner, name: str) ->
     account = destination.account
     if destination.is_plain:
         return await _connect_plainly(destination, owner)
+    own = await connected(destination.host, destination.port)
     client = aiosmtplib.SMTP(
         hostname=destination.host,
-        port=destination.port,
+        port=destination.port if own is None else None,
+        sock=own,
         timeout=destination.connect_seconds,
         use_tls=destination.security == "tls",
         start_tls=destination.security == "starttls",

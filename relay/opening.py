@@ -12,6 +12,7 @@ from typing import cast
 
 from relay.destination import Destination
 from relay.own_connections import RegisteredLink
+from relay.reaching import connected
 from relay.replies import Fault, Reply
 from relay.reply_reader import Nonsense, ReplyReader
 from relay.upstream import UpstreamLink, UpstreamOwner
@@ -35,7 +36,11 @@ class Opening(asyncio.Protocol):
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            await loop.create_connection(lambda: self, self._destination.host, self._destination.port)
+            own = await connected(self._destination.host, self._destination.port)
+            if own is None:
+                await loop.create_connection(lambda: self, self._destination.host, self._destination.port)
+            else:
+                await loop.create_connection(lambda: self, sock=own)
         except socket.gaierror:
             self._fail(Fault.UPSTREAM_UNKNOWN, "gaierror")
         except (OSError, ValueError) as error:
