@@ -13,6 +13,7 @@ from relay.client_conversation import ClientConversation
 from relay.data_reader import stuffed, unstuffed
 from relay.failpoints import failpoint
 from relay.held import Held
+from relay.ledger_time import LedgerTime
 from relay.pipeline import Delivery
 from relay.ports import Envelope
 from relay.replies import Fault, RelayFault, Reply
@@ -46,7 +47,7 @@ async def deliver_recorded(phase: MessagePhase, content: bytes) -> None:
     pipeline = phase.session.around.pipeline
     delivery = pipeline.begin_untracked(phase.envelope(), phase.header, phase.wanted, phase.reason)
     phase.delivery = delivery
-    await delivery.register()
+    await delivery.register(LedgerTime())
     reply = await _send(phase, content)
     await _answer_delivery(phase, delivery, reply)
 
@@ -84,9 +85,10 @@ async def deliver_held(phase: MessagePhase, held: Held) -> None:
     raw = unstuffed(held.take_out())
     pipeline = phase.session.around.pipeline
     is_divisible = phase.session.around.copies is not None and not phase.outlet.is_open
-    if is_divisible and await _delivered_apart(phase, raw):
+    time = LedgerTime()
+    if is_divisible and await _delivered_apart(phase, raw, time):
         return
-    delivery = await pipeline.begin(phase.envelope(), raw, phase.wanted, is_divisible)
+    delivery = await pipeline.begin(phase.envelope(), raw, phase.wanted, is_divisible, time)
     del raw  # while the upstream takes its time with the verdict, no content is kept
     phase.delivery = delivery
     failpoint("relay.registered")
@@ -96,12 +98,12 @@ async def deliver_held(phase: MessagePhase, held: Held) -> None:
     await _answer_delivery(phase, delivery, await _send(phase, phase.unsent(stuffed(delivery.take_content()))))
 
 
-async def _delivered_apart(phase: MessagePhase, raw: bytes) -> bool:
+async def _delivered_apart(phase: MessagePhase, raw: bytes, time: LedgerTime) -> bool:
     """One copy for each recipient, if that is asked for and can be done; else nothing has happened yet."""
     copies, envelope = phase.session.around.copies, phase.envelope()
     if copies is None or not phase.wanted.individually or len(envelope.addressees) < 2:
         return False
-    prepared = await phase.session.around.pipeline.divide(envelope, raw, phase.wanted)
+    prepared = await phase.session.around.pipeline.divide(envelope, raw, phase.wanted, time)
     if prepared is None:
         return False
     phase.fall_silent()  # a NOOP would come to stand in a copy that is being sent

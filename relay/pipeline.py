@@ -19,6 +19,8 @@ from ledger.records import MessageRecord, Reason, State
 from ledger.urls import TrackingUrls
 from relay import logbook
 from relay.header_facts import header_facts, is_signed
+from relay.ledger_time import LEDGER_SECONDS, LedgerTime
+from relay.outgoing import changes_subject, content_of, in_one_piece, spliced
 from relay.permitted import (
     Version,
     exceptions,
@@ -32,14 +34,11 @@ from relay.permitted import (
 )
 from relay.ports import Consents, Envelope, Records
 from relay.prepared_copies import PreparedCopies, Tracks
-from relay.receipts import receipt_edit
 from relay.replies import Fault, Reply, annotated
 from relay.rewriting.explain import smtp_note
 from relay.rewriting.optin import is_track_header
-from relay.rewriting.plan import Edit, Plan, SpanKind, Tracked, Unchanged, Wanted
+from relay.rewriting.plan import Plan, Tracked, Unchanged, Wanted
 from relay.rewriting.rewrite import prepare, render
-
-LEDGER_SECONDS = 2.0  # the contract: a message waits at most so long for the ledger
 
 
 class Rewriter(Protocol):
@@ -114,20 +113,18 @@ class Pipeline:
     def with_header_edits(self, header: bytes, wanted: Wanted) -> bytes:
         return spliced(header, wanted.header_edits)
 
-    async def begin(self, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool) -> Delivery:
+    async def begin(
+        self, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool, time: LedgerTime
+    ) -> Delivery:
         """Rewrites and records; what comes back is to be sent, or says why the client must try again."""
         message_id = self._mint_id()
-        outcome = await self._rewritten(message_id, envelope, raw, wanted, is_divisible)
-        told = _in_one_piece(wanted, envelope, outcome)
+        outcome = await self._rewritten(message_id, envelope, raw, wanted, is_divisible, time)
+        told = in_one_piece(wanted, envelope, outcome)
         record = self._record(message_id, envelope, raw, told, outcome)
-        delivery = Delivery(
-            self,
-            message_id,
-            record,
-            _content(raw, wanted, outcome, envelope.sender),
-            smtp_note(str(message_id), told, outcome),
-        )
-        if await delivery.register():
+        content, note = content_of(raw, wanted, outcome, envelope.sender), smtp_note(str(message_id), told, outcome)
+        delivery = Delivery(self, message_id, record, content, note)
+        is_unknown = outcome.reason is Reason.LEDGER_UNAVAILABLE  # who may be tracked: as good as no ledger
+        if not (is_unknown and self._rules.refuse_without_ledger) and await delivery.register(time):
             return delivery
         if self._rules.refuse_without_ledger:
             delivery.refusal = Fault.LEDGER
@@ -137,21 +134,21 @@ class Pipeline:
             self,
             message_id,
             None,
-            _content(raw, wanted, unavailable, envelope.sender),
+            content_of(raw, wanted, unavailable, envelope.sender),
             smtp_note(str(message_id), wanted, unavailable),
         )
 
-    async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
+    async def divide(self, envelope: Envelope, raw: bytes, wanted: Wanted, time: LedgerTime) -> PreparedCopies | None:
         """What one copy for each recipient is made of. None when the message is to go out in one piece: nobody may
         be tracked apart, or nothing can be tracked; ``begin`` then says why."""
         try:
-            return await self._divided(envelope, raw, wanted)
+            return await self._divided(envelope, raw, wanted, time)
         except Exception as error:  # a bug in what only tracking needs must not hold the mail up
             logbook.rewriting_failed("-", type(error).__name__)
             return None
 
-    async def _divided(self, envelope: Envelope, raw: bytes, wanted: Wanted) -> PreparedCopies | None:
-        permitted = await self._permitted_apart(self._rules.plan_for(wanted), envelope)
+    async def _divided(self, envelope: Envelope, raw: bytes, wanted: Wanted, time: LedgerTime) -> PreparedCopies | None:
+        permitted = await self._permitted_apart(self._rules.plan_for(wanted), envelope, time)
         if not any(isinstance(one, Plan) for one in permitted) or is_signed(raw):
             return None  # a signature of our own is made for one copy that all share
         message_id = self._mint_id()
@@ -166,7 +163,7 @@ class Pipeline:
             return render(version.prepared, urls, number).raw if isinstance(version, Version) else plain
 
         unasked = Reason.EXCLUDED_RECIPIENT if Reason.EXCLUDED_RECIPIENT in copies else Reason.NO_CONSENT
-        plain = _content(raw, wanted, Unchanged(unasked), envelope.sender)
+        plain = content_of(raw, wanted, Unchanged(unasked), envelope.sender)
         outcome = together([version.outcome for version in tracked])
         outcome = replace(outcome, notes=(*exceptions(copies), *outcome.notes))
         return PreparedCopies(
@@ -179,12 +176,12 @@ class Pipeline:
             smtp_note(str(message_id), wanted, outcome),
         )
 
-    async def _permitted_apart(self, plan: Plan, envelope: Envelope) -> tuple[Plan | Reason, ...]:
+    async def _permitted_apart(self, plan: Plan, envelope: Envelope, time: LedgerTime) -> tuple[Plan | Reason, ...]:
         """For each recipient; none when that cannot be told, or when copies would tell more than may be known."""
         if self._rules.identity != "individual":
             return ()
         try:
-            async with asyncio.timeout(LEDGER_SECONDS):
+            async with time.waiting():
                 allowed = await self._consents.allowed(envelope.recipients, envelope.sender)
         except OSError:
             return ()
@@ -228,14 +225,20 @@ class Pipeline:
         message_id = self._mint_id()
         logbook.message_in_doubt(str(message_id), "-")
         record = self._record(message_id, envelope, header, Wanted(), Unchanged(Reason.NOT_REQUESTED))
-        await self.put_on_record(replace(record, recipients=(), subject="", state=State.IN_DOUBT))
+        await self.put_on_record(replace(record, recipients=(), subject="", state=State.IN_DOUBT), LedgerTime())
 
     async def _rewritten(
-        self, message_id: MessageId, envelope: Envelope, raw: bytes, wanted: Wanted, is_divisible: bool
+        self,
+        message_id: MessageId,
+        envelope: Envelope,
+        raw: bytes,
+        wanted: Wanted,
+        is_divisible: bool,
+        time: LedgerTime,
     ) -> Tracked | Unchanged:
         try:
             asked = self._rules.plan_for(wanted)
-            plan = await self._permitted(asked, envelope, wanted, is_divisible)
+            plan = await self._permitted(asked, envelope, wanted, is_divisible, time)
             if isinstance(plan, Reason):
                 few = plan is Reason.NO_CONSENT and self._has_too_few(envelope)
                 why = (too_few(len(envelope.recipients), self._rules.aggregate_minimum),) if few else ()
@@ -249,7 +252,9 @@ class Pipeline:
             logbook.rewriting_failed(str(message_id), type(error).__name__)
             return Unchanged(Reason.INTERNAL, notes=wanted.notes)
 
-    async def _permitted(self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool) -> Plan | Reason:
+    async def _permitted(
+        self, plan: Plan, envelope: Envelope, wanted: Wanted, is_divisible: bool, time: LedgerTime
+    ) -> Plan | Reason:
         """What of the plan settings and recipients allow; a copy that several share is tracked as far as all do."""
         if self._rules.identity == "off" or not is_anything_planned(plan):
             return Reason.NOT_REQUESTED
@@ -260,7 +265,7 @@ class Pipeline:
         if self._has_too_few(envelope):
             return Reason.NO_CONSENT  # counts of so few people would tell who it was
         try:
-            async with asyncio.timeout(LEDGER_SECONDS):
+            async with time.waiting():
                 allowed = await self._consents.allowed(envelope.recipients, envelope.sender)
         except OSError:
             return Reason.LEDGER_UNAVAILABLE
@@ -299,10 +304,10 @@ class Pipeline:
             link_list=outcome.link_list,
         )
 
-    async def put_on_record(self, record: MessageRecord) -> bool:
-        """Whether the ledger has it; it is given two seconds."""
+    async def put_on_record(self, record: MessageRecord, time: LedgerTime) -> bool:
+        """Whether the ledger has it."""
         try:
-            async with asyncio.timeout(LEDGER_SECONDS):
+            async with time.waiting():
                 await self._records.register(record)
         except Exception as error:  # a broken ledger must never stop mail, however it breaks
             logbook.ledger_failed(str(record.id), f"register {type(error).__name__}")
@@ -341,8 +346,8 @@ class Delivery:
         content, self._content = self._content, b""
         return content
 
-    async def register(self) -> bool:
-        if self._record is None or await self._pipeline.put_on_record(self._record):
+    async def register(self, time: LedgerTime) -> bool:
+        if self._record is None or await self._pipeline.put_on_record(self._record, time):
             return True
         self._record = None
         return False
@@ -364,35 +369,3 @@ class Delivery:
         logbook.message_in_doubt(str(self.message_id), "-")
         if self._record is not None:
             await self._pipeline.store_verdict(self.message_id, State.IN_DOUBT, reply)
-
-
-def spliced(raw: bytes, edits: Sequence[Edit]) -> bytes:
-    """The bytes with the edits made; they ascend and do not overlap."""
-    pieces, position = [], 0
-    for edit in edits:
-        pieces += [raw[position : edit.start], edit.new]
-        position = edit.end
-    return b"".join((*pieces, raw[position:]))
-
-
-def _in_one_piece(wanted: Wanted, envelope: Envelope, outcome: Tracked | Unchanged) -> Wanted:
-    """What record and reply say was asked for. Of a copy that several share nobody can tell who opened it, so neither
-    may claim that; and the sender hears that it came to this."""
-    if not wanted.individually or len(envelope.recipients) < 2 or outcome.reason:
-        return wanted
-    return replace(wanted, individually=False, notes=(*wanted.notes, "X-Track-Individually: one copy for all"))
-
-
-def changes_subject(wanted: Wanted) -> bool:
-    """Whether the subject tag is taken out, so that the record must not have it either."""
-    return any(edit.kind is SpanKind.SUBJECT for edit in wanted.header_edits)
-
-
-def _content(raw: bytes, wanted: Wanted, outcome: Tracked | Unchanged, sender: str) -> bytes:
-    if isinstance(outcome, Tracked):
-        return outcome.raw
-    edits = wanted.header_edits
-    if wanted.fallback_receipt and outcome.reason is Reason.NO_CONSENT:
-        receipt = receipt_edit(raw, sender)
-        edits = (receipt, *edits) if receipt is not None else edits
-    return spliced(raw, edits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.pipeline import spliced
+from relay.outgoing import spliced
 from relay.receipts import receipt_edit
 
 MAIL = b"From: me@example.org\r\nTo: ann@example.com\r\n\r\nDisposition-Notification-To: <x@example.com>\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from ledger.faults import LedgerUnavailable
 from relay.permitted import _normalised, is_excluded
 from relay.ports import Allowed
 from tests.relay.conftest import StartRelay
+from tests.relay.running_relay import MemoryRecords
 from tests.relay.upstream_servers import Behaves
 
 BODY = b'MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p><a href="https://example.com/a">one</a></p>\r\n'
@@ -31,6 +33,16 @@ class Says:
 class CannotBeRead:
     async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
         raise LedgerUnavailable("the register cannot be read")
+
+
+class IsNotAnswered:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def allowed(self, recipients: Sequence[str], sender: str) -> Mapping[str, Allowed]:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for ever")
 
 
 def real(consents: object) -> dict[str, object]:
@@ -132,3 +144,32 @@ async def test_a_receipt_is_asked_for_where_the_sender_wants_that_instead(
     asking = ASKING.replace(b"X-Track: all\r\n", b"X-Track: all\r\nX-Track-Fallback: receipt\r\n")
     await (await relay.session()).submit(asking, b"b@example.net")
     assert upstream.delivered[0].content == b"Disposition-Notification-To: <a@example.com>\r\n" + PLAIN
+
+
+async def test_a_ledger_that_did_not_answer_in_its_time_is_asked_nothing_more(
+    start_relay: StartRelay, upstream: Behaves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seconds are for all there is to ask, not for each question."""
+    monkeypatch.setattr("relay.ledger_time.LEDGER_SECONDS", 0.05)
+    consents, registered = IsNotAnswered(), 0
+
+    def count() -> None:
+        nonlocal registered
+        registered += 1
+
+    relay = await start_relay(upstream, real(consents) | {"records": MemoryRecords(before=count)})
+    reply = await (await relay.session()).submit(ASKING)
+    assert b"[mailglass: not tracked, ledger-unavailable]" in reply
+    assert upstream.delivered[0].content == PLAIN
+    assert (consents.asked, registered) == (1, 0)
+
+
+async def test_a_register_that_cannot_be_read_defers_mail_where_that_is_wanted(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    relay = await start_relay(upstream, real(CannotBeRead()), tracking={"on_ledger_failure": "refuse"})
+    client = await relay.session()
+    assert (await client.submit(ASKING, b"b@example.net", b"c@example.net")).startswith(b"451 4.3.0 ")
+    assert not upstream.delivered
+    assert not relay.records.kept
+    assert (await client.submit(PLAIN)).startswith(b"250 ")

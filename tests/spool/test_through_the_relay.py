@@ -18,6 +18,7 @@ from ledger.tokens import Target, read_unverified
 from relay.ports import Allowed
 from tests.relay.running_relay import Client, MemoryRecords, RunningRelay, run_relay, settings_for, stop_relays
 from tests.relay.test_clients_that_leave import WaitsAtTheDot
+from tests.relay.test_consent_gate import IsNotAnswered
 from tests.spool.scripted_upstream import ScriptedUpstream, accepts, at_dot, at_rcpt
 
 R1, R2, R3 = b"r1@example.net", b"r2@example.net", b"r3@example.net"
@@ -274,6 +275,17 @@ async def test_a_copy_that_all_share_is_never_called_one_each(start: Start, upst
     relay.records.kept.clear()
     assert b"one copy for all" not in await client.submit(MESSAGE, R1)
     assert relay.records.only.individually
+
+
+async def test_a_register_that_does_not_answer_is_waited_for_once(
+    start: Start, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.ledger_time.LEDGER_SECONDS", 0.05)
+    consents = IsNotAnswered()
+    relay = await start(consents=consents)
+    assert b"not tracked, ledger-unavailable" in await (await relay.session()).submit(MESSAGE, R1, R2)
+    assert consents.asked == 1
+    assert [one.content for one in upstream.taken] == [PLAIN, PLAIN]
 
 
 async def test_one_recipient_needs_no_copies(start: Start, upstream: ScriptedUpstream) -> None:
