@@ -140,6 +140,8 @@ def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str
         (open_, {"agent": "  "}, (bot, probable, "R08")),
         # R09 before the networks and the HTTP libraries
         (click, {"agent": "Barracuda Sentinel (EE)", "ip": "209.222.82.7"}, (scanner, certain, "R09")),
+        # the mail server's own virus filter, which comes before every reader
+        (open_, {"agent": "ClamAV/0.101.5 (OS: linux-gnu, ARCH: x86_64, CPU: x86_64)"}, (scanner, certain, "R09")),
         (open_, {"agent": "Not Microsoft Exchange/15.20"}, (human, probable, "R22")),
         # R10, R11, R12: what fetches images has no business on a link
         (open_, {"agent": GMAIL_PREFETCH}, (prefetch, certain, "R10")),
