@@ -14,7 +14,7 @@ from ledger.schema import hit, message
 # The bell looks through this many of the newest hits: somebody whose mail is little among much more must not cost a
 # walk through everything.
 LOOKED_THROUGH = 2000
-MOST = 99
+MOST = 100
 
 
 async def count_unread(connection: AsyncConnection, viewer: Viewer, seen_seq: int) -> int:

@@ -216,6 +216,8 @@ async def test_an_account_that_could_not_be_used_is_not_made(
     refused = await visitor.ask("POST", "/settings/accounts", data=sent | changed)
     assert refused.status == 422
     assert told in refused.page.select_one("[role=alert]").text
+    fields = refused.page.select_one("form[action='/settings/accounts']")
+    assert fields.select_one("[name=addresses]")["value"] == (sent | changed)["addresses"]  # nobody types it twice
     assert (await visitor.ask("POST", "/settings/accounts", data=sent)).status == 303
     assert "joris@example.com" in (await visitor.get("/settings")).page.select_one("[aria-labelledby=accounts]").text
 
@@ -283,3 +285,21 @@ async def test_an_unknown_name_costs_as_much_work_as_a_known_one():
     assert not await passwords.verify(None, "wrong")
     assert len(checked) == 2
     assert checked[0] == checked[1]
+
+
+async def test_what_was_typed_about_notices_stays_after_a_complaint(house: House, visitor: Visitor):
+    house.add_account("hanna")
+    await visitor.log_in()
+    wrong = {
+        "notify": "every",
+        "email": "1",
+        "digest": "daily",
+        "digest_to": "nobody",
+        "webhook": "https://example.com/hook",
+    }
+    refused = (await visitor.submit("/settings", "/settings/notifications", **wrong)).page
+    assert [one["value"] for one in refused.select("[name=notify][checked]")] == ["every"]
+    assert refused.select_one("[name=email]").has_attr("checked")
+    assert not refused.select_one("[name=browser]").has_attr("checked")
+    typed = {name: refused.select_one(f"[name={name}]")["value"] for name in ("digest_to", "webhook")}
+    assert typed == {"digest_to": "nobody", "webhook": "https://example.com/hook"}

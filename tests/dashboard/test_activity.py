@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 from ledger.records import HitClass, HitKind
 from tests.dashboard.house import NOW, House
@@ -18,6 +19,15 @@ async def test_the_bell_counts_people_until_all_is_marked_as_seen(house: House, 
     assert (await at_home.get("/activity")).page.find(attrs={"data-unread": True}).text == "2"
     await at_home.submit("/activity", "/activity/seen")
     assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == "0"
+
+
+async def test_the_bell_says_when_it_stopped_counting(house: House, at_home: Visitor):
+    record = letter()
+    house.register(record)
+    hours = count(1)
+    for more, said in ((99, "99"), (1, "99+"), (1, "99+")):
+        house.add_hits(*(hit(record.id, at=NOW + timedelta(hours=next(hours))) for _ in range(more)))
+        assert (await at_home.get("/messages")).page.find(attrs={"data-unread": True}).text == said
 
 
 async def test_people_show_on_the_activity_page_however_many_machines_came_after_them(house: House, at_home: Visitor):

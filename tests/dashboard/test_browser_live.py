@@ -28,6 +28,18 @@ def test_a_hit_shows_on_an_open_page_by_itself(browser: Browser, home: House):
         assert page.title().startswith("(1) ")
 
 
+def test_the_bell_that_rings_on_an_open_page_can_be_set_back_there(browser: Browser, home: House):
+    record = letter(subject="Offer")
+    home.register(record)
+    with opened(browser, home) as page:
+        page.goto(f"{home.url}/activity")
+        assert page.locator("text=Mark all as seen").count() == 0
+        until_it_listens(page, home)
+        home.add_hits(hit(record.id))
+        page.click("text=Mark all as seen")
+        page.locator("[data-unread][hidden]").wait_for(state="attached")
+
+
 def test_a_note_that_is_being_written_is_not_taken_away_by_news(browser: Browser, home: House):
     record = letter(subject="Offer")
     home.register(record)

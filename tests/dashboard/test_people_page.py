@@ -31,7 +31,11 @@ async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, a
 
 async def test_a_consent_without_evidence_is_refused(at_home: Visitor):
     sent = {"address": "mia@example.net", "purpose": "opens", "evidence": " "}
-    assert (await at_home.submit("/people", "/people", **sent)).status == 422
+    assert (await at_home.get("/people")).page.select("[name=purpose][checked]") == []
+    refused = await at_home.submit("/people", "/people", **sent)
+    assert refused.status == 422
+    assert refused.page.select_one("form[action='/people'] [name=address]")["value"] == "mia@example.net"
+    assert [one["value"] for one in refused.page.select("[name=purpose][checked]")] == ["opens"]
 
 
 async def test_who_withdrew_is_not_asked_to_again_and_a_no_to_one_sender_shows(house: House, at_home: Visitor):

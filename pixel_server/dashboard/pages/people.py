@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -17,7 +18,18 @@ from pixel_server.dashboard.rendering import answer_json, page
 PER_PAGE = 100
 
 
-async def show_people(request: web.Request, complaint: str = "", status: int = 200) -> web.Response:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in the form for a consent. Nothing is ticked unless somebody did: a consent is for what was said."""
+
+    address: str = ""
+    purposes: tuple[ConsentPurpose, ...] = ()
+    evidence: str = ""
+
+
+async def show_people(
+    request: web.Request, complaint: str = "", status: int = 200, typed: Typed = Typed()
+) -> web.Response:
     _demand_administrator(request)
     desk = request.app[DESK]
     search, after = request.query.get("q", "")[:320].replace("\0", ""), request.query.get("cursor", "")[:320]
@@ -30,6 +42,7 @@ async def show_people(request: web.Request, complaint: str = "", status: int = 2
         "people.html",
         status=status,
         complaint=complaint,
+        typed=typed,
         people=people[:PER_PAGE],
         q=search,
         older="/people?" + urlencode({"q": search, "cursor": last}) if last else None,
@@ -46,7 +59,7 @@ async def add(request: web.Request) -> web.Response:
     purposes = [ConsentPurpose(str(one)) for one in form.getall("purpose", []) if one in list(ConsentPurpose)]
     if not is_address(address) or not purposes or not evidence or len(evidence) > LONGEST_EVIDENCE:
         complaint = request[WORDING]._("A consent needs an address, a purpose, and where its proof lies.")
-        return await show_people(request, complaint, 422)
+        return await show_people(request, complaint, 422, Typed(address, tuple(purposes), evidence))
     await request.app[DESK].consents.add(
         address, purposes, evidence.replace("\0", ""), request[READER].name, method="page"
     )  # fmt: skip

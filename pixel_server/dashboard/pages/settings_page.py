@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -29,8 +30,17 @@ from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.visitors import zone_named
 from pixel_server.notify.mail import way_out
 
+_NOTHING: Mapping[str, Any] = {}
 
-async def show_settings(request: web.Request, complaint: str = "", token: str = "", status: int = 200) -> web.Response:
+
+async def show_settings(
+    request: web.Request,
+    complaint: str = "",
+    token: str = "",
+    status: int = 200,
+    typed: Mapping[str, Any] = _NOTHING,
+) -> web.Response:
+    """``typed``: what stands in the fields after a complaint, by their names."""
     desk, reader = request.app[DESK], request[READER]
     async with desk.ledger.read() as connection:
         tokens = await list_tokens(connection, reader.account.id)
@@ -49,7 +59,8 @@ async def show_settings(request: web.Request, complaint: str = "", token: str = 
         may_send_mail=way_out(desk.settings) is not None,
         digest_hour=desk.settings.notifications.digest_hour,
         zones=sorted(available_timezones()),
-        mine=reader.account.preferences,
+        mine={**reader.account.preferences, **typed},
+        typed=typed,
         saved=request.query.get("saved", ""),
         shortest=SHORTEST_PASSWORD,
     )
@@ -70,7 +81,9 @@ async def save_notifications(request: web.Request) -> web.Response:
         form.pop("apprise", None)
     wanted, complaint = read_notifications(form, request[WORDING]._)
     if complaint:
-        return await show_settings(request, complaint, status=422)
+        typed: dict[str, Any] = form | {name: form.get(name) == "1" for name in ("browser", "email")}
+        typed["apprise"] = form.get("apprise", "").splitlines()
+        return await show_settings(request, complaint, status=422, typed=typed)
     return await _keep(request, wanted)
 
 
@@ -115,19 +128,20 @@ async def add_account(request: web.Request) -> web.Response:
     _demand_administrator(request)
     desk, say = request.app[DESK], request[WORDING]._
     form = await request.post()
+    typed = {name: str(value) for name, value in form.items() if name in ("name", "addresses", "admin")}
     name, password = str(form.get("name", "")).strip()[:LONGEST_NAME], str(form.get("password", ""))
     addresses = [one.strip().lower() for one in str(form.get("addresses", ""))[:2000].split(",") if one.strip()]
     if not (may_be_name(name) and may_be_password(password)):
         complaint = say("Please give a name, and a password of at least %(count)s characters.")
-        return await show_settings(request, complaint % {"count": SHORTEST_PASSWORD}, status=422)
+        return await show_settings(request, complaint % {"count": SHORTEST_PASSWORD}, status=422, typed=typed)
     if wrong := [one for one in addresses if not is_mailbox(one)]:
         complaint = say("“%(address)s” is no address. Write addresses alone, with commas between.")
-        return await show_settings(request, complaint % {"address": wrong[0]}, status=422)
+        return await show_settings(request, complaint % {"address": wrong[0]}, status=422, typed=typed)
     hashed = await desk.passwords.hash(password)
     admin = form.get("admin") == "1"
     made = await desk.ledger.write(accounts.add_account, name, hashed, admin, addresses, desk.clock())
     if made is None:
-        return await show_settings(request, say("There is an account of that name already."), status=422)
+        return await show_settings(request, say("There is an account of that name already."), status=422, typed=typed)
     return _done("added")
 
 
