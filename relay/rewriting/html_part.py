@@ -7,6 +7,7 @@ its parts, so that is asked of each and decided by who sees all.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -27,6 +28,10 @@ from relay.rewriting.surroundings import words_round
 from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import says_nothing_itself, sentence_says_so
 from relay.rewriting.visible_text import host_in_text
+
+# A letter that stands behind one of these makes a tag or another letter of it: a pixel between them keeps them apart.
+_BEGINNING = re.compile(rb"(?:<[/!?]?|&#?\w{0,30})\Z")
+_LONGEST_BEGINNING = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +189,13 @@ def _take_out_scheme(span: LinkSpan, slots: list[Slot]) -> str | None:
 
 def _take_out_pixels(job: HtmlPlan, slots: list[Slot]) -> list[tuple[int, int]]:
     """Our pixels in quoted text: whoever is answered does not open the mail again."""
+    html = job.reading.text.scan
     removed = [
         (image.start, image.end)
         for image in job.reading.spans.images
-        if image.in_quoted_text and job.urls.shows_own_pixel(image.source)
+        if image.in_quoted_text
+        and job.urls.shows_own_pixel(image.source)
+        and not _BEGINNING.search(html, max(0, image.start - _LONGEST_BEGINNING), image.start)
     ]
     slots.extend(Slot(start, end, SpanKind.PIXEL, b"") for start, end in removed)
     return removed

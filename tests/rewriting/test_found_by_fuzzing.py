@@ -26,6 +26,9 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
         "<!--[if mso]><v:rect href='https://e.com/v'>",
         # A quotation that begins with our own pixel: what goes in there comes before what goes out.
         f"<p>Hi</p><img src='{URLS.pixel(3)}' x<hr id='zwchr'>old\r\n",
+        # A pixel that keeps a bracket from the letters behind it.
+        f"<hr id='zwchr'><<img src='{URLS.pixel(3)}'>a href='{_OWN}'>o</a>\r\n",
+        f"<hr id='zwchr'>&am<img src='{URLS.pixel(3)}'>p;\r\n",
         # Words that say who wrote, without an end in sight, and addresses that put another end into sight.
         f"<blockquote>\r\n\tA, 1 b 2026,<a href='{_OWN}'>0 +03:00 B Ben &lt;ben@example.comxlockquote>\r\n",
         f"<blockquote>\r\n\tA, 1 b 2026, 12:00 +03:00 B<a href='{_OWN}'>en &lt;ben@example.com<a href='{_OWN}'>>"
