@@ -10,7 +10,7 @@ would add what is missing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from relay.rewriting.html_spans import HtmlSpans
 from relay.rewriting.html_tokens import Tag, Tokens, tokenize
@@ -23,6 +23,7 @@ _OF_THE_HEAD = frozenset(
 _SPACES = b"\t\n\f\r "
 _FORMATTING_NAMES = frozenset(b"a b big code em font i nobr s small strike strong tt u".split())
 _FORMATTING = re.compile(rb"<(/?+)(" + b"|".join(sorted(_FORMATTING_NAMES)) + rb")(?=[\t\n\f\r />])", re.IGNORECASE)
+_TAG_IN_VALUE = re.compile(rb"=[\t\n\f\r ]*+(?:\"[^\"<>]*+|'[^'<>]*+)<")
 _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
 )
@@ -80,7 +81,7 @@ def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
     if not _is_in_table(html, place):
         if place and html[place - 1] in _SPACES:
             return place  # the white space has already opened again what was to be
-        if not _leaves_formatting_open(html, place):
+        if not _leaves_formatting_open(html, spans, place):
             return place
     words = _last_words(html, spans, place)
     if words is not None:
@@ -129,13 +130,24 @@ def _is_in_table(html: bytes, place: int) -> bool:
         reach *= 8
 
 
-def _leaves_formatting_open(html: bytes, place: int) -> bool:
+def _leaves_formatting_open(html: bytes, spans: HtmlSpans, place: int) -> bool:
     depth: dict[bytes, int] = {}
-    for match in _FORMATTING.finditer(html, 0, place):
-        name = match[2].lower()
-        count = depth.get(name, 0) + (-1 if match[1] else 1)
-        depth[name] = max(count, 0)
+    for name, closing in _formatting_tags(html, spans, place):
+        depth[name] = max(depth.get(name, 0) + (-1 if closing else 1), 0)
     return any(depth.values())
+
+
+def _formatting_tags(html: bytes, spans: HtmlSpans, place: int) -> Iterator[tuple[bytes, bool]]:
+    """Name and whether it closes, of each. One in a comment or in an attribute's value is none: where there may be
+    such, every tag is looked at in turn, which takes far longer."""
+    hidden = any(_FORMATTING.search(html, start, end) for start, end in spans.tokens.hidden if start < place)
+    if hidden or _TAG_IN_VALUE.search(html, 0, place):
+        for tag in _every_tag(html, spans):
+            if tag.start < place and tag.name in _FORMATTING_NAMES and not (tag.conditional or tag.inert):
+                yield tag.name, tag.closing
+        return
+    for match in _FORMATTING.finditer(html, 0, place):
+        yield match[2].lower(), bool(match[1])
 
 
 def _body_has_begun(html: bytes, spans: HtmlSpans, place: int) -> bool:

@@ -26,6 +26,10 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
         "<!--[if mso]><v:rect href='https://e.com/v'>",
         # A quotation that begins with our own pixel: what goes in there comes before what goes out.
         f"<p>Hi</p><img src='{URLS.pixel(3)}' x<hr id='zwchr'>old\r\n",
+        # End tags that are none: the pixel has to go in before the formatting would be opened again for it.
+        "<p><b>x<i title='</b>'>y</i></p>",
+        "<p><a href='https://e.com/'>x<!-- </a> --></p>",
+        "<p><font color=red>x<!-- </font> --></p></body>",
         # A pixel that keeps a bracket from the letters behind it.
         f"<hr id='zwchr'><<img src='{URLS.pixel(3)}'>a href='{_OWN}'>o</a>\r\n",
         f"<hr id='zwchr'>&am<img src='{URLS.pixel(3)}'>p;\r\n",
