@@ -15,6 +15,9 @@ _ADDRESS = re.compile(r"[<(\[]\s*[^\s<>()@\[\]]+@[^\s<>()\[\]]+\s*[>)\]]")
 _TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
 _DAY = re.compile(r"(?<!\d)(?:(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2})")
 _WROTE = re.compile(WROTE)
+# Behind a weekday at most: "Your order of 5.1.2026, 10:00, for <ann@example.com>:" is none.
+_DATE_TO_ADDRESS = re.compile(r"\s*+(?:[^\W\d_]++[.,]*+\s++)?\d[^!?<>]*+<\s*+[^<>\s]++\s*+>\)?\s*+[:：]\s*+")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u06ff]")  # Hebrew and Arabic say "on the day of" first
 # Without a time and an address, as people write it themselves.
 _PLAIN = re.compile(
     r"\s*(?:On\b.{2,}\bwrote|Am\b.{2,}\bschrieb\b.*|Op\b.{2,}\bschreef\b.*|Le\b.{2,}\ba écrit|Il\b.{2,}\bha scritto"
@@ -24,8 +27,17 @@ _PLAIN = re.compile(
 
 
 def says_who_wrote(line: str) -> bool:
-    """Whether a line that ends in a colon shows two of the three signs, or is one that people write."""
-    return len(line) <= LONGEST and (_signs(line) >= 2 or _PLAIN.fullmatch(line) is not None)
+    """Whether a line that ends in a colon shows two of the three signs, or is one that people write.
+
+    Tickets, orders and invitations have a time and an address, too. Without a word for writing these count only where
+    the line begins with the date and ends with the address.
+    """
+    if len(line) > LONGEST:
+        return False
+    if _WROTE.search(line):
+        return _signs(line) >= 2 or _PLAIN.fullmatch(line) is not None
+    is_ordered = _DATE_TO_ADDRESS.fullmatch(line) or _RIGHT_TO_LEFT.search(line)
+    return (_signs(line) >= 2 and is_ordered is not None) or _PLAIN.fullmatch(line) is not None
 
 
 def may_say_who_wrote(words: str) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 # Between dashes: "-----Original Message-----". Beginnings of words, casefolded.
 FORWARD_WORDS = (
-    "original", "forward", "replied message", "urspr", "weitergel", "origine", "transf", "inoltrat", "reenviad",
-    "reenviat", "oorspronk", "doorgestuurd", "vidarebe", "videresend", "encaminh", "oprindelig", "opprinnelig",
-    "oryginaln", "przekazan", "przesłan", "původní", "přeposlan", "pôvodn", "preposlan", "eredeti", "továbbít",
-    "alkuperäi", "välitet", "orijinal", "özgün", "iletilen", "yönlendir", "redirec", "izvorn", "proslijeđen",
-    "pesan asli", "diteruskan", "gốc", "chuyển tiếp", "αρχικ", "προωθ", "исходн", "пересыл", "переслан", "перенаправ",
-    "оригинал", "початков", "вихідн", "מקורי", "הועבר", "أصلي", "توجيه", "元のメッセージ", "元のメール", "転送",
-    "オリジナルメッセージ", "原始", "原件", "原邮件", "原郵件", "转发", "轉寄", "轉發", "원본", "원래", "전달",
+    "original", "forwarded", "forward message", "replied message", "urspr", "weitergel", "origine", "transfér",
+    "inoltrat", "reenviad", "reenviat", "oorspronk", "doorgestuurd", "vidarebe", "videresend", "encaminh",
+    "oprindelig", "opprinnelig", "oryginaln", "przekazan", "przesłan", "původní", "přeposlan", "pôvodn",
+    "preposlan", "eredeti", "továbbít", "alkuperäi", "välitet", "orijinal", "özgün", "iletilen", "yönlendir",
+    "redirected", "izvorn", "proslijeđen", "pesan asli", "diteruskan", "gốc", "chuyển tiếp", "αρχικ", "προωθ",
+    "исходн", "пересыл", "переслан", "перенаправ", "оригинал", "початков", "вихідн", "מקורי", "הועבר", "أصلي",
+    "توجيه", "元のメッセージ", "元のメール", "転送メ", "転送され", "オリジナルメッセージ", "原始邮", "原始郵",
+    "原始信", "原始消息", "原始訊息", "原件", "原邮件", "原郵件", "转发", "轉寄", "轉發", "원본", "원래", "전달된",
+    "전달한",
 )  # fmt: skip
 
 # Outlook's lines: who, right under it when, right under that to whom, then what about.
@@ -42,5 +44,5 @@ WROTE = (
     r"\b(?:wrote|writes|schrieb|geschrieben|schreef|escribió|escreveu|ha scritto|skrev|kirjoitti|napisa[łl]a?|pisze"
     r"|napsala?|napísala?|ezt írta|a scris|va escriure|yazdı|đã viết|menulis|napisao je|napisala je|написала?|пишет"
     r"|пише|написав|έγραψε)\b"
-    r"|\ba écrit\b|写道|寫道|작성|のメール|のメッセージ|เขียนว่า"
+    r"|\ba écrit\b|(?:[写寫]道|님이 작성|のメール|のメッセージ)(?=\s*[:：]?\s*\Z)|เขียนว่า"
 )

@@ -16,7 +16,7 @@ from relay.rewriting.character_references import decode_text
 from relay.rewriting.charsets import Text
 from relay.rewriting.html_tokens import Tag, attributes_of
 from relay.rewriting.possessive_groups import compiled
-from relay.rewriting.quotation_words import FORWARD_WORDS, SENDER_WORDS
+from relay.rewriting.quotation_words import DATE_WORDS, FORWARD_WORDS, SENDER_WORDS
 
 # The elements whose attributes say that they quote, and end tags behind a colon, as "<b>From:</b>" has: most
 # newsletters are tables and have few of either, so it is quick to look at these alone before looking at every tag.
@@ -55,26 +55,31 @@ _DIVIDER_CLASS = re.compile(r"(?:x_)*outlookmessageheader", re.IGNORECASE)
 _HEADER_BLOCK_STYLE = re.compile(
     r"border:\s*none;\s*border-top:\s*solid[^;]*;\s*padding:\s*3(?:\.0)?pt\s+0", re.IGNORECASE
 )
-_ANY_LABEL = rb"(?:[^<>]{2,30}?:|[\x80-\xff][\x80-\xff \t]{3,40})"
+_ANY_LABEL = rb"(?:[^<>]{2,30}?:|[\x80-\xff][\x80-\xff \t]{2,40})"
 _BOLD_LABEL = re.compile(rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>)*\s*" + _ANY_LABEL, re.IGNORECASE)
-# Dashes within are those of "e-mail".
-_DASHED_LINE = re.compile(rb"(?<!-)-{4,80}+[ \t]?+((?:[^-<>]|-(?!-)){2,140}?)-{4,}")
+# Dashes within are those of "e-mail"; lines of dashes above and below other words are a heading's.
+_DASHED_LINE = re.compile(rb"(?<!-)-{4,80}+[ \t]?+((?![\r\n])(?:[^-<>]|-(?!-)){2,140}?)(?<![\r\n])-{4,}")
 # Zoho and Notes: -----"Ben" &lt;ben@example.com&gt; wrote: -----
 _DASHED_ATTRIBUTION = re.compile(
     rb"(?<!-)-{4,80}+(?:[^-<>\r\n]|-(?!---)){2,200}?\bwrote:?+[ \t]?+-{4,}", re.IGNORECASE
 )  # not over another run of dashes: of many, each would look at those behind it
 _LABEL = rb"<(?:b|strong)\b[^>]{0,200}>(?:<[^>]{0,200}>){0,3}+\s*+"
 _TWO_MORE_LABELS = compiled(
-    2 * (rb"(?s:(?!</table).){0,600}?" + _LABEL + rb"(?:[^<>:]{2,30}:|[\x80-\xff][\x80-\xff \t]{3,40})"), re.IGNORECASE
+    2 * (rb"(?s:(?!</table|<blockquote).){0,600}?" + _LABEL + rb"([^<>:]{2,30}:|[\x80-\xff][\x80-\xff \t]{2,40})"),
+    re.IGNORECASE,
 )
-# Words as octets, whatever the charset: a letter beyond ASCII is one or several.
+# Words as octets, whatever the charset: a letter beyond ASCII is one or several. Those of two words first, or one word
+# of other letters would be found in their beginning.
 _SENDER_OCTETS = "|".join(
-    dict.fromkeys(re.sub("[^\x00-\x7f]+", r"[\\x80-\\xff]{1,60}", word) for word in SENDER_WORDS)
+    re.sub("[^\x00-\x7f]+", r"[\\x80-\\xff]{1,60}", word)
+    for word in sorted(SENDER_WORDS, key=lambda word: (word.count(" "), len(word)), reverse=True)
 ).encode("ascii")
 _SENDER_LABEL = compiled(
     _LABEL + rb"((?:" + _SENDER_OCTETS + rb")(?:\s|&nbsp;){0,3}+(?::|[\x80-\xff]{1,5}:?)?)", re.IGNORECASE
 )
 _SENDERS = frozenset(word.casefold() for word in SENDER_WORDS)
+_DATES = frozenset(word.casefold() for word in DATE_WORDS)
+_LONGEST_NAME = 100  # letters of a class or an id: what mail programs call theirs is shorter
 _TAGS = re.compile(r"<[^>]*+>")
 _LINE_ENDS = re.compile(r"<br\b|</?(?:div|p|blockquote|table)\b|\r?\n\s*\r?\n|(?<=:)\s*\n", re.IGNORECASE)
 
@@ -98,11 +103,19 @@ def _says_so(text: Text, match: re.Match[bytes]) -> bool:
     """Whether what looks like one of the three signs is one. Beyond ASCII the patterns only guess at the words."""
     if match.re is _DASHED_ATTRIBUTION:
         return True
-    words = decode_text(text.decode(*match.span(1))).casefold()
     if match.re is _DASHED_LINE:
+        words = decode_text(text.decode(*match.span(1))).casefold()
         return any(word in words for word in FORWARD_WORDS)
-    is_sender = words.endswith((":", "：")) and words[:-1].strip() in _SENDERS
-    return is_sender and _TWO_MORE_LABELS.match(match.string, match.end(), match.endpos) is not None
+    if not _is_label(text, match.span(1), _SENDERS):
+        return False
+    # One of the next two is when it was sent: itineraries, parcels and forms have From and To as well.
+    more = _TWO_MORE_LABELS.match(match.string, match.end(), match.endpos)
+    return more is not None and any(_is_label(text, more.span(group), _DATES) for group in (1, 2))
+
+
+def _is_label(text: Text, span: tuple[int, int], known: frozenset[str]) -> bool:
+    words = decode_text(text.decode(*span)).casefold()
+    return words.endswith((":", "：")) and words[:-1].strip() in known
 
 
 def find_quoted_regions(
@@ -192,8 +205,8 @@ def _mark(text: Text, tag: Tag, *, reads_words: bool) -> str | None:
         attribute.name: html[attribute.start : attribute.end].decode("latin-1").strip()
         for attribute in attributes_of(html, tag)
     }
-    classes = attributes.get(b"class", "").split()
-    identity = attributes.get(b"id", "")
+    classes = [name for name in attributes.get(b"class", "").split() if len(name) <= _LONGEST_NAME]
+    identity = attributes.get(b"id", "")[: _LONGEST_NAME + 1]
     if _DIVIDER_ID.fullmatch(identity) or any(map(_DIVIDER_CLASS.fullmatch, classes)):
         return "divider"
     if tag.name == b"a" and attributes.get(b"name", "").lower() == "_mailoriginal":
@@ -220,9 +233,10 @@ def _mark(text: Text, tag: Tag, *, reads_words: bool) -> str | None:
 
 
 def _follows_attribution(text: Text, position: int) -> bool:
-    """Whether the words before say who wrote, or when, and end in a colon."""
+    """Whether the words before say who wrote, or when, and end in a colon. What is set apart before them is not looked
+    at: our links in it get shorter, and a second look must see the same words."""
     before = text.decode(max(0, position - 900), position)
-    cut = before.find(">")
+    cut = before.find(">", max(before.lower().rfind("blockquote"), 0))
     words = _words(before[cut + 1 :])[-LONGEST:]
     return words.endswith((":", "：")) and may_say_who_wrote(words)
 

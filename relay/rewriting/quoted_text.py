@@ -50,7 +50,7 @@ def quoted_from(text: Text) -> int:
     """The offset in the scan of the line above the earlier mail; the scan's length when there is none."""
     words = text.decode(0, len(text.scan))
     begin = _begin(words)
-    if begin is None:
+    if begin is None or words.count("\n") != text.scan.count(b"\n"):  # damaged octets can swallow a line's end
         return len(text.scan)
     offset = 0
     for _ in range(words.count("\n", 0, begin)):

@@ -39,7 +39,9 @@ _ENDS = re.compile(
 _TWO_LETTERS = 12  # octets: a letter of ISO 2022 between its escape sequences, and one behind
 _REACH = 300
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
-_QUOTE = re.compile(rb"[ \t]{0,3}(?:[A-Z]{0,4}>|\|[ \t])")  # The Bat! puts the writer's initials before it
+_MARK = rb"[ \t]{0,3}(?:>|[A-Z]{1,3}>{1,9}(?=[ \t\r\n])|\|[ \t])"  # The Bat! puts the writer's initials before it
+_QUOTE = re.compile(_MARK)
+_QUOTED_LINE = re.compile(rb"^" + _MARK + rb"[^\n]*+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def plan_text(
             else:
                 links.append(_link(text, start, end, number, part, policy, slots, quoted=is_quoted))
             unquoted += not is_quoted
-        slots.extend(_put_back_in_marked_lines(text, urls))
+        slots.extend(_put_back_in_marked_lines(text, urls, joins_lines=joins_lines))
         slots.sort(key=itemgetter(0))
     newline = line_end_in(text.scan, body.newline)
     if plan.notice or plan.withdrawal:
@@ -129,37 +131,46 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
             position = line_end
             continue
         position = match.end()
-        end = _trim(scan, start, match.end())
-        # With DelSp a space at a line's end is no space (RFC 3676 section 4.2): the URL goes on in the next line.
-        goes_on = joins_lines and scan[match.end() : line_end].rstrip(b"\r") == b" "
-        if not goes_on and (scan[match.end() : match.end() + 1] < b"\x80" or _ends_before(text, match.end())):
-            found.append((start, end))
+        if _is_whole(text, match.end(), line_end, joins_lines=joins_lines):
+            found.append((start, _trim(scan, start, match.end())))
     return found
 
 
-def _put_back_in_marked_lines(text: Text, urls: TrackingUrls) -> list[Slot]:
+def _is_whole(text: Text, end: int, line_end: int, *, joins_lines: bool) -> bool:
+    """Whether the URL that a line shows up to there surely ends there."""
+    # With DelSp a space at a line's end is no space (RFC 3676 section 4.2): the URL goes on in the next line.
+    goes_on = joins_lines and text.scan[end:line_end].rstrip(b"\r") == b" "
+    return not goes_on and (text.scan[end : end + 1] < b"\x80" or _ends_before(text, end))
+
+
+def _put_back_in_marked_lines(text: Text, urls: TrackingUrls, *, joins_lines: bool) -> list[Slot]:
     """Our own tracked links in lines with a quotation's mark, which nobody else speaks of."""
     scan = text.scan
-    prefix = urls.grammar.public_url.encode()
+    prefix = urls.grammar.public_url.encode().lower()
     slots: list[Slot] = []
-    position = 0
-    while len(slots) <= MOST_LINKS and (start := scan.find(prefix, position)) >= 0:
-        position = start + len(prefix)
-        url = _URL.match(scan, start)
-        if url is None or not _QUOTE.match(scan, scan.rfind(b"\n", 0, start) + 1):
-            continue
-        end = _trim(scan, start, url.end())
-        original = _original(text, start, end, urls)
-        if original is not None:
-            slots.append(Slot(start, end, SpanKind.TEXT_LINK, original.encode("ascii")))
-            position = end
+    if prefix not in scan.lower():
+        return slots
+    for line in _QUOTED_LINE.finditer(scan):
+        for url in _URL.finditer(scan, *line.span()):
+            start, end = url.span()
+            is_ours = scan[start : start + len(prefix)].lower() == prefix
+            if not is_ours or not _is_whole(text, end, line.end(), joins_lines=joins_lines):
+                continue
+            end = _trim(scan, start, end)
+            original = _original(text, start, end, urls)
+            if original is not None:
+                slots.append(Slot(start, end, SpanKind.TEXT_LINK, original.encode("ascii")))
+            if len(slots) > MOST_LINKS:
+                return slots
     return slots
 
 
 def _original(text: Text, start: int, end: int, urls: TrackingUrls) -> str | None:
-    """Where one of our own links leads, which the earlier mail had as ASCII."""
+    """Where one of our own links leads, if plain words can show the whole of that: HTML has destinations with spaces
+    and quotation marks, which mail programs would cut."""
     original = urls.original_of(text.decode(start, end))
-    return original if original is not None and original.isascii() else None
+    raw = original.encode("utf-8") if original is not None else b""
+    return original if _URL.fullmatch(raw) and _trim(raw, 0, len(raw)) == len(raw) else None
 
 
 def _ends_before(text: Text, position: int) -> bool:

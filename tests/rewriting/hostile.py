@@ -49,7 +49,17 @@ def _parameters(count: int) -> bytes:
     return _HEAD + b"Content-Type: text/html; " + b"; ".join(b"p*%d=x" % n for n in range(count)) + b"\r\n\r\n<p>x"
 
 
+def _text(body: bytes) -> bytes:
+    return _HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + body
+
+
 HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "one line of our own addresses": lambda n: _text(b"> " + b",https://t.example.org/" * n),
+    "our own addresses with brackets": lambda n: _text(b"> " + (b"https://t.example.org/c/x" + b")" * 50) * n),
+    "our own addresses in one line": lambda n: _text(b"> " + b" https://t.example.org/c/x" * n),
+    "a class of a quotation, over and over": lambda n: _html(b'<div class="quote ' + b"x_" * n + b'">'),
+    "a class of Yahoo's, over and over": lambda n: _html(b'<div class="' + b"yahoo_quoted" * n + b'-">'),
+    "an id of Yahoo's, over and over": lambda n: _html(b'<div id="' + b"yahoo_quoted" * n + b'-">'),
     "T45 nested multiparts": _nested,
     "T46 many parts": _many,
     "T46 many parts before a large one": _many_before_a_large_one_in_cr,

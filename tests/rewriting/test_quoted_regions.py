@@ -53,6 +53,7 @@ PROGRAMS = {
     "Foxmail": '<div style="border:none;border-top:solid #B5C4DF 1.0pt;padding:3.0pt 0cm 0cm 0cm">'
     f"<div><b>发件人：</b>&nbsp;Ben</div><div><b>主题：</b>&nbsp;old</div></div>{_OLD}",
     "Outlook in Chinese": f"<p><b>发件人：</b> Ben<br><b>发送时间：</b> 周一<br><b>收件人：</b> Anna</p>{_OLD}",
+    "Outlook in Korean": f"<p><b>보낸 사람:</b> Ben<br><b>보낸 날짜:</b> 월요일<br><b>받는 사람:</b> Anna</p>{_OLD}",
     "Outlook in Japanese": f"<p><b>差出人:</b> Ben<br><b>送信日時:</b> 月曜日<br><b>宛先:</b> Anna</p>{_OLD}",
     "Outlook in French": f"<p><b>De&nbsp;:</b> Ben<br><b>Envoyé&nbsp;:</b> lundi<br><b>À&nbsp;:</b> Anna</p>{_OLD}",
     "Outlook for iOS": f'<div class="ms-outlook-mobile-reference-message skipProofing">{_OLD}</div>',
@@ -75,6 +76,7 @@ IN_CHARSETS = [
     ("Outlook in Chinese", "gbk"), ("Foxmail", "gb18030"), ("QQ", "gb2312"), ("NetEase", "gbk"),
     ("a Japanese forward", "iso-2022-jp"), ("Outlook in Japanese", "iso-2022-jp"),
     ("Outlook in Japanese", "shift_jis"), ("Outlook in Japanese", "euc-jp"), ("Outlook in French", "iso-8859-1"),
+    ("Outlook in Korean", "euc-kr"),
     ("a Hebrew forward", "windows-1255"),
 ]  # fmt: skip
 
@@ -158,6 +160,14 @@ def test_quoted_links_are_tracked_where_the_settings_say_so() -> None:
         f"<p>Our customers say:</p><blockquote>Great! {_OLD}</blockquote>",
         f"<blockquote>Ingredients:<br>{_OLD}</blockquote>",
         f"<blockquote>Ben wrote this. {_OLD}</blockquote>",
+        # journeys, parcels and gifts have somebody they are from, too
+        f"<p><strong>Von:</strong> Bonn<br><strong>Nach:</strong> Köln<br><strong>Abfahrt:</strong> 10:00</p>{_OLD}",
+        f"<p><b>From:</b> Ann<br><b>To:</b> Tim<br><b>Message:</b> Happy birthday</p>{_OLD}",
+        f"<p><b>寄件者：</b>王<br><b>收件者：</b>李<br><b>运单号：</b>123</p>{_OLD}",
+        f"<p>---- Forward-looking statements ----</p>{_OLD}",
+        f"<p>----- Bank transfer -----</p>{_OLD}",
+        f"<p>-----転送サービスのご案内-----</p>{_OLD}",
+        f"<pre>v1.2\n-----\nFixed original bug\n-----\nmore</pre>{_OLD}",
     ],
 )
 def test_what_only_looks_like_a_quotation_is_tracked(html: str) -> None:

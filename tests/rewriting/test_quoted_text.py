@@ -130,6 +130,47 @@ def test_our_links_in_a_quotation_lead_back(quoted: str, charset: str, public_ur
     assert isinstance(rewrite(result.raw, Plan(False, False, text_links=True), urls), Unchanged)
 
 
+@pytest.mark.parametrize(
+    ("quoted", "back"),
+    [
+        ("> {T.EXAMPLE}\r\n", "> https://www.example.com/old\r\n"),
+        ("> https://a.example/?x={own}\r\n", None),  # inside somebody else's address
+        ("> {own}です\r\n", None),  # where it ends is in doubt
+        ("NEW>{own}\r\n", None),  # no initials before a quotation
+    ],
+)
+def test_only_whole_links_of_ours_lead_back(quoted: str, back: str | None) -> None:
+    own = URLS.link(5, "https://www.example.com/old")
+    old = quoted.replace("{own}", own).replace("{T.EXAMPLE}", own.replace("t.example", "T.EXAMPLE"))
+    raw = message(f"See https://www.example.com/new\r\n\r\n{old}").decode("latin-1").encode("latin-1")
+    result = rewrite(raw, Plan(opens=False, html_links=False, text_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert result.raw.decode().endswith(back or old)
+
+
+@pytest.mark.parametrize(
+    "destination", ["https://www.example.com/a b", "https://www.example.com/a'", 'https://a.example/"']
+)
+def test_what_plain_text_would_cut_stays_ours_in_a_quotation(destination: str) -> None:
+    old = f"> {URLS.link(5, destination)}\r\n"
+    result = rewrite(
+        message(f"See https://www.example.com/new\r\n\r\n{old}"), Plan(False, False, text_links=True), URLS
+    )
+    assert isinstance(result, Tracked)
+    assert result.raw.decode().endswith(old)
+
+
+def test_a_url_that_goes_on_in_the_next_line_stays_in_a_quotation() -> None:
+    """With DelSp the space at the line's end is none (RFC 3676, section 4.2)."""
+    old = f"> {URLS.link(5, 'https://www.example.com/old')} \r\n> more\r\n"
+    raw = message(f"See https://www.example.com/new\r\n\r\n{old}")
+    raw = raw.replace(b"text/plain", b"text/plain; format=flowed; delsp=yes")
+    assert b"delsp" in raw
+    result = rewrite(raw, Plan(opens=False, html_links=False, text_links=True), URLS)
+    assert isinstance(result, Tracked)
+    assert result.raw.decode().endswith(old)
+
+
 @pytest.mark.parametrize("url", ["https://t.example.org/c/AAAA?u=https://www.example.com/", "https://t.example.org/"])
 def test_what_only_looks_like_our_link_stays_in_a_quotation(url: str) -> None:
     raw = message(f"See https://www.example.com/new\r\n\r\n> {url}\r\n")
@@ -177,6 +218,19 @@ def test_what_stands_below_the_line_is_left_in_every_charset(above: str, charset
         "> On 5 Jan 2026 at 10:00, Ben <ben@example.com> wrote:\r\nhttps://www.example.com/a\r\n",
         "пн, 5 янв. 2026 г. в 10:00, Ben <ben@example.com>:\r\n\r\n> old\r\n\r\nhttps://www.example.com/a\r\n",
         "差出人: 山田\r\n日時: 明日\r\n件名: 予約\r\nhttps://www.example.com/a\r\n",
+        # what shops, tickets and invitations say has a time and an address, too
+        "New sign-in on 2026-01-05 10:00 to your account (ann@example.com):\r\nhttps://www.example.com/a\r\n",
+        "Ihre Bestellung vom 05.01.2026, 10:00 Uhr, an <ann@example.com>:\r\nhttps://www.example.com/a\r\n",
+        "Order placed 05/01/26 10:00 for <ann@example.com>. Track it:\r\nhttps://www.example.com/a\r\n",
+        "Webinar on 2026-01-05 10:00. Questions? Mail\r\n<ann@example.com>, or join here:\r\nhttps://www.example.com/\r\n",
+        "Ticket #123 updated 2026-01-05 10:00 by Ben <ben@example.com>:\r\nhttps://www.example.com/a\r\n",
+        "Ben Smith (ben@example.com) commented on 2026-01-05 10:00:\r\nhttps://www.example.com/a\r\n",
+        "2026/01/05 10:00 のメールでお知らせした件：\r\nhttps://www.example.com/a\r\n",
+        "2026년 1월 5일 10:00까지 작성:\r\nhttps://www.example.com/a\r\n",
+        "---- Forward to a friend ----\r\nhttps://www.example.com/a\r\n",
+        "----- Bank transfer -----\r\nhttps://www.example.com/a\r\n",
+        "-----転送サービスのご案内-----\r\nhttps://www.example.com/a\r\n",
+        "NEW>https://www.example.com/a\r\n",
     ],
 )
 def test_what_only_looks_like_such_a_line_is_tracked(text: str) -> None:
