@@ -53,9 +53,11 @@ def _host_perhaps_with_port(text: str) -> str:
 
 
 def _address_or_domain(text: str) -> str:
-    local, at, domain = text.rpartition("@")
-    bare = domain.strip().removesuffix(">").removeprefix("[").removeprefix("IPv6:").removesuffix("]")
-    if not at or local == "*" or not _is_host(bare):  # it would match nobody, and somebody would be tracked after all
+    local, at, domain = text.strip().removeprefix("<").rpartition("@")
+    bare = re.sub(r"^\[(?:ipv6:)?", "", domain.strip().removesuffix(">"), flags=re.IGNORECASE).removesuffix("]")
+    if (
+        not at or local == "*" or "<" in local or not _is_host(bare)
+    ):  # it would match nobody, and somebody would be tracked after all
         raise ValueError(f'"{text}" is no address; write a whole domain as "@example.com"')
     return text
 

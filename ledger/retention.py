@@ -102,14 +102,14 @@ async def tidy(ledger: Ledger) -> int:
     return purged
 
 
-async def give_up_what_was_left(ledger: Ledger) -> None:
-    """For a relay that starts: whatever waits for a verdict is what an earlier one did not live to settle.
+async def give_up_what_was_left(ledger: Ledger, before: datetime) -> None:
+    """For a relay that started then: whatever waits for a verdict since is what an earlier one did not live to settle.
 
     A ledger that cannot be had at once is not waited for: ``tidy`` finds it, too.
     """
     try:
         async with asyncio.timeout(AT_START_SECONDS):
-            await _give_up_waiting(ledger, ledger.clock())
+            await _give_up_waiting(ledger, before)
     except (LedgerFault, TimeoutError) as fault:
         log.warning("what an earlier relay left open could not be looked for: %s", fault or "no answer in time")
 

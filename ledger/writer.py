@@ -118,10 +118,10 @@ class Writer:
         if self._closing:
             _fail(group, fault)
             return
+        self._waiting.extendleft(reversed(group))
         now = asyncio.get_running_loop().time()
-        impatient = [change for change in group if change.patient_until is not None and change.patient_until <= now]
-        _fail(impatient, fault)
-        self._waiting.extendleft(change for change in reversed(group) if not change.done.done())
+        # Those behind the group, too: as long as there is a lock no other group gets a turn.
+        _fail([one for one in self._waiting if one.patient_until is not None and one.patient_until <= now], fault)
         await asyncio.sleep(PAUSE_WHEN_LOCKED_SECONDS)
 
     async def _one_by_one(self, group: Sequence[_Change], fault: Exception) -> None:

@@ -28,7 +28,8 @@ def faults_of_files(settings: Settings) -> Iterator[Fault]:
         except CertificateFault as fault:
             yield Fault(f"upstream.{name}.ca_file", str(fault))
     try:
-        dkim_key(settings)
+        if settings.tracking.dkim_signed == "track":  # else the key is not used
+            dkim_key(settings)
     except ConfigurationFault as fault:
         where, _, what = str(fault).partition(": ")
         yield Fault(where, what)

@@ -122,12 +122,13 @@ async def _start_relay(
         running.push_async_callback(sandbox.stop)
     server = wiring.build(settings, relay_neighbours(settings, ledger, keys, lambda: sandbox.port))
     running.push_async_callback(server.stop)
-    await give_up_what_was_left(ledger)
+    before = ledger.clock()
     with _listening_on(", ".join(listener.bind for listener in settings.listener)):
         try:
             await server.start()
         except SpoolFault as fault:
             raise ConfigurationAtFault(f"data_dir: {settings.spool_dir} cannot be read: {fault.strerror}") from None
+    await give_up_what_was_left(ledger, before)  # not before it is sure that no other relay works here
     started.listeners = [(str(port.hostname or ""), port.port) for port in server.ports]
 
 

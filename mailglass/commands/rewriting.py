@@ -76,6 +76,9 @@ def rewrite(
             desk.rewrite_tree(Path(source), out, report)
         else:
             _need_another(Path(source), out)
+            _need_another(Path(source), report, "--report")
+            if report is not None and out is not None and not _is_stdout(out) and report.resolve() == out.resolve():
+                raise typer.BadParameter(f"{out} would be overwritten; name another place", param_hint="--report")
             if _is_stdout(report) and (out is None or _is_stdout(out)):
                 raise typer.BadParameter(
                     "the message goes to stdout; name a file for it with --out", param_hint="--report"
@@ -293,10 +296,10 @@ def _read(source: str) -> bytes:
         raise Failed(f"cannot read {source}: {fault.strerror}") from None
 
 
-def _need_another(source: Path, out: Path | None) -> None:
+def _need_another(source: Path, out: Path | None, option: str = "--out") -> None:
     """A message is not written over itself: the disk may be full half-way, and then there is neither."""
     if out is not None and (source.is_file() or source.is_dir()) and out.exists() and out.samefile(source):
-        raise typer.BadParameter(f"{out} would be overwritten; name another place", param_hint="--out")
+        raise typer.BadParameter(f"{out} would be overwritten; name another place", param_hint=option)
 
 
 def _is_stdout(target: Path | None) -> bool:

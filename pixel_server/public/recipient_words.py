@@ -90,7 +90,7 @@ _ENGLISH = Words(
     stopped_shared="Done. What you chose is no longer recorded for this message, whoever of you reads it.",
     erased_shared="Done. What you chose is erased, and no longer recorded for this message, whoever of you reads it.",
     others_stay="Other mail from this sender is as it was: nobody can tell which of you asked.",
-    failed="That did not work just now. Nothing was changed; please try again in a few minutes.",
+    failed="That did not work, or not completely. Please try again in a few minutes.",
     links_work="The links in the message go on working, whatever you choose.",
     privacy="Privacy",
 )
@@ -122,7 +122,7 @@ _JAPANESE = Words(
     stopped_shared="停止しました。選ばれたものは、このメールについて、受け取った全員分が今後は記録されません。",
     erased_shared="消去しました。選ばれたものは、このメールについて、受け取った全員分が今後は記録されません。",
     others_stay="どなたの操作かは分からないため、この送信者のほかのメールはこれまでどおりです。",
-    failed="今は処理できませんでした。何も変更されていません。数分後にもう一度お試しください。",
+    failed="処理できなかったか、一部しか完了していません。数分後にもう一度お試しください。",
     links_work="どちらを選んでも、メール内のリンクはこれまでどおり使えます。",
     privacy="プライバシー",
 )
@@ -159,7 +159,7 @@ _GERMAN = Words(
     "aufgezeichnet, wer von Ihnen sie auch liest.",
     others_stay="Für andere Post dieses Absenders bleibt es, wie es war: Niemand kann sagen, wer von Ihnen es "
     "gewünscht hat.",
-    failed="Das ging gerade nicht. Nichts wurde geändert; bitte versuchen Sie es in einigen Minuten noch einmal.",
+    failed="Das ging nicht oder nicht ganz. Bitte versuchen Sie es in einigen Minuten noch einmal.",
     links_work="Die Links in der Nachricht funktionieren weiter, was immer Sie wählen.",
     privacy="Datenschutz",
 )
@@ -196,7 +196,7 @@ _FRENCH = Words(
     "qu'en soit le lecteur.",
     others_stay="Rien ne change pour les autres messages de cet expéditeur : nul ne peut dire qui d'entre vous l'a "
     "demandé.",
-    failed="Cela n'a pas fonctionné. Rien n'a été modifié ; veuillez réessayer dans quelques minutes.",
+    failed="Cela n'a pas fonctionné, ou pas entièrement. Veuillez réessayer dans quelques minutes.",
     links_work="Les liens du message continuent de fonctionner, quel que soit votre choix.",
     privacy="Confidentialité",
 )
@@ -231,7 +231,7 @@ _ITALIAN = Words(
     "di voi lo legga.",
     others_stay="Per gli altri messaggi di questo mittente non cambia nulla: nessuno può dire chi di voi l'abbia "
     "chiesto.",
-    failed="Non ha funzionato. Nulla è stato modificato; riprovi fra qualche minuto.",
+    failed="Non ha funzionato, o non del tutto. Riprovi fra qualche minuto.",
     links_work="I link del messaggio continuano a funzionare, qualunque sia la sua scelta.",
     privacy="Privacy",
 )

@@ -235,7 +235,7 @@ def test_check_tells_of_every_file_that_cannot_be_used(mailglass: Callable[..., 
     listener = 'bind = "127.0.0.1:0"\nsecurity = "tls"\ncertificate = "chain.pem"\nprivate_key = "other.key"\n'
     (tmp_path / "relay.toml").write_text(
         f'[[listener]]\n{listener}[upstream.default]\nhost = "localhost"\nca_file = "text"\n'
-        '[tracking]\ndkim_key_file = "text"\ndkim_selector = "a"\ndkim_domain = "example.com"\n'
+        '[tracking]\ndkim_signed = "track"\ndkim_key_file = "text"\ndkim_selector = "a"\ndkim_domain = "example.com"\n'
         '[hits]\nnetworks_file = "text"\n'
     )
     places = ["listener[0].certificate", "upstream.default.ca_file", "tracking.dkim_key_file", "hits.networks_file"]

@@ -238,11 +238,25 @@ def test_an_allowed_host_may_name_its_port(host: str) -> None:
 
 @pytest.mark.parametrize(
     "recipient",
-    ["ann@example.com", "<ann@example.com>", "@example.com", "a*b@example.com", '"a@b c"@example.com', "a@[IPv6:::1]"],
+    [
+        "ann@example.com",
+        "<ann@example.com>",
+        "@example.com",
+        "a*b@example.com",
+        '"a@b c"@example.com',
+        "a@[IPv6:::1]",
+        "a@[ipv6:::1]",
+    ],
 )
 def test_every_address_can_be_one_that_is_never_tracked(recipient: str) -> None:
     tracking = settings_from({"tracking": {"never_recipients": [recipient]}}, {}, Path("/nowhere")).tracking
     assert tracking.never_recipients == (recipient,)
+
+
+@pytest.mark.parametrize("recipient", ["Ann <ann@example.com>", "example.com", "*@example.com", "@"])
+def test_what_would_match_nobody_is_no_address(recipient: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no address"):
+        settings_from({"tracking": {"never_recipients": [recipient]}}, {}, Path("/nowhere"))
 
 
 VALUES = st.recursive(

@@ -111,6 +111,25 @@ async def test_what_somebody_asked_for_is_given_up_when_the_lock_lasts_and_not_d
     assert await the_row(store, "SELECT stopped_at, (SELECT count(*) FROM tag) FROM message") == (None, 0)
 
 
+async def test_what_somebody_asked_for_is_given_up_behind_any_number_of_others(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = a_record()
+    await store.register(record)
+    monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("ledger.writer.GROUP_LIMIT", 2)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = [asyncio.create_task(store.settle(record.id, State.SENT, "250 ok", NOW)) for _ in range(5)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            with pytest.raises(LedgerUnavailable, match="locked"):
+                await store.stop(record.id, NOW)
+        other.execute("ROLLBACK")
+        await asyncio.gather(*waiting)
+    assert await the_row(store, "SELECT state, stopped_at FROM message") == ("sent", None)
+
+
 async def test_what_has_happened_waits_for_the_lock_however_long(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

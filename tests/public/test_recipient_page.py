@@ -76,7 +76,7 @@ async def test_while_the_ledger_is_locked_a_wish_is_refused_in_plain_words_and_n
         other.execute("BEGIN IMMEDIATE")
         for wish in (b"do=stop", b"do=erase"):
             answer = await port.get(urls.page(), "POST", wish)
-            assert "Nothing was changed; please try again" in answer.text
+            assert "or not completely. Please try again" in answer.text
         other.execute("ROLLBACK")
     monkeypatch.undo()
     page = await port.get(urls.page())

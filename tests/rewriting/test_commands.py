@@ -148,6 +148,8 @@ def test_one_of_our_urls_is_taken_apart(folder: Path) -> None:
         (("restore", ".", "--out", "."), 2),
         (("rewrite", "m.eml", "--out", "./m.eml"), 2),
         (("restore", "m.eml", "--out", "m.eml"), 2),
+        (("rewrite", "m.eml", "--out", "b.eml", "--report", "./m.eml"), 2),
+        (("rewrite", "m.eml", "--out", "b.eml", "--report", "./b.eml"), 2),
         (("rewrite", "m.eml", "--report", "-"), 2),  # report and message in one stream
         (("rewrite", "m.eml", "--out", "-", "--report", "-"), 2),
         (("restore", "-", "--report", "-"), 2),
