@@ -17,13 +17,18 @@ from relay.rewriting.ascii_words import ascii_words, in_ascii
 from relay.rewriting.unsubscribe_words import (
     GENERIC_TEXTS,
     GENERIC_WORDS,
+    MAIL,
     OTHER_SCRIPT_ABOUT,
     OTHER_SCRIPT_SIGNS,
+    OTHER_SCRIPT_SIGNS_OF_MAIL,
     TEXT_ABOUT,
     TEXT_HINTS,
     TEXT_SIGNS,
+    TEXT_SIGNS_OF_MAIL,
     URL_COMPANIONS,
     URL_HINTS,
+    URL_RETURNS,
+    URL_SUBJECTS,
     URL_WORDS,
 )
 
@@ -43,6 +48,9 @@ _TEXT_WORDS = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffdc]")
 _TEXT = re.compile("|".join(TEXT_SIGNS))
 _OTHER_TEXT = re.compile("|".join(OTHER_SCRIPT_SIGNS))
+_OF_MAIL = re.compile("|".join(TEXT_SIGNS_OF_MAIL + OTHER_SCRIPT_SIGNS_OF_MAIL))
+_MAIL = re.compile("|".join(MAIL))
+_RETURNS = re.compile(URL_RETURNS, re.IGNORECASE)
 GENERIC_ASCII = in_ascii(GENERIC_WORDS)
 _PLAIN = str.maketrans("éèêëáàâãíìîóòôõúùûçñ", "eeeeaaaaiiioooouuucn")
 
@@ -63,11 +71,26 @@ def text_says_so(text: str) -> bool:
         return False
     folded = text.casefold().replace("_", " ")
     words = _TEXT_WORDS.findall(folded)
-    if not TEXT_HINTS.isdisjoint(words) and TEXT_ABOUT.isdisjoint(words) and _TEXT.search(folded):
+    if (
+        not TEXT_HINTS.isdisjoint(words)
+        and TEXT_ABOUT.isdisjoint(words)
+        and (_TEXT.search(folded) or _ends_mail(folded))
+    ):
         return True
     if folded.isascii() or _OTHER_SCRIPT.search(folded) is None:
         return False
-    return _OTHER_TEXT.search(folded) is not None and not any(word in folded for word in OTHER_SCRIPT_ABOUT)
+    if any(word in folded for word in OTHER_SCRIPT_ABOUT):
+        return False
+    return _OTHER_TEXT.search(folded) is not None or _ends_mail(folded)
+
+
+def _ends_mail(folded: str) -> bool:
+    """Whether a sign that is said of bills and calls too stands beside a word for mail, or alone."""
+    found = _OF_MAIL.search(folded)
+    if found is None:
+        return False
+    around = folded[: found.start()] + folded[found.end() :]
+    return _TEXT_WORDS.search(around) is None or _MAIL.search(around) is not None
 
 
 def says_nothing_itself(text: str) -> bool:
@@ -95,16 +118,20 @@ def url_says_so(destination: str) -> bool:
     ):
         return False
     host, _, rest = destination.partition("://")[2].partition("/")
-    # The site itself may be called anything; only what is before it speaks.
+    # The site itself may be called anything; only what is before it speaks. "shop-optout" is the shop's.
     labels = host.split(":")[0].lower().split(".")[:-2]
-    if any(not URL_WORDS.isdisjoint(label.split("-")) for label in labels):
+    if any(label.rpartition("-")[2] in URL_WORDS for label in labels):
         return True
+    rest = _RETURNS.sub("", rest)  # a link to a login leads there, whatever comes after
     segments = _SEPARATORS.split(rest)
     if "%2f" in rest.lower():
         segments += _SEPARATORS.split(unquote(rest))  # of a link that somebody else's server counts
+    places = [*labels, "", *segments]
     return any(
-        len(segment) <= _LONGEST_SEGMENT and _is_about_unsubscribing(_ENDING.sub("", unquote(segment)))
-        for segment in labels + segments
+        len(segment) <= _LONGEST_SEGMENT
+        and before.lower() not in URL_SUBJECTS
+        and _is_about_unsubscribing(_ENDING.sub("", unquote(segment)))
+        for before, segment in zip(["", *places], places, strict=False)
     )
 
 

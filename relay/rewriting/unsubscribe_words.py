@@ -48,7 +48,7 @@ TEXT_SIGNS = (
     r"\bremove (?:me|my (?:e-?mail|address))\b",
     r"\bremove yourself from\b.{0,24}\b(?:lists?|mailings?|e-?mails?|newsletters?)\b",
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
-    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b|\bto no longer (?:receive|get)\b",
+    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
     r"^stop (?:these )?e-?mails$|^turn off (?:these )?(?:e-?mails|notifications)$|^mailing list removal$",
     r"\bto stop (?:these|further|future) (?:e-?mails?|messages|mailings?|offers|please)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
@@ -68,13 +68,12 @@ TEXT_SIGNS = (
     r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung|abzumelden|abzubestellen|auszutragen)\b",
     r"\b(?:e-?mails?|newsletter|nachrichten|mailings?|werbung)\b.{0,40}\bnicht (?:mehr|länger)"
     r" (?:erhalten|bekommen|empfangen)\b",
-    # "Melden Sie sich ab 1. Mai an" is the opposite.
-    r"\bmelde(?:n sie sich|n? dich)\b.{0,60}\bab(?=\s*(?:[,.;:!]|$))",
-    r"\b(?:af te melden|uit te schrijven)\b|\bniet (?:langer|meer) (?:wilt? |wenst te |te )?ontvangen\b",
-    r"\b(?:inte längre|ikke længere|ikke lenger)\b.{0,12}\b(?:modtage|motta|ta emot)\b|\bframeld\b|\bavbeställ\w*",
+    # "Melden Sie sich ab 1. Mai an" is the opposite, "Melden Sie sich an und holen Sie es ab" too.
+    r"\bmelde(?:n sie sich|n? dich)\b(?:(?!\b(?:an|holen?)\b).){0,60}\bab(?=\s*(?:[,.;:!]|$))",
+    r"\b(?:af te melden|uit te schrijven)\b|\bframeld\b",
     r"\bavsluta (?:din |min )?prenumeration\w*",
     r"\babmelde-?link\b|\bnewsletter (?:\w+ ){0,2}kündigen\b",
-    r"^\W*(?:e-?mail|newsletter|benachrichtigungs)-?einstellungen\b",
+    r"^\W*(?:e-?mail|newsletter|benachrichtigungs)-?einstellungen(?: (?:verwalten|ändern|bearbeiten|anpassen))?\W*$",
     r"\bkeine weiteren (?:e-?mails|newsletter|nachrichten)\b",
     r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
     r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|afmelding|avmeld|avmelding|meld deg av)\b",
@@ -82,40 +81,59 @@ TEXT_SIGNS = (
     r"\b(?:peruuta|peru|lopeta) (?:tilaus|uutiskirje)",
     # French
     r"\bd[eé\ufffd]s?abonn(?:er|ez|e|ement)\b|\bd[eé\ufffd]sinscri(?:re|ption|vez|s)\b",
-    r"\bne (?:\w+ )?plus recevoir\b|^\W*g[eé]rer (?:mes|vos) (?:pr[eé]f[eé]rences|abonnements)\b",
     # Italian
-    r"\bdisiscri(?:viti|vi|vimi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi|mi)\b"
-    r"|\bnon (?:\w+ )?(?:più ricevere|ricevere più)\b|^\W*gestisci (?:le )?preferenze\b",
+    r"\bdisiscri(?:viti|vi|vimi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi|mi)\b",
     r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
     # Spanish, Portuguese, Romanian
     r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
     r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b|\bdesinscrib\w*|\bdonar-me de baixa\b",
-    r"\bno (?:dese[ae]s?|quieres?|quiera|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
     r"\bdescadastr\w*|\bdesinscrev\w*|\bdeixar de receber\b|\bdezabon\w+",
-    r"\b(?:cancelar|cancele|anular|remover)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b|\bsair d(?:a|esta) lista\b",
-    r"\bnão (?:desej\w+|quer|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
+    r"\b(?:cancelar|cancele|anular|remover)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b",
     r"\bremover (?:o )?(?:seu|meu) e-?mail\b",
     # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Vietnamese
     r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygn(?:uj|ować) z (?:subskrypcji|newslettera)\b",
     r"\brezygnacja z (?:subskrypcji|newslettera)\b|\bzrušit odběr\b|\bodjavi(?:te|m)? (?:se|me)\b",
-    r"\bnie chce(?:sz|cie) (?:więcej |już |dłużej )?otrzymywać\b",
     r"\bodhlási[tť]\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
     r"\bberhenti berlangganan\b|\bhủy đăng ký\b",
+)
+# These are said of bills and calls too: they count beside a word for mail, or as the whole text.
+TEXT_SIGNS_OF_MAIL = (
+    r"\bto no longer (?:receive|get)\b|\bavbeställ\w*",
+    r"\bniet (?:langer|meer) (?:wilt? |wenst te |te )?ontvangen\b",
+    r"\b(?:inte längre|ikke længere|ikke lenger)\b.{0,12}\b(?:modtage|motta|ta emot)\b",
+    r"\bne (?:\w+ )?plus recevoir\b|^\W*g[eé]rer (?:mes|vos) (?:pr[eé]f[eé]rences|abonnements)\b",
+    r"\bnon (?:\w+ )?(?:più ricevere|ricevere più)\b|^\W*gestisci (?:le )?preferenze\b",
+    r"\bno (?:dese[ae]s?|quieres?|quiera|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
+    r"\bnão (?:desej\w+|quer|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
+    r"\bsair d(?:a|esta) lista\b|\bnie chce(?:sz|cie) (?:więcej |już |dłużej )?otrzymywać\b",
+)
+OTHER_SCRIPT_SIGNS_OF_MAIL = (
+    r"拒收|不(?:想|希望|[愿願]意?)再?(?:收到|接收)",
+    r"не (?:хотите|желаете)\s(?:больше\s)?получать|отказаться от получения",
+)
+MAIL = (
+    r"\be-?mails?\b|\bmails?\b|newsletter|mailing|\bmessages?\b|\bour list\b|\boffers\b|communication",
+    r"nyhetsbrev|nyhedsbrev|utskick|\bmejl|\be-?post|meddelande|\bbesked|nieuwsbrie|\bberichten\b",
+    r"courriel|courriers? [eé]lectronique|infolettre|lettres? d.information|\boffres\b|comunica[cztç]",
+    r"messagg|mensaje|mensage|correos?\b|bolet[ií]n|boletim|wiadomoś|biuletyn",
+    r"邮件|郵件|电邮|電郵|订阅|訂閱|消息|письм|рассыл|сообщени|уведомлени|новост",
 )
 # In scripts other than Latin, where words need no spaces.
 OTHER_SCRIPT_SIGNS = (
     r"配信(?:の)?(?:停止|解除|中止)|退会",
     r"(?:購読|登録|メルマガ|メールマガジン|ニュースレター|受信|配信|配信登録|お知らせメール|ご案内メール)(?:の|を)?(?:停止|解除|中止|拒否|キャンセル)",
-    r"(?:配信|受信|メール|メルマガ|メールマガジン)(?:を|が|の)?(?:ご)?(?:希望(?:され|し)ない|希望で(?:は)?ない|不要)",
+    r"(?:配信|受信|メール|メルマガ|メールマガジン)(?:を|が|の)?(?:ご)?(?:希望(?:され|し)ない|希望で(?:は)?ない|不要(?=[のな](?:方|場合)|なら|でしたら|であれば|\W*$))",
     r"登録[・/／]解除|オプトアウト|アンサブスクライブ|(?:メール|配信|お知らせ).{0,10}受け取(?:らない|りたくない)",
     r"^\W*メール(?:の)?(?:受信|配信)?設定(?:の)?(?:変更)?(?:は(?:こちら|コチラ))?\W*$",
-    r"退订|退訂|拒收|取消(?:订阅|訂閱)|不再接收|不(?:想|希望|[愿願]意?)再?(?:收到|接收)",
+    r"退订|退訂|取消(?:订阅|訂閱)|不再接收",
     r"수신\s?거부|구독\s?(?:취소|해지)|수신을?\s?원(?:치|하지)\s?않|수신\s?동의\s?철회",
-    r"не (?:хотите|желаете)\s(?:больше\s)?получать",
     r"отпис(?:аться|ка|ки|ать|ване)|відпис(?:атися|ка)|(?:отменить|скасувати) (?:подписку|підписку)",
-    r"отказаться от (?:рассылки|подписки|получения)|απεγγραφή|κατάργηση εγγραφή[ςσ]|^\W*(?:להסרה|הסרה|הסר אותי)",
+    r"отказаться от (?:рассылки|подписки)|απεγγραφή|κατάργηση εγγραφή[ςσ]|^\W*(?:להסרה|הסרה|הסר אותי)",
     r"إلغاء (?:ال)?[اإ]شتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
 )
+# Parameters that say where to go after the page, and path segments behind which a subject stands, not an action.
+URL_RETURNS = r"(?<=[?&])(?:next|return|return[_-]?(?:to|url|path|uri)|back|back[_-]?url|continue|ref|referr?er)=[^&#]*"
+URL_SUBJECTS = frozenset(str.split("article articles tag tags category categories topic topics wiki"))
 TEXT_HINTS = frozenset(
     str.split(
         "unsub unsubscribe unsubscribing opt opting optout remove stop longer cancel end preferences settings"
