@@ -7,8 +7,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,6 +38,14 @@ def file(store: Store) -> Path:
     return store.place.path
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[sqlite3.Connection]:
+    """Another process's connection that holds the lock for writing until it rolls back."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
 async def well_again(store: Store, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while store.fault is not None:
@@ -46,8 +54,7 @@ async def well_again(store: Store, seconds: float = 10) -> None:
 
 async def test_a_locked_database_is_waited_for(store: Store, file: Path) -> None:
     record = a_record()
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(file) as other:
         waiting = asyncio.create_task(store.register(record))
         async with asyncio.timeout(5):
             while store.fault is None:
@@ -65,8 +72,7 @@ async def test_a_ledger_that_is_locked_at_the_start_keeps_nobody_from_starting(
     monkeypatch.setattr("ledger.store.START_PATIENCE_SECONDS", 0.1)
     settings = settings_for(tmp_path)
     await (await Store.open(settings)).close()
-    with closing(sqlite3.connect(tmp_path / "mailglass.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(tmp_path / "mailglass.db") as other:
         async with asyncio.timeout(30):
             opened = await Store.open(settings)
         assert opened.fault == "the ledger is locked by another process"
@@ -100,8 +106,7 @@ async def test_what_somebody_asked_for_is_given_up_when_the_lock_lasts_and_not_d
     record = a_record()
     await store.register(record)
     monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(file) as other:
         with pytest.raises(LedgerUnavailable, match="locked"):
             await store.stop(record.id, NOW)
         with pytest.raises(LedgerUnavailable, match="locked"):
@@ -118,8 +123,7 @@ async def test_what_somebody_asked_for_is_given_up_behind_any_number_of_others(
     await store.register(record)
     monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr("ledger.writer.GROUP_LIMIT", 2)
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(file) as other:
         waiting = [asyncio.create_task(store.settle(record.id, State.SENT, "250 ok", NOW)) for _ in range(5)]
         await asyncio.sleep(0)
         async with asyncio.timeout(30):
@@ -136,8 +140,7 @@ async def test_what_has_happened_waits_for_the_lock_however_long(
     record = a_record()
     await store.register(record)
     monkeypatch.setattr("ledger.store.LOCK_PATIENCE_SECONDS", 0.05)
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(file) as other:
         waiting = [
             asyncio.create_task(one)
             for one in (
@@ -157,8 +160,7 @@ async def test_a_record_that_waited_too_long_is_not_there_later(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message went out untracked, so a record that says otherwise would be a lie."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(file) as other:
         with monkeypatch.context() as impatient:
             impatient.setattr("ledger.store.MESSAGE_PATIENCE_SECONDS", 0.1)
             with pytest.raises(LedgerUnavailable):
