@@ -42,7 +42,7 @@ class DataReader:
         self.size_limit = size_limit
         self.line_limit = line_limit
         self.refusal: Refusal | None = None
-        self.octets = 0
+        self.octets = 0  # of the message: a dot that was doubled for the way is none of them (RFC 1870 section 3)
         self._kept = b""  # the beginning of something: CR, ".", "." CR
         self._at_line_start = True
         self._line_octets = 0
@@ -54,21 +54,24 @@ class DataReader:
     def feed(self, chunk: bytes) -> Taken:
         data = self._kept + chunk if self._kept else chunk
         if self._at_line_start and data.startswith(END):
-            return self._finish(data, 0)
-        end = _find_end(data)
+            return self._finish(data, 0, 0)
+        end, doubled = _find_end(data)
+        if self._at_line_start and data.startswith(b"."):
+            doubled += 1
         if end != -1:
-            return self._finish(data, end)
+            return self._finish(data, end, doubled)
         self._kept = self._beginning_of_end(data)
         content = data[: -len(self._kept)] if self._kept else data
         if content:
-            self._look_at(content)
+            # A dot that is kept is counted with the next chunk.
+            self._look_at(content, doubled - self._kept.startswith(b"."))
             self._at_line_start = content.endswith(b"\r\n")
         return Taken(b"" if self.refusal else content)
 
-    def _finish(self, data: bytes, length: int) -> Taken:
+    def _finish(self, data: bytes, length: int, doubled: int) -> Taken:
         content = data[:length]
         self._kept = b""
-        self._look_at(content)
+        self._look_at(content, doubled)
         return Taken(b"" if self.refusal else content, True, data[length + len(END) :])
 
     def _beginning_of_end(self, data: bytes) -> bytes:
@@ -77,8 +80,8 @@ class DataReader:
                 return tail
         return b"\r" if data.endswith(b"\r") else b""
 
-    def _look_at(self, content: bytes) -> None:
-        self.octets += len(content)
+    def _look_at(self, content: bytes, doubled: int) -> None:
+        self.octets += len(content) - doubled
         if has_bare_line_end(content):
             self.refusal = Refusal.BARE_LINE_END  # outranks every other: the end itself is in doubt
         elif self.refusal is None and 0 in content:
@@ -98,17 +101,33 @@ class DataReader:
             self.refusal = Refusal.LINE_TOO_LONG
 
 
-def _find_end(data: bytes) -> int:
-    """Where the end mark stands behind a line end; -1 when it does not."""
-    dot = data.find(b".")
+def _find_end(data: bytes) -> tuple[int, int]:
+    """Where the end mark stands behind a line end, -1 when it does not; and how many lines before it, the first not
+    counted, begin with a dot."""
+    doubled, dot = 0, data.find(b".")
     for _ in range(MOST_DOTS):
         if dot == -1:
-            return -1
-        if data.startswith(_LINE_AND_END, dot - 2):  # before the third octet that is too short to be one
-            return dot
+            return -1, doubled
+        if data.startswith(b"\r\n.", dot - 2):  # before the third octet too little is left to be one
+            if data.startswith(END, dot):
+                return dot, doubled
+            doubled += 1
         dot = data.find(b".", dot + 1)
-    end = data.find(_LINE_AND_END, max(0, dot - 2)) if dot != -1 else -1
-    return end + 2 if end != -1 else -1
+    return _find_end_by_lines(data, doubled, max(0, dot - 2)) if dot != -1 else (-1, doubled)
+
+
+def _find_end_by_lines(data: bytes, doubled: int, at: int) -> tuple[int, int]:
+    """The same from ``at`` on, where there are too many dots to look at each."""
+    for _ in range(MOST_DOTS):
+        at = data.find(b"\r\n.", at)
+        if at == -1:
+            return -1, doubled
+        if data.startswith(_LINE_AND_END, at):
+            return at + 2, doubled
+        doubled += 1
+        at += 3
+    end = data.find(_LINE_AND_END, at)
+    return (end + 2 if end != -1 else -1), doubled + data.count(b"\r\n.", at, end if end != -1 else len(data))
 
 
 def has_bare_line_end(content: bytes) -> bool:

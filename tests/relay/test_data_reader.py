@@ -118,6 +118,38 @@ def test_a_message_over_the_size_limit_is_refused_and_its_end_still_found() -> N
     assert reader.feed(b"more\r\n.\r\nNOOP\r\n").rest == b"NOOP\r\n"
 
 
+@pytest.mark.parametrize("cut", range(60))
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Subject: x\r\n\r\n.\r\n..\r\n.x\r\na.b\r\n",  # dots on lines of their own, at their beginning, inside
+        b".x\r\n" * 8,  # from the very first octet on
+        b"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t\r\n.u\r\n.\r\n.v\r\n",  # more than are looked at one by one
+        b".\r\n" * 20,
+    ],
+)
+def test_a_dot_that_was_doubled_for_the_way_is_no_octet_of_the_message(message: bytes, cut: int) -> None:
+    wire = stuffed(message) + b".\r\n"
+    for limit, refusal in ((len(message), None), (len(message) - 1, Refusal.TOO_LARGE)):
+        reader = DataReader(limit, HUGE)
+        assert not reader.feed(wire[:cut]).ended or cut >= len(wire)
+        reader.feed(wire[cut:])
+        assert (reader.octets, reader.refusal) == (len(message), refusal)
+
+
+@given(st.lists(st.sampled_from([b".", b"..", b"\r\n", b"x", b"\r\n.", b"abc"]), max_size=40), st.data())
+@settings(max_examples=400, deadline=None)
+def test_the_octets_are_those_of_the_message_however_they_are_cut(fragments: list[bytes], data: st.DataObject) -> None:
+    content = b"".join(fragments) + b"\r\n"
+    content = content.removesuffix(b".\r\n") if content.endswith(b"\r\n.\r\n") else content
+    wire = stuffed(content) + b".\r\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
+    reader = DataReader(HUGE, HUGE)
+    for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True):
+        reader.feed(wire[a:b])
+    assert reader.octets == len(content)
+
+
 @given(st.lists(st.sampled_from([b".", b"..", b"\r\n", b"x", b"\r\n.", b"abc"]), max_size=20).map(b"".join))
 @settings(max_examples=200, deadline=None)
 def test_unstuffing_undoes_stuffing(message: bytes) -> None:

@@ -91,6 +91,18 @@ async def test_a_message_over_the_size_limit_is_refused_after_the_dot(
     assert (await client.everything()).startswith(b"552 5.3.4 ")
 
 
+async def test_dots_that_are_doubled_for_the_way_do_not_make_a_message_too_large(
+    start_relay: StartRelay, upstream: Behaves
+) -> None:
+    """RFC 1870 section 3: the size of a message is that of its octets without transparency."""
+    relay = await start_relay(upstream, limits={"message_size": "100kB"})
+    client = await relay.session()
+    at_the_limit = b"..\r\n" * 33_332 + b"ab\r\n"  # a third of its octets again is dots for the way
+    assert (await client.submit(at_the_limit)).startswith(b"250")
+    assert upstream.delivered[-1].content == at_the_limit
+    assert (await client.submit(at_the_limit + b".c\r\n")).startswith(b"552 5.3.4 ")
+
+
 @pytest.mark.parametrize(
     ("parameter", "reply"),
     [
