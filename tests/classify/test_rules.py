@@ -56,6 +56,11 @@ PROGRAMS = (
     "Mozilla/5.0 (compatible; U; WebCopier/4.6)", f"{CHROME} CloudflareObservatory/1.0", "LogicMonitor SiteMonitor/1.0",
     f"{ELECTRON[:-1]}; Google-Sites-Thumbnails) Chrome/120.0 Safari/537.36", "Google-Cloud-Tasks", "GoogleHC/1.0",
     "COMODO SSL Checker", "ELB-HealthChecker/2.0", "Owler@ows.eu/1", "hyper/0.14", "Erlang/OTP httpc", "Miniflux/2.0",
+    "panscient.com", "linkdex.com/v2.0", "MetaURI API/2.0 +metauri.com", "PostRank/2.0 (postrank.com)",
+    "GlobalWebSearch", "Metorik API Client/2.0.1", "Shopify-Captain-Hook", "Apache-CXF/3.3",
+    "Mozilla/5.0 (Linux; CentOS; compatible; example-discovery; HTTPClient 4.5)",
+    "Mozilla/5.0 (compatible; um-FC/1.0; https://example.com/; Windows NT 6.1; rv:125.0) Gecko/20100101 Firefox/125.1",
+    "Mozilla/5.0 (compatible;Example Agent) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36",
     # What crawlers say of themselves counts beside a browser's name too.
     f"{ELECTRON[:-1]}; compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/120.0 Safari/537.36",
     f"{ELECTRON[:-1]}; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116.0 Safari/537.36",
@@ -95,6 +100,7 @@ NO_PROGRAMS = (
                         "Feed Reader/3")
       for form in (f"{CHROME} {name}", f"{FIREFOX} {name}", f"{SAFARI} {name}")),
     "MyHealthyVet", "SamsungHealth/6.22.0", "HuaweiHealth/11.0.4", "Cloudflare-WARP", "SurveyMonkey/4.2",
+    "xChaos_Arachne/5.1.95;GPL,387+ (www.example.org)", "web.de Mail/7.2", "com.example.mail/3.1", "org.example.app/2",
     "QR Scanner/2.1", CUBOT.replace("CUBOT X19", "Scanner TC51"), CUBOT.replace("CUBOT X19", "Site Scanner 2"),
     f"{CHROME} [FBAN/FBIOS;FBAV/300.0]", f"{CHROME} Instagram 123.0", "Mozilla/4.01 (Compatible; Java 1)",
 )  # fmt: skip
@@ -156,6 +162,7 @@ def ask(signs: Signs, kind: HitKind, agent: str | None = FIREFOX, *, method: str
         # R13 before R20, though half of them call themselves a bot; the desktop program of the same name is a person's
         (click, {"agent": "Mozilla/5.0 (compatible; Discordbot/2.0)"}, (preview, certain, "R13")),
         (open_, {"agent": NOTION_DESKTOP}, (human, probable, "R22")),
+        (click, {"agent": "Mozilla/5.0 (compatible; NotionBot)"}, (preview, certain, "R13")),
         (click, {"agent": "ViberUrlDownloader"}, (preview, certain, "R13")),
         (click, {"agent": f"{CHROME} Viber/11.9.5.8"}, (human, probable, "R22")),
         (click, {"agent": "WhatsApp/2.22.9.76 i"}, (preview, certain, "R13")),
