@@ -1,7 +1,8 @@
 """Reads one hit in the form of the labelled hits: what was asked, and what was known round it. Pure.
 
 A hit as ``mailglass hits --json`` prints it is one too: of its headers there is the user agent, as far as it was kept.
-What cannot be read is ``LabelledHitFault``, naming the key. Keys that say nothing here (id, expect, note) are let be.
+What cannot be read is ``LabelledHitFault``, naming the key. Keys that say nothing here (id, expect, note) are let be,
+and null is the same as no key.
 """
 
 from __future__ import annotations
@@ -95,9 +96,9 @@ def _followed(told: Mapping[str, Any]) -> bool | None:
 def _headers(value: Any) -> Mapping[str, str]:
     if value is None:
         return {}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    if not isinstance(value, dict) or not all(text is None or isinstance(text, str) for text in value.values()):
         raise LabelledHitFault("headers must be an object of strings")
-    return value
+    return {name: text for name, text in value.items() if text is not None}
 
 
 def _text(value: Mapping[str, Any], key: str, default: str) -> str:
@@ -128,7 +129,9 @@ def _whole(value: Mapping[str, Any], key: str) -> int | None:
 
 
 def _flag(value: Mapping[str, Any], key: str) -> bool:
-    found = value.get(key, False)
+    found = value.get(key)
+    if found is None:
+        return False
     if not isinstance(found, bool):
         raise LabelledHitFault(f"context.{key} must be true or false")
     return found

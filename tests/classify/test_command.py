@@ -75,12 +75,18 @@ def test_the_labelled_hits_come_out_as_labelled(labelled: list[dict[str, Any]], 
         # the same number within a longer time is no burst
         ({"distinct_links_same_source_within_60s": 5, "links_in_message": 5}, "R22", "human"),
         ({"something_else": [1]}, "R22", "human"),
+        ({"own_cookie": None, "own_ip_match": None, "asn": None, "links_in_message": None}, "R22", "human"),
         (None, "R22", "human"),
     ],
 )
 def test_the_context_is_taken_into_account(context: Any, rule: str, class_: str) -> None:
     status, lines, _ = run(json.dumps({**HIT, "context": context}))
     assert (status, lines[0]["rule"], lines[0]["class"]) == (0, rule, class_)
+
+
+def test_a_header_that_is_null_was_not_sent() -> None:
+    _, lines, _ = run(json.dumps({**HIT, "headers": {"User-Agent": None}}))
+    assert lines == [{"class": "bot", "confidence": "probable", "rule": "R08"}]
 
 
 @pytest.mark.parametrize(
