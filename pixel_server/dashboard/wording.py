@@ -89,7 +89,8 @@ class Wording:
         if day == today - timedelta(days=1):
             return self._("yesterday %(clock)s") % {"clock": clock}
         if timedelta() < today - day < timedelta(days=7):
-            return f"{_day(self.language, day, 'EEE')} {clock}"
+            weekday = _day(self.language, day, "EEE")
+            return self._("%(weekday)s %(clock)s") % {"weekday": weekday, "clock": clock}
         if day.year == today.year:
             return self._at(day, clock)
         return _day(self.language, day, "medium")
