@@ -30,6 +30,7 @@ from ledger.sender_erasure import erase_sender
 from ledger.traces import shed_traces
 
 ALL_PURPOSES = tuple(ConsentPurpose)
+IMPORTED = "import"  # the method of events that came from a list
 SCRUBBED_AT_ONCE = 200  # rows of one transaction: hits that come meanwhile wait for it
 
 
@@ -113,6 +114,14 @@ class Consents:
         before does not undo that."""
         return bool(await self.noes(address, purposes))
 
+    async def has_imported(self, address: str, purposes: Iterable[ConsentPurpose], evidence: str) -> bool:
+        """Whether a list that was imported before said just this. Said again it would make the consent last longer."""
+        key, reference = self.key_of(address), without(evidence, spellings(address))
+        async with self._ledger.read() as connection:
+            events = (await events_of(connection, [key]))[key]
+        same = [one for one in events if one.method == IMPORTED and one.evidence.get("reference", "") == reference]
+        return {one.purpose for one in same}.issuperset(purposes)
+
     async def noes(self, address: str, purposes: Iterable[ConsentPurpose]) -> list[str]:
         """To which senders a person's no to one of these holds; "" is all of them."""
         key, wanted, now = self.key_of(address), list(purposes), self._ledger.clock()
@@ -129,7 +138,7 @@ class Consents:
     async def add_unproven(self, address: str, purposes: Iterable[ConsentPurpose], actor: str) -> None:
         """A row of an import without evidence: kept as asked, which opens nothing."""
         now = self._ledger.clock()
-        events = [ConsentEvent(now, Action.ASK, purpose, method="import", actor=actor) for purpose in purposes]
+        events = [ConsentEvent(now, Action.ASK, purpose, method=IMPORTED, actor=actor) for purpose in purposes]
         await self._ledger.write(add_said, self.key_of(address), normalise(address), events, actor, "consent-import")
 
     async def ask(self, address: str, sender: str, language: str, kept: str, request: MessageId, actor: str) -> None:

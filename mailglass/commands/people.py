@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import stat
 import sys
@@ -16,11 +14,12 @@ import typer
 
 from ledger.consent_events import ConsentPurpose
 from ledger.consents import ALL_PURPOSES
-from ledger.people import ERASED, is_mailbox, shown_name
+from ledger.people import ERASED, shown_name
 from ledger.queries.consents import PersonRow, list_people
 from ledger.queries.subjects import subject
 from mailglass.commands.asking import ask
 from mailglass.commands.consenting import consents_of, need_address, need_sender, operator
+from mailglass.commands.importing import import_consents
 from mailglass.commands.left_behind import left_behind, words_on_what_is_left
 from mailglass.commands.options import DEFAULT_CONFIG, AsJson, Config, settings_from_file
 from mailglass.commands.reading import reading, run_to_end
@@ -36,8 +35,8 @@ Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
 Purposes = Annotated[
     list[ConsentPurpose] | None, typer.Option("--purpose", help="opens or links; both when it is not given")
 ]
-NEEDED_COLUMNS = ("address", "method", "evidence")
 app.command("ask")(ask)
+app.command("import")(import_consents)
 app.command("verify")(verify_lists)
 
 
@@ -113,39 +112,6 @@ def show(
         return [_shown(one) for one in people]
 
     print_rows(run_to_end(work()), ("address", "opens", "links", "not_from", "only_from", "last_event_at"), as_json)
-
-
-@app.command("import")
-def import_csv(
-    file: Annotated[
-        Path, typer.Argument(metavar="[FILE|-]", help="CSV: address, method, evidence[, purposes]", readable=False)
-    ] = Path("-"),
-    config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Import consents from CSV. Rows without method and evidence count as asked, which opens nothing; who
-    said no is left out, since a list does not tell when it was written."""
-    rows = _rows_of(file)
-
-    async def work() -> tuple[int, int]:
-        proven = refused = 0
-        async with consents_of(settings_from_file(config)) as consents:
-            for address, purposes, method, evidence in rows:
-                if await consents.has_said_no(address, purposes):
-                    refused += 1
-                elif method and evidence:
-                    await consents.add(address, purposes, f"{method}: {evidence}", operator(), "import")
-                    proven += 1
-                else:
-                    await consents.add_unproven(address, purposes, operator())
-        return proven, refused
-
-    proven, refused = run_to_end(work())
-    typer.echo(
-        f"{counted(proven, 'consent')} with proof, {len(rows) - proven - refused} without: these count as asked."
-    )
-    if refused:
-        left_out = f"{refused} said no before and {'was' if refused == 1 else 'were'} left out"
-        typer.echo(f"{left_out}; a consent given since is recorded by consent add.")
 
 
 def erase(
@@ -231,30 +197,3 @@ def _shown(one: PersonRow) -> dict[str, object]:
     standings = {purpose.value: standing.value for purpose, standing in one.standings.items()}
     alone = {"not_from": one.not_from, "only_from": one.only_from}
     return {"address": one.address, "last_event_at": one.last_event_at, **standings, **alone}
-
-
-def _rows_of(file: Path) -> list[tuple[str, list[ConsentPurpose], str, str]]:
-    try:
-        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        with io.StringIO(raw.decode("utf-8-sig"), newline="") as opened:
-            reader = csv.DictReader(opened)
-            missing = [name for name in NEEDED_COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise Failed(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(NEEDED_COLUMNS)}")
-            return [_row_of(file, number, row) for number, row in enumerate(reader, 2)]
-    except OSError as fault:
-        raise Failed(f"{file} cannot be read: {fault.strerror or fault}") from None
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise Failed(f"{file} cannot be read: {fault}") from None
-
-
-def _row_of(file: Path, number: int, row: dict[str, str]) -> tuple[str, list[ConsentPurpose], str, str]:
-    address = (row["address"] or "").strip()
-    if not is_mailbox(address):
-        raise Failed(f'{file}, line {number}: "{address}" is no address; nothing was imported')
-    words = (row.get("purposes") or "opens links").replace(",", " ").split()
-    try:
-        purposes = [ConsentPurpose(word.lower()) for word in words]
-    except ValueError:
-        raise Failed(f"{file}, line {number}: purposes are opens and links; nothing was imported") from None
-    return address, purposes, (row["method"] or "").strip(), (row["evidence"] or "").strip()
