@@ -26,6 +26,7 @@ from mailglass.commands.reading import moment_from, reading, run_to_end
 from mailglass.commands.shapes import hit_shape, message_shape
 from mailglass.commands.tables import counted, plain
 from mailglass.failures import Failed
+from pixel_server.dashboard.comma_separated import harmless
 
 PAGE = 500
 
@@ -115,8 +116,7 @@ def _csv_cell(value: object) -> str:
     text = "" if shown is None else json.dumps(shown, ensure_ascii=False) if isinstance(shown, dict) else str(shown)
     if isinstance(shown, list):
         text = ", ".join(map(str, shown))
-    # A spreadsheet would take a subject that begins so for a formula, and formulas can call programs.
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and text else text
+    return str(harmless(text))
 
 
 def _for_its_owner(path: str, flags: int) -> int:
