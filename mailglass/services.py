@@ -10,6 +10,7 @@ import asyncio
 import errno
 import gc
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -29,6 +30,7 @@ from mailglass.installation import Installation, Part, Started
 from mailglass.neighbours import relay_neighbours
 from mailglass.pixel_workers import PixelWorkers
 from pixel_server.dashboard import app as dashboard_app
+from pixel_server.dashboard.door import IDLE_SECONDS, Door
 from pixel_server.public.app import PublicServer
 from pixel_server.public.second_looks import SecondLooks
 from pixel_server.public.signs.loading import SignsFault
@@ -97,14 +99,20 @@ async def _start_pixel_server(
 
 async def _start_dashboard(settings: Settings, ledger: Ledger, running: AsyncExitStack, started: Started) -> None:
     runner = web.AppRunner(
-        dashboard_app.build(settings, ledger), access_log=None, shutdown_timeout=DASHBOARD_GRACE_SECONDS
+        dashboard_app.build(settings, ledger),
+        access_log=None,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=DASHBOARD_GRACE_SECONDS,
     )
     await runner.setup()
     running.push_async_callback(runner.cleanup)
+    assert runner.server is not None
+    door = Door(runner.server, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     host, port = host_and_port(settings.dashboard.bind)
     with _listening_on(settings.dashboard.bind):
-        await web.TCPSite(runner, host or None, port).start()
-    started.dashboard = (host, int(runner.addresses[0][1]))
+        server = await asyncio.get_running_loop().create_server(door, host or None, port)
+    running.callback(server.close)
+    started.dashboard = (host, int(server.sockets[0].getsockname()[1]))
     try:
         started.first_account_path = await offer_first_account(ledger)
     except LedgerFault:

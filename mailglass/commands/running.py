@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +52,7 @@ def dashboard(config: Config = DEFAULT_CONFIG) -> None:
 def _serve(config: Path, parts: frozenset[Part], is_worker: bool = False) -> None:
     settings = settings_from_file(config)
     send_log_to_stderr(settings.log)
+    _open_as_many_files_as_allowed()
     command = command_for(sys.argv[0], config, Path.cwd())
 
     def announce(started: Started) -> None:
@@ -64,6 +67,19 @@ def _serve(config: Path, parts: frozenset[Part], is_worker: bool = False) -> Non
         serve, new_loop = _import_services()
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(serve(Installation(settings, config, parts, is_worker), announce))
+
+
+OPEN_FILES = 65_536
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Each connection is one. The usual 1,024 are for programs that still use select(2), which is not asked for here;
+    what is really allowed is the hard limit (setrlimit(2), systemd.exec(5) LimitNOFILE=)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # what there is has to do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 # New objects before young garbage is looked for: some hundred connections, which end as rings of objects. Python's own

@@ -6,6 +6,7 @@ happened stands in the log under the id the reader is given.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -21,12 +22,15 @@ from pixel_server.dashboard.hosts import is_ours, may_change
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.rendering import answer_json, page
 from pixel_server.dashboard.visitors import asks_for_data, way_back, wording_for
+from pixel_server.request_bodies import UNREADABLE
 
 log = logging.getLogger("mailglass.dashboard")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # Their text says what is wrong with just this request.
 _TELLING = (web.HTTPBadRequest, web.HTTPForbidden, web.HTTPUnprocessableEntity)
 SAFE = ("GET", "HEAD", "OPTIONS")
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+BODY_SECONDS = 30.0  # for 64 kB at most; a connection that gives them one by one is not kept open
 OPEN_TO_ALL = ("/login", "/welcome/", "/static/", "/healthz", "/metrics", "/favicon.ico", "/api/v1/openapi.json")
 
 
@@ -76,6 +80,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         if asks_for_data(request):
             raise web.HTTPUnauthorized
         raise web.HTTPSeeOther("/login" if request.path == "/" else _login_before(request))
+    if request.method not in SAFE:
+        await _read_body(request)
     if reader is not None and reader.session:
         if request.method not in SAFE:
             await _check_form_token(request, reader.session)
@@ -103,11 +109,21 @@ def _same_origin(request: web.Request) -> bool:
     return may_change(headers.get("Host", ""), headers.get("Origin"), headers.get("Sec-Fetch-Site"))
 
 
+async def _read_body(request: web.Request) -> None:
+    """Once for all handlers, which find it read. Raises HTTPBadRequest for what is not what it says, and for what does
+    not come in time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await (request.post() if request.content_type in FORMS else request.read())
+    except UNREADABLE:
+        raise web.HTTPBadRequest(text="The body of the request cannot be read.") from None
+
+
 async def _check_form_token(request: web.Request, session: str) -> None:
     if request.path == "/login":
         return  # somebody logged in who logs in again; Origin was looked at
     presented = request.headers.get("X-Form-Token", "")
-    if not presented and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if not presented and request.content_type in FORMS:
         presented = str((await request.post()).get("csrf", ""))
     if not sessions.is_form_token(session, presented):
         raise web.HTTPForbidden(text="A session needs the form token of its page; a script sends an API token instead.")

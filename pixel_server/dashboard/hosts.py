@@ -40,7 +40,10 @@ def may_change(host_header: str, origin: str | None, fetch_site: str | None) -> 
     # Sec-Fetch-Site, which pages cannot set, tells where it came from.
     if origin is None or (origin == "null" and fetch_site == "same-origin"):
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in _DEFAULT_PORTS and parts.netloc.lower() == host_header.lower()
 
 

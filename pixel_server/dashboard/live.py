@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,28 +29,33 @@ from pixel_server.dashboard.keys import DESK, Desk, Reader
 from pixel_server.dashboard.shown_hits import is_again, shown_hits
 
 ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
+LOOK_AGAIN_SECONDS = 1.0  # after whoever listens: a session may have ended, a token may be revoked
 RETRY_MILLISECONDS = 2000
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("STREAMS", set)
+MOST_STREAMS = 40  # of an account: a browser needs one, without locks one for each window that is seen
+Streams = dict[asyncio.Task[Any], int]  # and whose account's
+STREAMS: web.AppKey[Streams] = web.AppKey("STREAMS", dict)
 
 
 def follow(app: web.Application) -> None:
     """Ends open streams when the application stops; they would hold it up for ever."""
-    app[STREAMS] = set()
+    app[STREAMS] = Streams()
 
     async def end_streams(stopping: web.Application) -> None:
-        for task in stopping[STREAMS]:
+        for task in [*stopping[STREAMS]]:
             task.cancel()
 
     app.on_shutdown.append(end_streams)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    reader, desk = demand(request, READ), request.app[DESK]
+    reader, desk, streams = demand(request, READ), request.app[DESK], request.app[STREAMS]
+    if list(streams.values()).count(reader.account.id) >= MOST_STREAMS:
+        raise web.HTTPTooManyRequests(headers={"Retry-After": str(math.ceil(ALIVE_SECONDS))})
     events = desk.ledger.subscribe()  # before the look at what was missed, so that nothing falls between
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     task = asyncio.current_task()
     assert task is not None
-    request.app[STREAMS].add(task)
+    streams[task] = reader.account.id
     last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
     telling = _Telling(desk, reader, response)
     try:
@@ -59,21 +66,25 @@ async def stream(request: web.Request) -> web.StreamResponse:
     except (ConnectionError, asyncio.CancelledError, LedgerUnavailable):
         pass  # the reader left, or we stop, or they come again from where they were when the ledger answers
     finally:
-        request.app[STREAMS].discard(task)
+        streams.pop(task, None)
     return response
 
 
 async def _tell_on(request: web.Request, telling: _Telling, events: AsyncIterator[LedgerEvent]) -> None:
     coming = asyncio.ensure_future(anext(events))
+    looked = time.monotonic()
     try:
         while True:
             done, _ = await asyncio.wait((coming,), timeout=ALIVE_SECONDS)
+            # However much there is to tell: where something happens all the time, it is never quiet.
+            if time.monotonic() - looked >= LOOK_AGAIN_SECONDS:
+                if not await _still_welcome(request):
+                    return
+                looked = time.monotonic()
             if done:
                 event = coming.result()
                 coming = asyncio.ensure_future(anext(events))
                 await telling.tell(event)
-            elif not await _still_welcome(request):
-                return
             else:
                 await telling.response.write(b": still here\n\n")
     finally:

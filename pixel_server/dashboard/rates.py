@@ -36,5 +36,8 @@ class Buckets:
         return 0.0 if allowed else (1 - level) * self.rate.seconds / self.rate.burst
 
     def give_back(self, key: str) -> None:
-        """Forgets what a key has used, as after a login that succeeded."""
-        self._levels.pop(key, None)
+        """The one that was taken last, as after a login that succeeded; those before it count on, or whoever has an
+        account could guess at others without end."""
+        if key in self._levels:
+            level, at = self._levels[key]
+            self._levels[key] = (min(self.rate.burst, level + 1), at)

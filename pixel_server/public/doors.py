@@ -10,14 +10,14 @@ from collections import Counter
 
 PER_SOURCE = 200
 IN_ALL = 4000
-_LEFT_FOR_OTHERS = 0.75  # of the files that the process may open: the ledger, the page and the relay need some too
+SHARE = 0.75  # of the files that the process may open: the ledger, the page and the relay need some too
 
 
 class Doors:
     def __init__(self, open_files: int, per_source: int = PER_SOURCE, in_all: int = IN_ALL) -> None:
         """``open_files``: how many the process may have open at once."""
         self._per_source = per_source
-        self._in_all = max(1, min(in_all, int(open_files * _LEFT_FOR_OTHERS)))
+        self._in_all = max(1, min(in_all, int(open_files * SHARE)))
         self._from: Counter[str] = Counter()
         self._all = 0
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from pixel_server.public.answers import BAD_REQUEST, TOO_LARGE, Answer
+from pixel_server.request_bodies import UNREADABLE
 
 BODY_SECONDS = 15.0  # for two words; a connection that gives them one by one is not kept open
 
@@ -20,7 +21,7 @@ async def read_form(request: web.BaseRequest) -> Mapping[str, object] | Answer:
             return dict(await request.post())
     except web.HTTPRequestEntityTooLarge:
         return TOO_LARGE
-    except (TimeoutError, ConnectionError, ValueError, LookupError):  # LookupError: a charset that is none
+    except UNREADABLE:
         return BAD_REQUEST
 
 

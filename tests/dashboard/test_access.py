@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 
@@ -153,6 +154,59 @@ async def test_the_eleventh_attempt_of_a_minute_has_to_wait(house: House, visito
     statuses = [(await visitor.log_in("hanna", "guess")).status for _ in range(11)]
     assert statuses == [403] * 10 + [429]
     assert int((await visitor.log_in()).headers["Retry-After"]) > 0
+
+
+async def test_who_has_to_wait_takes_no_attempt_from_others(visitor_of: Callable[..., tuple[House, Visitor]]):
+    house, visitor = visitor_of(pixel_server={"trusted_proxies": ["127.0.0.0/8"]})
+    house.add_account("hanna")
+    sent = {"name": "hanna", "password": PASSWORD}
+    guesses = [
+        await visitor.ask("POST", "/login", data=sent | {"password": "guess"}, headers={"X-Forwarded-For": "192.0.2.1"})
+        for _ in range(80)
+    ]
+    assert {guess.status for guess in guesses[10:]} == {429}
+    reply = await visitor.ask("POST", "/login", data=sent, headers={"X-Forwarded-For": "192.0.2.2"})
+    assert reply.status == 303
+
+
+async def test_logging_in_between_buys_no_further_guesses_at_others(house: House, visitor: Visitor):
+    house.add_account("hanna", admin=True)
+    house.add_account("joris")
+    for _ in range(9):
+        assert (await visitor.log_in("hanna", "guess")).status == 403
+    assert (await visitor.log_in("joris")).status == 303
+    visitor.forget_cookies()
+    assert [(await visitor.log_in("hanna", "guess")).status for _ in range(3)][1:] == [429, 429]
+
+
+async def test_an_old_password_is_not_guessed_without_end(house: House, visitor: Visitor):
+    """Whoever finds a page open has a session, and not the password."""
+    house.add_account("hanna")
+    await visitor.log_in()
+    fields = {"old": "guess", "new": "another long password"}
+    told = [(await visitor.submit("/settings", "/settings/password", **fields)).status for _ in range(11)]
+    assert told == [403] * 10 + [429]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=b", b"--c\r\n\r\nx\r\n--c--"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Transfer-Encoding: x\r\n\r\nx\r\n--b--"),
+        ("application/x-www-form-urlencoded; charset=none", b"name=hanna"),
+        ("application/x-www-form-urlencoded", b"name=\xff"),
+    ],
+)
+async def test_a_form_that_is_none_is_no_fault_of_ours(
+    house: House, visitor: Visitor, caplog: pytest.LogCaptureFixture, kind: str, body: bytes
+):
+    for path in ("/login", "/logout", "/welcome/x", "/api/v1/consents"):
+        reply = await visitor.ask("POST", path, data=body, headers={"Content-Type": kind})
+        assert reply.status in (400, 401, 303), path
+    odd = await visitor.ask("POST", "/login", data=b"", headers={"Origin": "http://["})
+    assert odd.status == 403
+    assert "a page failed" not in caplog.text
 
 
 async def test_the_first_account_is_made_once_by_its_one_time_address(house: House, visitor: Visitor):

@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from ledger.accounts import revoke_token
+from pixel_server.dashboard import live
 from pixel_server.dashboard.live import STREAMS
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
@@ -106,6 +108,40 @@ async def test_an_open_stream_does_not_hold_up_the_end(tmp_path, house: House, v
             assert open_stream.status == 200
             async with asyncio.timeout(SOON):
                 await asyncio.to_thread(other.close)
+
+
+async def test_who_is_shut_out_hears_no_more_however_much_happens(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "LOOK_AGAIN_SECONDS", 0.0)
+    token = house.add_token(house.add_account("hanna", admin=True))
+    record = letter()
+    house.register(record)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with visitor.session.get(visitor.url + "/api/v1/events?after=0", headers=headers) as answer:
+        stream = events(answer)
+        await asyncio.to_thread(house.add_hits, hit(record.id))
+        async with asyncio.timeout(SOON):
+            assert (await anext(stream))[1] == "hit"
+        await asyncio.to_thread(lambda: house.run(house.ledger.write(revoke_token, 1, house.now)))
+        await asyncio.to_thread(house.add_hits, hit(record.id))
+        async with asyncio.timeout(SOON):
+            assert [event async for event in stream] == []
+
+
+async def test_one_account_listens_so_many_times_and_no_more(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "MOST_STREAMS", 1)
+    first, second = (house.add_token(house.add_account(name)) for name in ("hanna", "joris"))
+    headers = {"Authorization": f"Bearer {first}"}
+    async with visitor.session.get(visitor.url + "/api/v1/events", headers=headers) as answer:
+        assert answer.status == 200
+        refused = await visitor.get("/api/v1/events", headers=headers)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "15")
+        others = {"Authorization": f"Bearer {second}"}
+        async with visitor.session.get(visitor.url + "/api/v1/events", headers=others) as other:
+            assert other.status == 200
 
 
 async def test_a_stranger_hears_nothing(house: House, visitor: Visitor):

@@ -75,6 +75,10 @@ def test_only_our_own_pages_change_anything(origin: str | None, site: str | None
     assert may_change("localhost:8026", origin, site) is may
 
 
+def test_an_origin_that_is_none_is_not_ours():
+    assert not may_change("localhost:8026", "http://[", None)
+
+
 def test_a_bucket_gives_its_burst_and_then_as_much_as_time_brings():
     buckets = Buckets(Rate(2, 10.0))
     assert [buckets.take("a", now) for now in (0.0, 0.0)] == [0.0, 0.0]
@@ -82,6 +86,16 @@ def test_a_bucket_gives_its_burst_and_then_as_much_as_time_brings():
     assert buckets.take("b", 0.0) == 0.0
     assert buckets.take("a", 5.1) == 0.0
     assert buckets.take("a", 5.1) > 0
+
+
+def test_what_is_given_back_is_the_last_one_alone():
+    buckets = Buckets(Rate(3, 10.0))
+    assert [buckets.take("a", 0.0) for _ in range(3)] == [0.0] * 3
+    buckets.give_back("a")
+    assert buckets.take("a", 0.0) == 0.0
+    assert buckets.take("a", 0.0) > 0
+    buckets.give_back("b")  # never taken, or forgotten since
+    assert [buckets.take("b", 0.0) > 0 for _ in range(4)] == [False] * 3 + [True]
 
 
 @given(

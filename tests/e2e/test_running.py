@@ -7,12 +7,14 @@ import queue
 import re
 import signal
 import smtplib
+import socket
 import time
 import urllib.error
 import urllib.request
 from email import message_from_bytes
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -215,3 +217,15 @@ def test_hits_are_followed_as_they_come_until_interrupted(mailglass: Installatio
         following.send_signal(signal.SIGINT)
         following.communicate(timeout=60)
     assert following.returncode == 0
+
+
+def test_connections_to_the_page_that_say_nothing_keep_no_mail_and_no_hit_out(mailglass: Installation) -> None:
+    mailglass.wrapper = ("sh", "-c", 'ulimit -n 256; exec "$@"', "sh")
+    mailglass.start()
+    held = [socket.create_connection(("127.0.0.1", urlsplit(mailglass.page).port or 0), 60) for _ in range(400)]
+    with smtplib.SMTP("127.0.0.1", mailglass.smtp, timeout=60) as client:
+        assert client.noop()[0] == 250
+    assert status_of(f"{mailglass.public_url}/healthz") == 200
+    for connection in held:
+        connection.close()
+    assert mailglass.stop() == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
@@ -94,6 +96,12 @@ async def save_password(request: web.Request) -> web.Response:
     if not may_be_password(new):
         complaint = say("A password needs at least %(count)s characters.") % {"count": SHORTEST_PASSWORD}
         return await show_settings(request, complaint, status=422)
+    wait = desk.login_rate.take(f"account {reader.account.id}", time.monotonic())
+    if wait:
+        complaint = say("Too many attempts. Please wait a minute.")
+        answer = await show_settings(request, complaint, status=429)
+        answer.headers["Retry-After"] = str(math.ceil(wait))
+        return answer
     if not await desk.passwords.verify(reader.account.password_hash, old):
         return await show_settings(request, say("The old password is not right."), status=403)
     await desk.ledger.write(accounts.set_password, reader.account.id, await desk.passwords.hash(new))
