@@ -14,7 +14,7 @@ from pixel_server.public.sources import client_address, trusted_networks
 
 
 def wording_for(request: web.Request, reader: Reader | None) -> Wording:
-    """The reader's own choice; for strangers and those who chose nothing, the browser's language and our zone."""
+    """The reader's own choice; without one the browser's language, and our zone where none was learnt at a login."""
     preferences = reader.account.preferences if reader else {}
     now = request.app[DESK].clock()
     code = preferences.get("language") or preferred(request.headers.get("Accept-Language", ""), codes())

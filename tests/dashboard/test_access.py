@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from ledger.accounts import Passwords
+from ledger.accounts import Passwords, set_preferences
 from ledger.first_account import offer_first_account
 from ledger.outbox import Outbox
 from pixel_server.dashboard.keys import DESK
@@ -220,6 +220,26 @@ async def test_the_first_account_is_made_once_by_its_one_time_address(house: Hou
     assert (await visitor.get(path)).status == 404
     assert (await visitor.ask("POST", path, data={"name": "eve", "password": PASSWORD})).status in (403, 404)
     assert house.run(offer_first_account(house.ledger)) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "zone", "shown", "why"),
+    [
+        (None, "Asia/Tokyo", "Asia/Tokyo", "nobody said anything, and the browser's clock is the reader's"),
+        (None, "No/Where", None, "no zone that is known here"),
+        ("", "Asia/Tokyo", None, "the server's zone was chosen"),
+        ("Europe/Paris", "Asia/Tokyo", "Europe/Paris", "another zone was chosen, and the reader is on a journey"),
+    ],
+)
+async def test_a_login_learns_the_zone_of_who_chose_none(
+    house: House, visitor: Visitor, chosen: str | None, zone: str, shown: str | None, why: str
+):
+    number = house.add_account("hanna")
+    if chosen is not None:
+        house.run(house.ledger.write(set_preferences, number, {"zone": chosen}))
+    await visitor.ask("POST", "/login", data={"name": "hanna", "password": PASSWORD, "zone": zone})
+    selected = (await visitor.get("/settings")).page.select_one("[name=zone] option[selected]")
+    assert (selected.text if selected else None) == shown, why
 
 
 async def test_a_new_start_makes_the_older_set_up_address_worthless(house: House, visitor: Visitor):

@@ -59,6 +59,10 @@ async def log_in(request: web.Request) -> web.Response:
     desk.login_rate.give_back(source)
     response = web.Response(status=303, headers={"Location": following})
     await sessions.begin(request, response, account.id)
+    zone = str(form.get("zone", ""))
+    # Who chose none reads times as their clock shows them; "as the server" is a choice and stays.
+    if "zone" not in account.preferences and zone_named(zone):
+        await desk.ledger.write(set_preferences, account.id, {**account.preferences, "zone": zone})
     await note_deed(desk, account, "login")
     return response
 
