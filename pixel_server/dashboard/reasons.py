@@ -50,6 +50,12 @@ STATE_WORDS = {
     "queued": N_("queued"),
     "partly": N_("partly sent"),
 }
+_STATE_SENTENCES = {
+    "refused": N_("The upstream did not take it: nobody got it."),
+    "in-doubt": N_("The connection broke before the upstream's answer came: it may have arrived, or not."),
+    "queued": N_("It waits here and is tried again until the upstream takes it."),
+    "partly": N_("Not every recipient's copy went out; the list of recipients says whose."),
+}
 # Where there is no room for the sentences of rule_words.py.
 SHORT_CLASS_WORDS: dict[HitClass, str] = {
     HitClass.HUMAN: N_("A person"),
@@ -79,6 +85,11 @@ def reason_words(reason: str | None, notes: Sequence[str] = ()) -> str:
     if reason == Reason.NOT_REQUESTED and any(": unknown value " in note for note in notes):
         return _NOT_UNDERSTOOD
     return _MESSAGE[Reason(reason)] if reason else ""
+
+
+def state_sentence(state: str) -> str:
+    """What a state other than sent means for the reader, still to be translated; empty for sent."""
+    return _STATE_SENTENCES.get(state, "")
 
 
 def link_reason_words(reason: str | None) -> str:

@@ -15,7 +15,8 @@ from ledger.records import Confidence, HitClass, Verdict
 from pixel_server.dashboard import timeline
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.readers import different_readers
-from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS, link_reason_words, reason_words
+from pixel_server.dashboard.reasons import SHORT_CLASS_WORDS, link_reason_words, reason_words, state_sentence
+from pixel_server.dashboard.recipient_groups import groups_of
 from pixel_server.dashboard.rendering import page
 from pixel_server.dashboard.shown_hits import only_counts, shown_hits
 from pixel_server.rule_words import SAID_BY_SENDER, words_of
@@ -50,11 +51,18 @@ async def show_message(request: web.Request) -> web.Response:
         hits = await shown_hits(
             desk.settings, connection, request[READER].viewer, wanted, request.query.get("cursor"), HITS_SHOWN
         )  # fmt: skip
+    one = detail.message
+    groups = groups_of(one.opens, one.links, detail.copies) if one.individually and not one.counts_only else ()
+    chosen = next((group for group in groups if group.key == request.query.get("who")), None)
     return await page(
         request,
         "message.html",
         detail=detail,
-        one=detail.message,
+        one=one,
+        groups=groups,
+        chosen=chosen,
+        copies=chosen.copies if chosen else detail.copies,
+        state_sentence=state_sentence(one.state),
         hits=hits.items,
         older=f"/messages/{detail.message.id}?cursor={hits.next}" if hits.next else None,
         readers=different_readers(hits.items, detail.message.recipient_count),
