@@ -24,9 +24,26 @@ async def test_people_can_be_added_withdrawn_exported_and_erased(house: House, a
     sent = {"csrf": token, "address": "mia@example.net"}
     asked = await at_home.ask("POST", "/people/erase", data=sent)
     assert "Erase everything about mia@example.net?" in asked.words
+    assert "Messages to them 1 Hits of theirs 1 What they said about consent 2" in asked.words
     assert "mia@example.net" in (await at_home.get(f"/messages/{record.id}")).text
-    assert (await at_home.ask("POST", "/people/erase", data={**sent, "sure": "1"})).status == 303
+    done = await at_home.ask("POST", "/people/erase", data={**sent, "sure": "1"})
+    assert done.status == 303
+    assert "Messages to them: 1, hits of theirs: 1." in (await at_home.get(done.headers["Location"])).words
     assert "mia@example.net" not in (await at_home.get(f"/messages/{record.id}")).text
+
+
+async def test_an_address_that_nothing_is_kept_about_is_said_to_be_so_before_it_is_erased(at_home: Visitor):
+    token = (await at_home.get("/people")).page.find("input", {"name": "csrf"})["value"]
+    asked = await at_home.ask("POST", "/people/erase", data={"csrf": token, "address": "miia@example.net"})
+    assert "Nothing is kept about this address." in asked.words
+
+
+async def test_who_got_mail_and_said_nothing_is_found_a_way_to(house: House, at_home: Visitor):
+    house.register(letter(recipients=("mia@example.net",)))
+    found = await at_home.get("/people?q=mia@example.net")
+    assert "Nobody has said anything yet." not in found.words
+    assert "work for every address that mail went to" in found.words
+    assert found.page.select_one("form[action='/people/withdraw'] [name=address]")["value"] == "mia@example.net"
 
 
 async def test_a_consent_without_evidence_is_refused(at_home: Visitor):
@@ -45,9 +62,9 @@ async def test_who_withdrew_is_not_asked_to_again_and_a_no_to_one_sender_shows(h
     house.run(house.app[DESK].consents.withdraw("mia@example.net"))
     house.run(house.app[DESK].consents.withdraw("leo@example.net", sender="hanna@example.com"))
     leo, mia = (await at_home.get("/people")).page.select("tbody tr")
-    assert [form["action"] for form in mia.select("form")] == ["/people/export"]
+    assert [form["action"] for form in mia.select("form")] == ["/people/export", "/people/erase"]
     assert "not for mail from hanna@example.com" in leo.text
-    assert [form["action"] for form in leo.select("form")] == ["/people/withdraw", "/people/export"]
+    assert [form["action"] for form in leo.select("form")] == ["/people/withdraw", "/people/export", "/people/erase"]
 
 
 async def test_who_agreed_to_one_sender_alone_is_seen_to_be_tracked_and_can_withdraw(house: House, at_home: Visitor):
@@ -58,11 +75,11 @@ async def test_who_agreed_to_one_sender_alone_is_seen_to_be_tracked_and_can_with
     opens, links = mia.select("[data-name=Opens], [data-name=Links]")
     assert "consented for mail from shop@example.org alone" in links.text
     assert "shop@" not in opens.text
-    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export"]
+    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export", "/people/erase"]
     await at_home.submit("/people", "/people/withdraw", address="mia@example.net")
     (mia,) = (await at_home.get("/people")).page.select("tbody tr")
     assert "alone" not in mia.text
-    assert [form["action"] for form in mia.select("form")] == ["/people/export"]
+    assert [form["action"] for form in mia.select("form")] == ["/people/export", "/people/erase"]
 
 
 async def test_after_a_refusal_delivered_mail_can_still_be_silenced(house: House, at_home: Visitor):
@@ -74,7 +91,7 @@ async def test_after_a_refusal_delivered_mail_can_still_be_silenced(house: House
     house.add_hits(hit(record.id))
     assert "mia@example.net" in (await at_home.get("/people")).words
     (mia,) = (await at_home.get("/people")).page.select("tbody tr")
-    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export"]
+    assert [form["action"] for form in mia.select("form")] == ["/people/withdraw", "/people/export", "/people/erase"]
 
 
 async def test_a_sender_who_was_erased_is_shown_as_such_in_each_language(house: House, at_home: Visitor):

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ledger.consent_events import ConsentPurpose
 from ledger.queries.consents import list_people
-from ledger.queries.subjects import subject
+from ledger.queries.subjects import Subject, subject
 from pixel_server.dashboard.api.people import LONGEST_EVIDENCE, is_address, subject_form
 from pixel_server.dashboard.keys import DESK, READER, WORDING
 from pixel_server.dashboard.reasons import STANDING_WORDS
@@ -49,6 +49,7 @@ async def show_people(
         standing_words=STANDING_WORDS,
         required=desk.settings.privacy.consent == "required",
         saved=request.query.get("saved", ""),
+        erased={name: _number(request, name) for name in ("messages", "hits")},
     )
 
 
@@ -76,22 +77,35 @@ async def erase(request: web.Request) -> web.Response:
     """Asks first: nothing brings it back."""
     address = await _address_in_form(request)
     if (await request.post()).get("sure") != "1":
-        return await page(request, "erase.html", address=address)
-    await request.app[DESK].consents.erase(address, request[READER].name, method="page")
-    return _done("erased")
+        found = await _kept_about(request, address)
+        hits = sum(len(one.hits) for one in found.messages)
+        return await page(
+            request, "erase.html", address=address, messages=len(found.messages), hits=hits, said=len(found.consents)
+        )
+    erased = await request.app[DESK].consents.erase(address, request[READER].name, method="page")
+    return _done(f"erased&messages={erased.messages}&hits={erased.hits}")
 
 
 async def export(request: web.Request) -> web.Response:
     """By POST, since it leaves a line in the audit log."""
     address = await _address_in_form(request)
-    desk, reader = request.app[DESK], request[READER]
-    key = desk.consents.key_of(address)
-    async with desk.ledger.read() as connection:
-        found = await subject(connection, key, address)
-    await desk.consents.note(reader.name, "subject-export", key.hex(), len(found.messages))
+    desk, found = request.app[DESK], await _kept_about(request, address)
+    key = desk.consents.key_of(address).hex()
+    await desk.consents.note(request[READER].name, "subject-export", key, len(found.messages))
     response = answer_json(subject_form(found, desk.clock()))
     response.headers["Content-Disposition"] = 'attachment; filename="about-a-person.json"'
     return response
+
+
+async def _kept_about(request: web.Request, address: str) -> Subject:
+    desk = request.app[DESK]
+    async with desk.ledger.read() as connection:
+        return await subject(connection, desk.consents.key_of(address), address)
+
+
+def _number(request: web.Request, name: str) -> int:
+    written = request.query.get(name, "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 10 else 0
 
 
 async def _address_in_form(request: web.Request) -> str:
