@@ -99,7 +99,7 @@ async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
 
 
 async def _own_login(session: Session, line: bytes) -> tuple[Reply, str]:
-    """PLAIN (RFC 4616) and LOGIN against the relay's own users."""
+    """PLAIN (RFC 4616) and LOGIN against the relay's own users; then the relay's own account logs in upstream."""
     accounts = session.around.accounts
     words = line.split()
     plain = words[1].upper() == b"PLAIN"
@@ -107,9 +107,10 @@ async def _own_login(session: Session, line: bytes) -> tuple[Reply, str]:
     if credentials is None or accounts is None:
         return for_refusal(Refusal.AUTH_CANCELLED), ""
     login, password = credentials
-    if await accounts.verify(login, password):
-        return _SUCCEEDED, login
-    return for_refusal(Refusal.AUTH_WRONG), ""
+    if not await accounts.verify(login, password):
+        return for_refusal(Refusal.AUTH_WRONG), ""
+    upstream_says = await hello.log_in(session)
+    return (_SUCCEEDED, login) if upstream_says.is_positive else (upstream_says, "")
 
 
 async def _plain(session: Session, initial: list[bytes]) -> tuple[str, str] | None:

@@ -1,10 +1,16 @@
-"""EHLO and HELO: connects to the upstream, says the client's own words there, and mirrors the answer. STARTTLS."""
+"""EHLO and HELO: connects to the upstream, says the client's own words there, and mirrors the answer. STARTTLS.
+
+With ``login = "account"`` the relay logs in there only for a client that has logged in here: else any stranger could
+wear out the logins that the upstream allows to that account.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from relay import own_account
 from relay.capabilities import mirrored
 from relay.dialing import greet, open_link
 from relay.opening import Opened
@@ -33,7 +39,7 @@ def say(session: Session, line: bytes) -> None:
         session.answer(reply)
         session.release()
 
-    _greet_upstream(session, line, answered)
+    _greet_upstream(session, line, answered, session.is_logged_in)
 
 
 def again(session: Session, mail: bytes) -> None:
@@ -55,13 +61,33 @@ def again(session: Session, mail: bytes) -> None:
         session.answer(reply)
         session.release()
 
-    _greet_upstream(session, session.hello, greeted)
+    _greet_upstream(session, session.hello, greeted, session.is_logged_in)
 
 
 async def anew(session: Session) -> Reply:
     """Connects again for a client that has greeted before; what there is to say to that."""
+    return await _greeted(session, session.is_logged_in)
+
+
+async def log_in(session: Session) -> Reply:
+    """Logs the relay's own account in, for a client that has just shown who it is; what there is to say to that,
+    positive when it is done. Raises UpstreamFault."""
+    link, destination = session.link, session.around.destination()
+    if link is not None and link.is_open and destination.account is not None:
+        if session.hello[:1] in b"Ee":
+            return await own_account.log_in(link, destination.account, destination.connect_seconds)
+        link.leave()  # who was greeted with HELO has not said how one logs in
+    return await _greeted(session, with_account=True)
+
+
+async def _greeted(session: Session, with_account: bool) -> Reply:
     heard: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    _greet_upstream(session, session.hello, lambda reply: None if heard.done() else heard.set_result(reply))
+
+    def hear(reply: Reply) -> None:
+        if not heard.done():
+            heard.set_result(reply)
+
+    _greet_upstream(session, session.hello, hear, with_account)
     return await heard
 
 
@@ -71,8 +97,9 @@ def _has_lost_its_login(session: Session) -> bool:
     return session.is_logged_in and session.around.accounts is None and not is_linked
 
 
-def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:
-    """``answered`` gets what the upstream says to that, or what there is to say instead. The client waits."""
+def _greet_upstream(session: Session, hello: bytes, answered: OnReply, with_account: bool) -> None:
+    """``answered`` gets what the upstream says to that, or what there is to say instead. The client waits.
+    ``with_account``: where a connection has to be made, the relay's own account logs in on it, if there is one."""
     session.is_busy = True
     link = session.link
     if link is not None and link.is_open:
@@ -87,8 +114,10 @@ def _greet_upstream(session: Session, hello: bytes, answered: OnReply) -> None:
         else:
             answered(outcome)
 
-    name = hello[4:].strip().decode("ascii", "replace")
-    session.opening = open_link(session.around.destination(), session, name, opened)
+    name, destination = hello[4:].strip().decode("ascii", "replace"), session.around.destination()
+    if destination.account is not None and not with_account:
+        destination = replace(destination, account=None)
+    session.opening = open_link(destination, session, name, opened)
 
 
 async def encrypt(session: Session) -> None:

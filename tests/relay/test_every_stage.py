@@ -164,8 +164,9 @@ async def test_with_an_account_of_its_own_the_relays_login_is_the_relays_trouble
     upstream = MakesTrouble("AUTH", how)
     table = {"login": "account", "username": "relay@example.com", "password": PASSWORD}
     relay = await start_relay(upstream, {"accounts": Users()}, limits=limits_for(how), upstream=table)
-    client = await relay.connect()
-    assert re.match(rb"451 4\.\d\.\d .*id=", await client.ask(b"EHLO client.example.com"))
+    client = await relay.session()
+    assert re.match(rb"451 4\.\d\.\d .*id=", await client.ask(b"AUTH PLAIN AGEAYg=="))
+    assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"530 5.7.0 ")
     assert not any(command.startswith(b"MAIL") for command in upstream.commands)
 
 

@@ -6,13 +6,12 @@ import asyncio
 import logging
 import re
 from base64 import b64encode
-from pathlib import Path
 
 import pytest
 
 from config.settings import Upstream
 from tests.relay.conftest import StartRelay
-from tests.relay.running_relay import Client, RunningRelay
+from tests.relay.running_relay import RunningRelay
 from tests.relay.upstream_servers import PASSWORD, Behaves, Scripted, Talk
 
 BODY = b"Subject: x\r\nX-Track: all\r\n\r\nHello\r\n"
@@ -130,76 +129,6 @@ async def test_nothing_secret_is_logged_at_any_level(relay: RunningRelay, caplog
     for secret in (marker, encoded, b64encode(marker), b64encode(marker).rstrip(b"=")):
         assert secret not in logged
     assert b"user@example.com" not in logged
-
-
-class OneUser:
-    async def verify(self, login: str, password: str) -> bool:
-        return (login, password) == ("alice", "wonderland")
-
-
-@pytest.fixture
-async def account_relay(start_relay: StartRelay, upstream: Behaves, tmp_path: Path) -> RunningRelay:
-    secret = tmp_path / "password"
-    secret.write_text(PASSWORD + "\n", "utf-8")
-    table = {"login": "account", "username": "relay@example.com", "password_file": secret}
-    return await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
-
-
-async def exchange(client: Client, *lines: bytes) -> list[bytes]:
-    return [(await client.ask(line))[:3] for line in lines]
-
-
-async def test_with_an_account_of_its_own_the_relay_logs_in_and_its_users_log_in_at_the_relay(
-    account_relay: RunningRelay, upstream: Behaves
-) -> None:
-    client = await account_relay.session()
-    assert await exchange(client, b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.net>") == [b"530", b"530"]
-    assert await exchange(client, b"AUTH PLAIN " + b64encode(b"\0alice\0wonderland")) == [b"235"]
-    assert (await client.submit(BODY)).startswith(b"250")
-    assert upstream.delivered[0].login == b"relay@example.com"
-    assert account_relay.records.only.login == "alice"
-
-
-async def test_an_account_logs_in_with_login_too_and_wrong_passwords_are_535(account_relay: RunningRelay) -> None:
-    account_relay.server.ports[0].around.logins._first_delay = 0.0
-    client = await account_relay.session()
-    name, right, wrong = b64encode(b"alice"), b64encode(b"wonderland"), b64encode(b"x")
-    assert await exchange(client, b"AUTH LOGIN", name, wrong) == [b"334", b"334", b"535"]
-    assert await exchange(client, b"AUTH LOGIN", b"*") == [b"334", b"501"]
-    assert await exchange(client, b"AUTH PLAIN " + b64encode(b"\0alice\0b\0c")) == [b"501"]
-    assert await exchange(client, b"AUTH CRAM-MD5") == [b"504"]
-    assert await exchange(client, b"AUTH LOGIN " + name, right) == [b"334", b"235"]
-
-
-async def test_when_the_upstream_refuses_our_own_account_the_client_hears_a_451(
-    start_relay: StartRelay, upstream: Behaves
-) -> None:
-    table = {"login": "account", "username": "relay@example.com", "password": "wrong"}
-    relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
-    client = await relay.connect()
-    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.7.8 ")
-
-
-@pytest.mark.parametrize("mechanism", [b"PLAIN", b"LOGIN", b"CRAM-MD5"])
-async def test_the_relays_own_password_is_logged_nowhere(
-    start_relay: StartRelay, caplog: pytest.LogCaptureFixture, mechanism: bytes
-) -> None:
-    """D01: neither by us nor by the library that logs in, whatever the upstream says to it."""
-    caplog.set_level(logging.DEBUG)
-    marker = "marker-S3cret"
-
-    class Refuses(Behaves):
-        extensions = (b"AUTH " + mechanism,)
-
-    upstream = Refuses()
-    table = {"login": "account", "username": "relay-marker@example.com", "password": marker}
-    relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
-    client = await relay.connect()
-    assert (await client.ask(b"EHLO client.example.com")).startswith(b"451 4.7.8 ")
-    assert any(command.startswith(b"AUTH") for command in upstream.commands)
-    logged = caplog.text
-    for secret in (marker, b64encode(marker.encode()).decode().rstrip("="), "relay-marker", "cmVsYXktbWFya2Vy"):
-        assert secret not in logged
 
 
 async def test_two_sessions_never_share_an_upstream_login(relay: RunningRelay, upstream: Behaves) -> None:

@@ -12,7 +12,7 @@ from tests.relay.conftest import StartRelay
 from tests.relay.running_relay import Client, RunningRelay
 from tests.relay.test_against_direct import Judges
 from tests.relay.test_clients_that_leave import WaitsAtTheDot
-from tests.relay.test_logging_in import OneUser
+from tests.relay.test_own_account import OneUser
 from tests.relay.test_tls import Certificates
 from tests.relay.upstream_servers import PASSWORD, Behaves, Hangup, Talk
 
