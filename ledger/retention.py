@@ -19,9 +19,11 @@ from ledger.changes import change
 from ledger.daily_writing import count_purged
 from ledger.faults import LedgerFault
 from ledger.forgetting import forget_recipients, forget_texts, redact_evidence
+from ledger.message_id import MessageId
 from ledger.queries.consents import ends, hold
 from ledger.reading import LedgerReader
 from ledger.record_rows import milliseconds
+from ledger.records import State, state_of_copies
 from ledger.records_writing import forget_networks
 
 log = logging.getLogger("mailglass.ledger")
@@ -36,11 +38,19 @@ DUE = text("SELECT seq FROM hit WHERE at < :before ORDER BY at LIMIT :chunk")
 PURGE = text("DELETE FROM hit WHERE seq IN :gone").bindparams(bindparam("gone", expanding=True))
 
 
-_WAITING = "state = 'queued' AND NOT individually AND submitted_at < :before"
+# Copies of one's own, which are numbered from 1, wait in the spool.
+_IN_THE_SPOOL = "EXISTS (SELECT 1 FROM copy WHERE copy.message_seq = message.seq AND copy.number > 0)"
+_WAITING = f"state = 'queued' AND submitted_at < :before AND NOT {_IN_THE_SPOOL}"
 GIVE_UP_COPIES = text(
     f"UPDATE copy SET state = 'in-doubt' WHERE number = 0 AND message_seq IN (SELECT seq FROM message WHERE {_WAITING})"  # noqa: S608
 )
 GIVE_UP_MESSAGES = text(f"UPDATE message SET state = 'in-doubt' WHERE {_WAITING}")  # noqa: S608 - the constant above
+OF_COPIES = text(
+    f"SELECT seq, id FROM message WHERE state = 'queued' AND submitted_at < :before AND {_IN_THE_SPOOL}"  # noqa: S608
+)
+GIVE_UP_COPIES_OF = text("UPDATE copy SET state = 'in-doubt' WHERE message_seq = :seq AND state = 'queued'")
+STATES_OF = text("SELECT state FROM copy WHERE message_seq = :seq")
+SET_STATE = text("UPDATE message SET state = :state WHERE seq = :seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,21 @@ def give_up_waiting(connection: Connection, before: datetime) -> int:
     return int(connection.execute(GIVE_UP_MESSAGES, told).rowcount)
 
 
+@change
+def give_up_copies(connection: Connection, before: datetime, spooled: tuple[MessageId, ...]) -> int:
+    """Copies of one's own of messages registered before then that are not in the spool, where nothing will settle them:
+    its file was lost, or set aside. Of how many messages."""
+    kept = {one.raw for one in spooled}
+    found = connection.execute(OF_COPIES, {"before": milliseconds(before)}).all()
+    lost = [row.seq for row in found if bytes(row.id) not in kept]
+    for seq in lost:
+        connection.execute(GIVE_UP_COPIES_OF, {"seq": seq})
+        states = connection.execute(STATES_OF, {"seq": seq}).scalars()
+        whole = state_of_copies(State(one) for one in states)
+        connection.execute(SET_STATE, {"seq": seq, "state": whole.value})
+    return len(lost)
+
+
 async def purge(ledger: Ledger, keep: timedelta | None = None) -> int:
     """Deletes hits older than ``keep`` (the setting's, when None); how many. Raises LedgerUnavailable."""
     before = ledger.clock() - (keep if keep is not None else ledger.settings.privacy.keep_hits)
@@ -102,14 +127,18 @@ async def tidy(ledger: Ledger) -> int:
     return purged
 
 
-async def give_up_what_was_left(ledger: Ledger, before: datetime) -> None:
-    """For a relay that started then: whatever waits for a verdict since is what an earlier one did not live to settle.
+async def give_up_what_was_left(ledger: Ledger, before: datetime, spooled: tuple[MessageId, ...]) -> None:
+    """For a relay that started then, with these messages in its spool: whatever else waits for a verdict since is what
+    an earlier one did not live to settle.
 
     A ledger that cannot be had at once is not waited for: ``tidy`` finds it, too.
     """
     try:
         async with asyncio.timeout(AT_START_SECONDS):
             await _give_up_waiting(ledger, before)
+            lost = await ledger.write(give_up_copies, before, spooled)
+            if lost:
+                log.warning("what became of the copies of these messages is not known: %d", lost)
     except (LedgerFault, TimeoutError) as fault:
         log.warning("what an earlier relay left open could not be looked for: %s", fault or "no answer in time")
 

@@ -136,7 +136,7 @@ async def _start_relay(
             await server.start()
         except SpoolFault as fault:
             raise ConfigurationAtFault(f"data_dir: {settings.spool_dir} cannot be read: {fault.strerror}") from None
-    await give_up_what_was_left(ledger, before)  # not before it is sure that no other relay works here
+    await give_up_what_was_left(ledger, before, server.spooled)  # not before it is sure that no other relay works here
     started.listeners = [(str(port.hostname or ""), port.port) for port in server.ports]
 
 

@@ -23,7 +23,7 @@ from relay.ports import Conversation
 from relay.replies import Fault, Reply, UpstreamFault
 from relay.retry import RetrySchedule
 from relay.spool import Spool
-from relay.spool_files import SpoolFault, as_spool_fault
+from relay.spool_files import SpoolFault, SpoolUnreadable, as_spool_fault
 from relay.spool_states import CopyState, Event, EventKind, after
 from relay.spooled_message import SpooledMessage
 
@@ -31,6 +31,7 @@ log = logging.getLogger("mailglass.spool")
 
 IN_DOUBT_WORDS = "outcome unknown: the connection was lost while the copy was being sent"
 NOT_SENT_WORDS = "the connection was lost before the copy was sent"
+UNREADABLE_WORDS = "its file in the spool cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class CopyDelivery:
         return outcomes
 
     async def deliver_one(self, message: SpooledMessage, number: int, session: Conversation) -> Outcome:
-        """Try one copy. Raises SpoolFault as ``deliver`` does."""
+        """Try one copy. Raises SpoolFault as ``deliver`` does, and SpoolUnreadable when there is nothing to send."""
         copy = message.copies[number]
         content = await asyncio.to_thread(self._content, message, number)
         try:
@@ -73,8 +74,10 @@ class CopyDelivery:
         except Exception as error:  # a bug of ours in the middle of it: nobody knows how far it came
             log.error("delivery failed: message=%s copy=%d %s", message.header.id, number, type(error).__name__)
             outcome = Doubtful(UpstreamFault(Fault.INTERNAL, type(error).__name__))
-        await self._note(message, *self._events(message, number, outcome))
-        self.on_record.note(message, number)
+        try:
+            await self._note(message, *self._events(message, number, outcome))
+        finally:  # the standing is right also where the journal could not be written, and the ledger may know it
+            self.on_record.note(message, number)
         return outcome
 
     async def _send(self, session: Conversation, message: SpooledMessage, rcpt: bytes, content: bytes) -> Outcome:
@@ -93,7 +96,8 @@ class CopyDelivery:
         try:
             return b"".join(self.spool.content(message, number))
         except (OSError, ValueError) as error:
-            raise as_spool_fault(error) from error
+            fault = as_spool_fault(error)
+            raise SpoolUnreadable(fault.errno, fault.strerror) from error
 
     async def _note(self, message: SpooledMessage, *events: Event, sync: bool = True) -> None:
         await asyncio.to_thread(self.spool.record, message, *events, sync=sync)
@@ -127,13 +131,15 @@ class CopyDelivery:
         return self.schedule if limit is None else replace(self.schedule, expiry=min(limit, self.schedule.expiry))
 
     async def put_off(self, message: SpooledMessage, why: str) -> None:
-        """No session could be had: every due copy counts that as a try. Raises SpoolFault."""
+        """No session could be had, or nothing to send: every due copy counts that as a try. Raises SpoolFault."""
         now, events = self.clock(), []
         for number in message.standing.due(now):
             tries = message.standing.copies[number].tries + 1
             events.append(replace(self._deferred(message, number, now, why, tries), tries=tries))
-        await self._note(message, *events)
-        self.on_record.note(message, *(event.number for event in events))
+        try:
+            await self._note(message, *events)
+        finally:
+            self.on_record.note(message, *(event.number for event in events))
 
     def _deferred(
         self, message: SpooledMessage, number: int, now: datetime, reply: str, tries: int | None = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aiosmtpd.controller import UnthreadedController
 
+from ledger.message_id import MessageId
 from relay import logbook
 from relay.connection import ClientConnection
 from relay.doorway import Doorway
@@ -59,6 +60,11 @@ class Server:
         self.spool = spool
         self._rewriting = rewriting
         self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def spooled(self) -> tuple[MessageId, ...]:
+        """The messages that wait in the spool."""
+        return () if self.spool is None else tuple(one.header.id for one in self.spool.spool.present())
 
     async def start(self) -> None:
         if self.spool is not None:

@@ -76,12 +76,14 @@ class Conclusion:
     async def leave_to_client(self, message: SpooledMessage, words: str) -> None:
         """Forget a message that nobody heard 250 for: its client has it, and will send it again or not.
 
-        A copy that was under way, or in doubt, stays so on record; the others are refused, for their last reply or
-        else for ``words``. Never raises: what is left on the disk is removed at the next start.
+        A copy that was accepted, under way, or in doubt stays so on record; the others are refused, for their last
+        reply or else for ``words``. Never raises: what is left on the disk is removed at the next start.
         """
         now = self.delivery.clock()
         message.standing = replace(message.standing, ours=False)
         for number, copy in sorted(message.standing.copies.items()):
+            if copy.state is CopyState.DELIVERED:  # but that could not be made durable
+                continue
             in_doubt = copy.state is CopyState.UNDER_WAY or copy.reply == IN_DOUBT_WORDS
             kind = EventKind.IN_DOUBT if in_doubt else EventKind.REFUSED
             message.standing = after(message.standing, Event(kind, now, number, copy.reply or words))
@@ -103,8 +105,10 @@ class Conclusion:
     async def _note(self, message: SpooledMessage, events: list[Event]) -> None:
         if not events:
             return
-        await asyncio.to_thread(self.delivery.spool.record, message, *events)
-        self.delivery.on_record.note(message, *(event.number for event in events))
+        try:
+            await asyncio.to_thread(self.delivery.spool.record, message, *events)
+        finally:  # it has happened, also where the journal could not be written
+            self.delivery.on_record.note(message, *(event.number for event in events))
 
 
 def events_for(message: SpooledMessage, request: Request, now: datetime) -> list[Event]:

@@ -35,6 +35,10 @@ class SpoolFull(SpoolFault):
     """No space, or no quota, is left for the spool."""
 
 
+class SpoolUnreadable(SpoolFault):
+    """The file of a message is gone, or cannot be read."""
+
+
 class DamagedFile(ValueError):
     """A file of the spool is torn, truncated or not ours."""
 

@@ -142,8 +142,12 @@ class Notices:
         )
 
     def _quoted(self, message: SpooledMessage, report: Report) -> bytes:
+        """Nothing, where the message's own file is gone: that must not keep its sender from being told."""
         chunks = self.spool.plain_content(message)
-        return b"".join(chunks) if report.asked.full else header_block(chunks)
+        try:
+            return b"".join(chunks) if report.asked.full else header_block(chunks)
+        except (OSError, ValueError):
+            return b""
 
 
 def unreported(message: SpooledMessage) -> list[int]:

@@ -13,14 +13,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from relay.copy_delivery import CopyDelivery, loses_session, session_lost
+from relay.copy_delivery import UNREADABLE_WORDS, CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Outcome, Refused
 from relay.destination import Credentials as Account
 from relay.failpoints import failpoint
 from relay.ports import Conversation
 from relay.replies import UpstreamFault, UpstreamRefusal
 from relay.spool_conclusion import STOPPED_WORDS, Conclusion
-from relay.spool_files import SpoolFault
+from relay.spool_files import SpoolFault, SpoolUnreadable
 from relay.spool_records import Credentials
 from relay.spool_requests import take_requests
 from relay.spool_start import Found, load_spool
@@ -187,6 +187,10 @@ class SpoolRunner:
         try:
             due = message.standing.due(self.delivery.clock())
             return await self.delivery.deliver(message, takewhile(self._goes_on, due), session)
+        except SpoolUnreadable as fault:  # it may come back, as with a disk that was away; else its time ends
+            log.error("a spooled message cannot be read: errno=%s message=%s", fault.errno, message.header.id)
+            await _survived(self.delivery.put_off(message, UNREADABLE_WORDS))
+            return {}
         except SpoolFault as fault:
             log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
             return {}

@@ -118,6 +118,42 @@ async def test_a_message_without_its_verdict_is_in_doubt_once_the_relay_is_there
         await upstream.stop()
 
 
+class GreylistsTheSecond(Behaves):
+    async def on_rcpt(self, talk: Talk, line: bytes) -> bytes:
+        if self.delivered and b"<b@" in line:
+            return b"450 4.2.0 Later\r\n"
+        return await super().on_rcpt(talk, line)
+
+
+async def test_copies_whose_file_in_the_spool_is_gone_are_in_doubt_once_the_relay_is_there_again(
+    tmp_path: Path,
+) -> None:
+    upstream = GreylistsTheSecond()
+    await upstream.start()
+    where = f'host = "127.0.0.1"\nport = {upstream.port}\nsecurity = "none"\n'
+    mailglass = Installation(tmp_path / "installation", upstream=where)
+    try:
+        await asyncio.to_thread(mailglass.start)
+        client = await Client.connect(mailglass.smtp)
+        assert (await client.reply()).startswith(b"220")
+        assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+        asking = b"X-Track: all\r\nX-Track-Individually: yes\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n"
+        reply = await client.submit(asking + b"\r\n<p>Hello</p>\r\n", b"a@example.net", b"b@example.net")
+        assert b"1 of 2 copies sent, 1 waiting" in reply
+        client.close()
+        await asyncio.to_thread(mailglass.stop)
+        (kept,) = (mailglass.folder / "var" / "spool").glob("*.mail")
+        for start, state in ((1, "queued"), (2, "partly")):
+            await asyncio.to_thread(mailglass.start)
+            listed = await asyncio.to_thread(mailglass.command, "messages", "--json")
+            assert [one["state"] for one in json.loads(listed.stdout)] == [state], start
+            await asyncio.to_thread(mailglass.stop)
+            kept.unlink(missing_ok=True)
+    finally:
+        await asyncio.to_thread(mailglass.stop)
+        await upstream.stop()
+
+
 def send_until_killed(port: int, name: str, accepted: set[str], asked: list[threading.Event]) -> None:
     """One client after another message, until the relay is gone; what it was told 250 for."""
     number = 0

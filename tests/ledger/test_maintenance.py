@@ -17,7 +17,7 @@ from ledger.faults import LedgerUnavailable
 from ledger.maintenance import backup, check, copy_ledger, upgrade_ledger
 from ledger.migrations import HEAD
 from ledger.queries import ADMINISTRATOR, MessageFilter, list_messages
-from ledger.records import State
+from ledger.records import CopyRecord, State
 from ledger.retention import purge, tidy
 from ledger.store import Store
 from tests.ledger.postgres import PostgresServer
@@ -147,6 +147,7 @@ async def test_where_mail_was_sent_from_is_forgotten_after_a_day(store: Store) -
 
 async def test_a_message_whose_verdict_never_came_is_in_doubt_and_no_other(store: Store) -> None:
     old, fresh, apart, sent = (a_record(subject=name) for name in ("old", "fresh", "apart", "sent"))
+    apart = replace(apart, copies=(CopyRecord(1, "ann@example.net"), CopyRecord(2, "bob@example.net")))
     long_ago = NOW - timedelta(hours=1)
     await store.register(replace(old, submitted_at=long_ago))
     await store.register(replace(fresh, submitted_at=store.clock() - timedelta(minutes=5)))
