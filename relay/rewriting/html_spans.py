@@ -66,6 +66,7 @@ class HtmlSpans:
     quoted: list[tuple[int, int]] = field(default_factory=list)
     tokens: Tokens = field(default_factory=Tokens)
     every_tag: bool = False
+    lower: bytes = b""  # the scan, for looking without regard to case: patterns that disregard it take twice as long
 
 
 def find_spans(text: Text) -> HtmlSpans | None:
@@ -79,7 +80,7 @@ def find_spans(text: Text) -> HtmlSpans | None:
     tokens = tokenize(html, every_tag=every_tag)
     if tokens is None:
         return None
-    spans = HtmlSpans(tokens=tokens, every_tag=every_tag)
+    spans = HtmlSpans(tokens=tokens, every_tag=every_tag, lower=lower)
     if may_quote:  # not whenever every tag is at hand: our own pixel must not show a second look what the first missed
         spans.quoted = find_quoted_regions(text, tokens.tags, tokens.hidden, tokens.limit)
     links = _Links(text, spans)

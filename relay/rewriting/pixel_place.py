@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 
 from relay.rewriting.html_spans import HtmlSpans
 from relay.rewriting.html_tokens import Tag, Tokens, tokenize
@@ -22,7 +23,8 @@ _OF_THE_HEAD = frozenset(
 )
 _SPACES = b"\t\n\f\r "
 _FORMATTING_NAMES = frozenset(b"a b big code em font i nobr s small strike strong tt u".split())
-_FORMATTING = re.compile(rb"<(/?+)(" + b"|".join(sorted(_FORMATTING_NAMES)) + rb")(?=[\t\n\f\r />])", re.IGNORECASE)
+_FORMATTING = re.compile(rb"<(/?+)(" + b"|".join(sorted(_FORMATTING_NAMES)) + rb")(?=[\t\n\f\r />])")
+_GROUPS = methodcaller("groups")
 _TAG_IN_VALUE = re.compile(rb"=[\t\n\f\r ]*+(?:\"[^\"<>]*+|'[^'<>]*+)<")
 _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
@@ -132,22 +134,26 @@ def _is_in_table(html: bytes, place: int) -> bool:
 
 def _leaves_formatting_open(html: bytes, spans: HtmlSpans, place: int) -> bool:
     depth: dict[bytes, int] = {}
-    for name, closing in _formatting_tags(html, spans, place):
-        depth[name] = max(depth.get(name, 0) + (-1 if closing else 1), 0)
+    for slash, name in _formatting_tags(html, spans, place):
+        if not slash:
+            depth[name] = depth.get(name, 0) + 1
+        elif depth.get(name):
+            depth[name] -= 1
     return any(depth.values())
 
 
-def _formatting_tags(html: bytes, spans: HtmlSpans, place: int) -> Iterator[tuple[bytes, bool]]:
-    """Name and whether it closes, of each. One in a comment or in an attribute's value is none: where there may be
-    such, every tag is looked at in turn, which takes far longer."""
-    hidden = any(_FORMATTING.search(html, start, end) for start, end in spans.tokens.hidden if start < place)
+def _formatting_tags(html: bytes, spans: HtmlSpans, place: int) -> Iterator[tuple[bytes, bytes]]:
+    """Of each a slash if it closes, and its name. One in a comment or in an attribute's value is none: where there may
+    be such, every tag is looked at in turn, which takes far longer."""
+    lower = spans.lower
+    hidden = any(_FORMATTING.search(lower, start, end) for start, end in spans.tokens.hidden if start < place)
     if hidden or _TAG_IN_VALUE.search(html, 0, place):
-        for tag in _every_tag(html, spans):
-            if tag.start < place and tag.name in _FORMATTING_NAMES and not (tag.conditional or tag.inert):
-                yield tag.name, tag.closing
-        return
-    for match in _FORMATTING.finditer(html, 0, place):
-        yield match[2].lower(), bool(match[1])
+        return (
+            (b"/" if tag.closing else b"", tag.name)
+            for tag in _every_tag(html, spans)
+            if tag.start < place and tag.name in _FORMATTING_NAMES and not (tag.conditional or tag.inert)
+        )
+    return map(_GROUPS, _FORMATTING.finditer(lower, 0, place))
 
 
 def _body_has_begun(html: bytes, spans: HtmlSpans, place: int) -> bool:

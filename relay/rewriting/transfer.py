@@ -77,15 +77,17 @@ class PlainBody:
             # A value may go over line ends, and what is new joins its lines.
             joined_end = _line_end(raw, newline, end) if end > line_end else line_end
             growth = len(new) - (end - start)
+            longest, most = joined_end - line_start + shift + growth, LONGEST_LINE
+            if taken_out.is_any:
+                longest -= taken_out.between(end - base, joined_end - base)
             others: list[bytes] = []
-            longest = joined_end - line_start + shift + growth - taken_out.between(end - base, joined_end - base)
             if breaks:  # a pixel or a notice, if anything
                 first, *others = new.split(newline)
                 lines = [start - line_start + shift + len(first), *map(len, others)]
                 lines[-1] += _rest_of_line(breaks, taken_out, edit, joined_end - base, newline)
                 longest = max(lines)
-            may_lengthen = growth > 0 or end > line_end
-            if may_lengthen and longest > max(LONGEST_LINE, joined_end - line_start if others else 0):
+                most = max(most, joined_end - line_start if others else 0)
+            if longest > most and (growth > 0 or end > line_end):
                 too_long.add(key)
                 continue
             line_end = joined_end
@@ -206,12 +208,13 @@ class _TakenOut:
             for edit in edits
             if len(edit.new) < edit.end - edit.start and raw.find(newline, base + edit.start, base + edit.end) < 0
         ]
+        self.is_any = bool(shorter)
         self._starts = [edit.start for edit in shorter]
         self._octets = [0, *accumulate(edit.end - edit.start - len(edit.new) for edit in shorter)]
 
     def between(self, start: int, end: int) -> int:
         """How many octets edits make a stretch of one line shorter by."""
-        if not self._starts:
+        if not self.is_any:
             return 0
         return self._octets[bisect_left(self._starts, end)] - self._octets[bisect_left(self._starts, start)]
 
