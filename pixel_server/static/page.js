@@ -38,6 +38,19 @@
     });
   });
 
+  // Back from a message leads to the list it was found in, filters and all.
+  if (document.querySelector('[data-live="messages"]')) remember("list", location.pathname + location.search);
+  document.addEventListener("click", (event) => {
+    const crumb = event.target.closest('a.crumb[href="/messages"]');
+    if (crumb) crumb.href = remember("list") || crumb.href;
+  });
+  function remember(name, value) {
+    try {
+      if (value) sessionStorage.setItem(name, value);
+      return sessionStorage.getItem(name);
+    } catch { return null; } // a browser that keeps nothing for us
+  }
+
   // The tab says how much is new, for those who keep it open behind others.
   const title = document.title;
   function showUnread() {
@@ -95,9 +108,11 @@
     const number = document.querySelector("[data-unread]"), newNumber = fresh.querySelector("[data-unread]");
     if (number && newNumber) { number.textContent = newNumber.textContent; number.hidden = newNumber.hidden; }
     showUnread();
+    const read = rowBeingRead();
     document.querySelectorAll("[data-live]").forEach((region) => {
       const other = fresh.querySelector(`[data-live="${region.dataset.live}"]`);
       if (!other || isBeingWritten(region)) return;
+      if (isBeingCopied(region)) { missed = true; return; }
       const before = byKey(region), after = byKey(other);
       const same = before.size > 0 && [...before.keys()].join() === [...after.keys()].join() && region.dataset.live !== "message";
       if (same) {
@@ -111,8 +126,22 @@
       const focus = document.activeElement && region.contains(document.activeElement) ? pathOf(document.activeElement, region) : null;
       region.innerHTML = other.innerHTML;
       byKey(region).forEach((row, key) => { if (!before.has(key)) row.classList.add("arrived"); });
-      if (focus) { const back = region.querySelector(focus); if (back) back.focus(); }
+      if (focus) { const back = region.querySelector(focus); if (back) back.focus({ preventScroll: true }); }
     });
+    keepInPlace(read);
+  }
+  // Who has scrolled down goes on reading the same row in the same place, whatever came above it.
+  function rowBeingRead() {
+    const rows = window.scrollY > 0 ? [...document.querySelectorAll('[data-live] [data-key], [data-live="message"] h2[id]')] : [];
+    const row = rows.find((one) => one.getBoundingClientRect().top >= 0);
+    return row && { name: nameOf(row), top: row.getBoundingClientRect().top };
+  }
+  function nameOf(row) {
+    return row.id ? "#" + CSS.escape(row.id) : `[data-live] [data-key="${CSS.escape(row.dataset.key)}"]`;
+  }
+  function keepInPlace(read) {
+    const row = read && document.querySelector(read.name);
+    if (row) window.scrollBy({ top: row.getBoundingClientRect().top - read.top, behavior: "instant" });
   }
   function nameOn(page) {
     const who = page.querySelector(".who");
@@ -123,12 +152,21 @@
     const fields = [...region.querySelectorAll("input:not([type=hidden]), textarea")];
     return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
   }
+  // A text that is marked would be unmarked; news wait until it is.
+  let missed = false;
+  function isBeingCopied(region) {
+    const marked = window.getSelection();
+    return Boolean(marked) && !marked.isCollapsed && region.contains(marked.anchorNode);
+  }
+  document.addEventListener("selectionchange", () => {
+    if (missed && window.getSelection().isCollapsed) { missed = false; schedule(); }
+  });
   function replaceRow(old, row) {
     const focus = old.contains(document.activeElement) ? pathOf(document.activeElement, old) : null;
     const copy = document.importNode(row, true);
     copy.classList.add("arrived");
     old.replaceWith(copy);
-    if (focus) { const back = copy.querySelector(focus); if (back) back.focus(); }
+    if (focus) { const back = copy.querySelector(focus); if (back) back.focus({ preventScroll: true }); }
   }
   function pathOf(element, root) {
     const card = element.getAttribute("aria-describedby"), href = element.getAttribute("href");
@@ -149,7 +187,11 @@
     const announce = document.querySelector("[data-announce]");
     if (announce) announce.textContent = text;
     if (body.dataset.notify === "on" && document.hidden && window.Notification && Notification.permission === "granted") {
-      new Notification(title, { body: hit.subject || "", tag: hit.message || hit.id, icon: "/static/lens.svg" });
+      const shown = new Notification(title, { body: hit.subject || "", tag: hit.message || hit.id, icon: "/static/lens.svg" });
+      shown.addEventListener("click", () => {
+        window.focus();
+        if (hit.message && !isBeingWritten(document.body)) location.assign("/messages/" + hit.message);
+      });
     }
   }
 
@@ -194,6 +236,19 @@
 // A browser asks for leave only when its reader ticks the box.
 (function () {
   const box = document.querySelector("[data-ask-browser]");
-  if (!box || !window.Notification) return;
-  box.addEventListener("change", () => { if (box.checked && Notification.permission === "default") Notification.requestPermission(); });
+  if (!box) return;
+  const refuses = document.querySelector("[data-browser-refuses]"), again = document.querySelector("[data-ask-again]");
+  const permission = () => (window.Notification ? Notification.permission : "denied");
+  // The box is the account's and holds for each browser; whether this one plays along is its own to say.
+  function show() {
+    refuses.hidden = !box.checked || permission() !== "denied";
+    again.hidden = !box.checked || permission() !== "default";
+  }
+  async function ask() {
+    if (box.checked && permission() === "default") await Notification.requestPermission();
+    show();
+  }
+  box.addEventListener("change", ask);
+  again.addEventListener("click", ask);
+  show();
 })();

@@ -160,6 +160,45 @@ def test_the_keyboard_reaches_everything(browser: Browser, home: House):
         page.wait_for_url(f"**/messages/{record.id}")
 
 
+def test_back_from_a_message_leads_to_the_list_it_was_found_in(browser: Browser, home: House):
+    record = letter(subject="Offer", tags=("spring",))
+    home.register(record)
+    with opened(browser, home) as page:
+        page.goto(f"{home.url}/messages/{record.id}")
+        page.click(".crumb")
+        page.wait_for_url("**/messages")
+        page.goto(f"{home.url}/messages?tag=spring&q=Offer")
+        page.locator(".what > a").first.click()
+        page.wait_for_url(f"**/messages/{record.id}")
+        page.click(".crumb")
+        page.wait_for_url("**/messages?tag=spring&q=Offer")
+
+
+@pytest.mark.parametrize(("state", "shown"), [("default", "Allow them"), ("denied", "shows no notifications")])
+def test_a_browser_is_asked_for_leave_by_a_click_alone_and_says_when_it_refuses(
+    browser: Browser, home: House, state: str, shown: str
+):
+    with opened(browser, home) as page:
+        # What this browser's reader once answered; and what they are asked.
+        page.add_init_script(
+            f"""window.asked = 0;
+            window.Notification = class {{
+                static permission = "{state}";
+                static async requestPermission() {{ window.asked++; return this.permission = "granted"; }}
+            }};"""
+        )
+        page.goto(f"{home.url}/settings")
+        assert page.locator(f"text={shown}").is_hidden()
+        page.locator("[data-ask-browser]").evaluate("box => { box.checked = true; box.form.submit(); }")
+        page.wait_for_url("**?saved=saved")
+        page.locator(f"text={shown}").wait_for()
+        assert page.evaluate("window.asked") == 0
+        if state == "default":
+            page.click(f"text={shown}")
+            page.locator(f"text={shown}").wait_for(state="hidden")
+            assert page.evaluate("window.asked") == 1
+
+
 def test_stop_note_and_own_work_by_clicking(browser: Browser, home: House):
     record = letter()
     home.register(record)

@@ -66,6 +66,37 @@ def test_a_new_message_appears_on_the_open_page(browser: Browser, home: House):
         assert page.locator(".rows .what > a").first.inner_text() == "The second"
 
 
+def test_who_reads_further_down_keeps_their_row_in_its_place(browser: Browser, home: House):
+    records = [letter() for _ in range(40)]
+    for record in records:
+        home.register(record)
+    with opened(browser, home) as page:
+        until_it_listens(page, home)
+        row = page.locator(f'[data-key="{records[10].id}"]')
+        row.locator(".what > a").focus()
+        row.evaluate("row => window.scrollBy(0, row.getBoundingClientRect().top - 60)")
+        before = row.evaluate("row => row.getBoundingClientRect().top")
+        newest = letter()
+        home.register(newest)
+        page.locator(f'[data-key="{newest.id}"]').wait_for()
+        assert abs(row.evaluate("row => row.getBoundingClientRect().top") - before) <= 1
+        assert page.evaluate("document.activeElement.getAttribute('href')") == f"/messages/{records[10].id}"
+
+
+def test_a_text_that_is_marked_stays_marked_until_it_is_copied(browser: Browser, home: House):
+    record = letter(subject="Offer")
+    home.register(record)
+    with opened(browser, home) as page:
+        page.goto(f"{home.url}/messages/{record.id}")
+        until_it_listens(page, home)
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('.copies td.address'))")
+        home.add_hits(hit(record.id))
+        page.locator("[data-unread]:not([hidden])").wait_for()
+        assert "mia@example.net" in page.evaluate("getSelection().toString()")
+        page.evaluate("getSelection().removeAllRanges()")
+        page.locator(".tile.open.filled").wait_for()
+
+
 def test_nine_tabs_are_open_at_once_and_all_hear_of_a_hit(browser: Browser, home: House):
     """A browser opens six connections to one address: if each tab listened for itself, the seventh would not load."""
     record = letter(subject="Offer")

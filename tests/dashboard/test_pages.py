@@ -46,6 +46,17 @@ async def test_what_strangers_write_is_only_ever_text(house: House, at_home: Vis
     assert hostile.strip() in (await at_home.get(f"/messages/{record.id}")).page.find("h1").text
 
 
+async def test_what_a_lists_address_asks_is_shown_and_what_cannot_be_read_is_said(house: House, at_home: Visitor):
+    house.register(letter())
+    page = (await at_home.get("/messages?unopened_for=1")).page
+    assert page.select_one(".filters [aria-current]").text == "Not opened after 1 day"
+    plain = await at_home.get("/messages?tag=spring")
+    assert "left out" not in plain.words
+    odd = await at_home.get("/messages?opened=maybe&since=tomorrow&tag=spring")
+    assert "Not understood in this address, and so left out: opened, since" in odd.words
+    assert "Tag: spring" in odd.words
+
+
 async def test_icons_are_hollow_half_or_filled_and_say_so_in_words(house: House, at_home: Visitor):
     untouched, possible, opened, plain = (
         letter(subject="untouched"), letter(subject="possible"), letter(subject="opened"),

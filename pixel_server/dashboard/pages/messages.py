@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 
 from aiohttp import web
@@ -67,15 +68,14 @@ def by_day(words: Wording, rows: Sequence[MessageRow]) -> list[Day]:
 
 def chips(words: Wording, asked: Asked, probes: bool) -> list[Chip]:
     """``probes``: there are some to be filtered by."""
+    # Another number of days than ours is from an address that somebody wrote or was sent.
+    unopened = {UNOPENED_DAYS, int(asked.parameters.get("unopened_for", UNOPENED_DAYS))}
     offers: list[tuple[str, dict[str, str]]] = [
         (words._("All"), {}),
         (words._("Tracked"), {"tracked": "true"}),
         (words._("Opened"), {"opened": "true"}),
         (words._("Not opened"), {"opened": "false"}),
-        (
-            words._("Not opened after %(days)s days") % {"days": UNOPENED_DAYS},
-            {"unopened_for": str(UNOPENED_DAYS)},
-        ),
+        *((_unopened_for(words, days), {"unopened_for": str(days)}) for days in sorted(unopened)),
         (words._("Links followed"), {"clicked": "true"}),
     ]
     cleared: dict[str, str | None] = dict.fromkeys(("tracked", "opened", "clicked", "unopened_for"))
@@ -89,6 +89,10 @@ def chips(words: Wording, asked: Asked, probes: bool) -> list[Chip]:
     if probes or tests:
         found.append(Chip(words._("Tests"), asked.link(**{**cleared, "tag": PROBE_TAG}), tests))
     return found
+
+
+def _unopened_for(words: Wording, days: int) -> str:
+    return words._("Not opened after %(span)s") % {"span": words.after(timedelta(days=days))}
 
 
 ROUTES = (web.get("/messages", show_messages),)
