@@ -54,12 +54,12 @@ async def log_in(session: Session, line: bytes) -> None:
     verdict, login = await (_own_login(session, line) if session.around.accounts else _passed_through(session, line))
     if verdict.code == 235:
         session.is_logged_in, session.login = True, login
-        logins.succeeded(address)
+        logins.succeeded(address, login)
         session.answer(verdict)
     elif verdict.code in (535, 534, 530, 454):
         logbook.login_failed(session.id)
         session.failed_logins += 1
-        await asyncio.sleep(logins.failed(address))
+        await asyncio.sleep(logins.failed(address, login))
         if session.failed_logins >= logins.attempts:
             session.client.write(verdict.raw)
             session.refuse_session(Refusal.AUTH_LOCKED)
@@ -107,10 +107,10 @@ async def _own_login(session: Session, line: bytes) -> tuple[Reply, str]:
     if credentials is None or accounts is None:
         return for_refusal(Refusal.AUTH_CANCELLED), ""
     login, password = credentials
-    if not await accounts.verify(login, password):
-        return for_refusal(Refusal.AUTH_WRONG), ""
+    if not (_is_text(login) and _is_text(password) and await accounts.verify(login, password)):
+        return for_refusal(Refusal.AUTH_WRONG), login
     upstream_says = await hello.log_in(session)
-    return (_SUCCEEDED, login) if upstream_says.is_positive else (upstream_says, "")
+    return (_SUCCEEDED, login) if upstream_says.is_positive else (upstream_says, login)
 
 
 async def _plain(session: Session, initial: list[bytes]) -> tuple[str, str] | None:
@@ -144,6 +144,11 @@ def _decoded(text: bytes) -> bytes | None:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
+
+
+def _is_text(text: str) -> bool:
+    """What is no UTF-8, or holds a NUL (RFC 4616 section 2), is nobody's name or password, and no database takes it."""
+    return "\0" not in text and not any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
 class _NameReader:

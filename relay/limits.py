@@ -5,9 +5,9 @@ Counts only; knows no socket. The clock is an argument.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LOCK_SECONDS = 600.0
 MOST_TOLD = 20  # at a time: who comes in vain costs a handshake and a file descriptor
@@ -69,13 +69,19 @@ def network_of(address: str) -> str:
 
 @dataclass(slots=True)
 class _Failures:
-    count: int = 0
+    """From one address, since the last lock; by the name that was tried, empty where that could not be read."""
+
+    by_login: Counter[str] = field(default_factory=Counter)
     locked_until: float = 0.0
     last: float = 0.0
 
 
 class LoginGuard:
-    """Slows guessing down: a delay that doubles with each failure, and a lock after too many from one address."""
+    """Slows guessing down: a delay that doubles with each failure, and a lock after too many from one address.
+
+    A success makes up for the failures of the same name alone: else whoever has an account could guess at others'
+    passwords without end.
+    """
 
     def __init__(self, attempts: int, clock: Callable[[], float], first_delay_seconds: float = 0.5) -> None:
         self.attempts = attempts
@@ -87,25 +93,28 @@ class LoginGuard:
         failures = self._by_network.get(network_of(address))
         return failures is not None and failures.locked_until > self._clock()
 
-    def failed(self, address: str) -> float:
+    def failed(self, address: str, login: str) -> float:
         """Counts a failure; gives the seconds to wait before saying so."""
         now = self._clock()
         failures = self._by_network.setdefault(network_of(address), _Failures())
         self._by_network.move_to_end(network_of(address))
         if now - failures.last > LOCK_SECONDS:
-            failures.count = 0
+            failures.by_login.clear()
         failures.last = now
-        failures.count += 1
-        delay = min(self._first_delay * 2.0 ** min(failures.count - 1, 4), 8.0)
-        if failures.count >= self.attempts:
+        failures.by_login[login] += 1
+        count = failures.by_login.total()
+        delay = min(self._first_delay * 2.0 ** min(count - 1, 4), 8.0)
+        if count >= self.attempts:
             failures.locked_until = now + LOCK_SECONDS
-            failures.count = 0
+            failures.by_login.clear()
         while len(self._by_network) > REMEMBERED_ADDRESSES:
             self._by_network.popitem(last=False)
         return delay
 
-    def succeeded(self, address: str) -> None:
-        self._by_network.pop(network_of(address), None)
+    def succeeded(self, address: str, login: str) -> None:
+        failures = self._by_network.get(network_of(address))
+        if failures is not None:
+            failures.by_login.pop(login, None)
 
 
 class Holding:

@@ -55,6 +55,8 @@ async def list_accounts(connection: AsyncConnection) -> list[AccountRow]:
 
 
 async def account_named(connection: AsyncConnection, name: str) -> AccountRow | None:
+    if "\0" in name:  # nobody's (ledger.accounts.may_be_name), and PostgreSQL refuses the question
+        return None
     return await _account_where(connection, account.c.name == name)
 
 

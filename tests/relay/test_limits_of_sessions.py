@@ -332,11 +332,26 @@ def test_addresses_count_alone_and_ipv6_by_their_network() -> None:
 def test_failed_logins_are_slowed_and_then_locked_for_that_address_alone() -> None:
     now = 0.0
     guard = LoginGuard(attempts=5, clock=lambda: now)
-    assert [guard.failed("192.0.2.1") for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert [guard.failed("192.0.2.1", "alice") for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert guard.is_locked("192.0.2.1")
     assert not guard.is_locked("192.0.2.2")
     now = 601.0
     assert not guard.is_locked("192.0.2.1")
+
+
+def test_a_login_that_succeeds_makes_up_for_its_own_failures_alone() -> None:
+    guard = LoginGuard(attempts=5, clock=lambda: 0.0)
+    assert [guard.failed("192.0.2.1", name) for name in ("alice", "eve", "alice")] == [0.5, 1.0, 2.0]
+    guard.succeeded("192.0.2.1", "eve")
+    assert guard.failed("192.0.2.1", "alice") == 2.0
+    guard.succeeded("192.0.2.1", "alice")
+    assert guard.failed("192.0.2.1", "alice") == 0.5
+    for _ in range(4):
+        guard.failed("192.0.2.1", "alice")
+        guard.succeeded("192.0.2.1", "eve")
+    assert guard.is_locked("192.0.2.1")
+    guard.succeeded("192.0.2.1", "alice")  # it had begun before
+    assert guard.is_locked("192.0.2.1")
 
 
 def test_held_octets_are_bounded() -> None:

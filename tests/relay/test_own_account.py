@@ -45,6 +45,7 @@ async def upstream() -> AsyncIterator[Behaves]:
 
 class OneUser:
     async def verify(self, login: str, password: str) -> bool:
+        (login + password).encode()  # as whoever hashes it does
         return (login, password) == ("alice", "wonderland")
 
 
@@ -80,6 +81,16 @@ async def test_an_account_logs_in_with_login_too_and_wrong_passwords_are_535(acc
     assert await exchange(client, b"AUTH PLAIN " + b64encode(b"\0alice\0b\0c")) == [b"501"]
     assert await exchange(client, b"AUTH CRAM-MD5") == [b"504"]
     assert await exchange(client, b"AUTH LOGIN " + name, right) == [b"334", b"235"]
+
+
+@pytest.mark.parametrize("wrong", [b"\0alice\0\xff", b"\0\xff\0wonderland"])
+async def test_what_is_no_text_is_a_wrong_password_like_any_other(
+    account_relay: RunningRelay, caplog: pytest.LogCaptureFixture, wrong: bytes
+) -> None:
+    account_relay.server.ports[0].around.logins._first_delay = 0.0
+    client = await account_relay.session()
+    assert (await client.ask(b"AUTH PLAIN " + b64encode(wrong))).startswith(b"535")
+    assert "fault" not in caplog.text
 
 
 async def test_when_the_upstream_refuses_our_own_account_the_client_hears_a_451(
