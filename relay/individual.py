@@ -24,6 +24,7 @@ from relay.copy_delivery import CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
 from relay.header_facts import header_of
+from relay.ledger_time import LedgerTime
 from relay.ports import Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
@@ -39,8 +40,6 @@ log = logging.getLogger("mailglass.spool")
 # After the first 250 the client's answer waits this long for the other copies, so that it can say how many went out.
 # Clients wait minutes for the final reply; the longer the wait, the likelier one leaves without having heard it.
 GRACE_SECONDS = 5.0
-# The contract: a message waits at most so long for the ledger, then goes out untracked.
-LEDGER_SECONDS = 2.0
 # Of the record of a message whose copies could not be made after all.
 _UNTRACKED: dict[str, Any] = {"opens": False, "links": False, "link_list": ()}
 
@@ -66,7 +65,7 @@ class IndividualDelivery:
     refuse_without_ledger: bool = False
 
     async def submit(
-        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
+        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation, time: LedgerTime
     ) -> Reply:
         """The client's final reply, already given where it could not wait for the other copies.
 
@@ -79,7 +78,7 @@ class IndividualDelivery:
             return earlier
         await reset_quietly(conversation)  # ends the transaction in which the recipients were asked for
         message, untracked_for = await self._keep(
-            envelope, prepared, digest, names_itself(header_of(raw).lower()), conversation
+            envelope, prepared, digest, names_itself(header_of(raw).lower()), conversation, time
         )
         note = f"mailglass: not tracked, {untracked_for}" if untracked_for else prepared.note
         message.is_waited_for = True
@@ -110,6 +109,7 @@ class IndividualDelivery:
         digest: str,
         named: bool,
         conversation: Conversation,
+        time: LedgerTime,
     ) -> tuple[SpooledMessage, Reason | None]:
         """Spool and ledger, in this order. A ledger that cannot be had makes the copies go untracked, and so does
         whatever fails in making them; the reason comes back."""
@@ -139,7 +139,7 @@ class IndividualDelivery:
         failpoint("individual.before-ledger")
         record = prepared.record if reason is None else replace(prepared.record, **_UNTRACKED, reason=reason)
         try:
-            await self._register(record, copy_records(copies, prepared.tracks if reason is None else ()))
+            await self._register(record, copy_records(copies, prepared.tracks if reason is None else ()), time)
         except Exception as error:  # a broken ledger must never stop mail, however it breaks
             await self._forget(message)
             if self.refuse_without_ledger:
@@ -165,8 +165,8 @@ class IndividualDelivery:
         except SpoolFault as fault:
             raise as_relay_fault(fault) from fault
 
-    async def _register(self, record: MessageRecord, copies: tuple[CopyRecord, ...]) -> None:
-        async with asyncio.timeout(LEDGER_SECONDS):
+    async def _register(self, record: MessageRecord, copies: tuple[CopyRecord, ...], time: LedgerTime) -> None:
+        async with time.waiting():
             await self.ledger.register(replace(record, individually=True, copies=copies))
 
     async def _deliver(self, message: SpooledMessage, session: Conversation, note: str) -> Reply:

@@ -109,7 +109,7 @@ async def _delivered_apart(phase: MessagePhase, raw: bytes, time: LedgerTime) ->
     phase.fall_silent()  # a NOOP would come to stand in a copy that is being sent
     conversation = ClientConversation(phase.session, phase.link, phase.conclude)
     try:
-        reply = await copies.submit(envelope, raw, prepared, conversation)
+        reply = await copies.submit(envelope, raw, prepared, conversation, time)
     except RelayFault as fault:
         reply = phase.session.incident(fault.fault, str(fault))
     if not conversation.is_answered:

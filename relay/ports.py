@@ -11,6 +11,7 @@ from ledger.message_id import MessageId
 from ledger.records import MessageRecord, State
 from relay.capabilities import Capabilities
 from relay.destination import Credentials
+from relay.ledger_time import LedgerTime
 from relay.prepared_copies import PreparedCopies
 from relay.replies import Reply
 
@@ -100,9 +101,10 @@ class Copies(Protocol):
     """Takes a message apart into one copy per recipient (``X-Track-Individually``)."""
 
     async def submit(
-        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation
+        self, envelope: Envelope, raw: bytes, prepared: PreparedCopies, conversation: Conversation, time: LedgerTime
     ) -> Reply:
-        """All copies are durable before the first leaves; the reply is the client's final one."""
+        """All copies are durable before the first leaves; the reply is the client's final one. ``time``: what is left
+        of the message's for the ledger."""
 
     async def heard(self, envelope: Envelope, raw: bytes) -> None:
         """The client that sends this again is told what became of it. Never raises because of it."""

@@ -192,6 +192,17 @@ async def test_without_a_ledger_the_copies_go_untracked(bench: Workbench) -> Non
     assert len(bench.upstream.taken) == 3
 
 
+async def test_a_message_that_has_waited_its_time_for_the_ledger_waits_no_more(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seconds are for all there is to ask: whether its recipients consent was asked before."""
+    monkeypatch.setattr("relay.ledger_time.LEDGER_SECONDS", 0.0)
+    async with bench.client_session() as session:
+        assert (await bench.submit(session)).code == 250
+    assert {one.content for one in bench.upstream.taken} == {PLAIN}
+    assert bench.book.records == {}
+
+
 async def test_a_ledger_that_was_gone_is_told_when_it_is_back(bench: Workbench) -> None:
     bench.upstream.script = {R3: [at_dot("451 4.3.0 later"), accepts()]}
     async with bench.client_session() as session:

@@ -15,6 +15,7 @@ from relay.copies_on_record import CopiesOnRecord
 from relay.copy_delivery import CopyDelivery
 from relay.destination import Destination
 from relay.individual import IndividualDelivery
+from relay.ledger_time import LedgerTime
 from relay.ports import Addressee, Conversation, Envelope
 from relay.prepared_copies import PreparedCopies, Tracks
 from relay.replies import Reply
@@ -91,6 +92,7 @@ class Workbench:
         mail: bytes = b"MAIL FROM:<ann@example.org>",
         rcpt_parameters: bytes = b"",
         raw: bytes = PLAIN,
+        time: LedgerTime | None = None,
     ) -> Reply:
         session.is_logged_in = bool(login)
         prepared = PreparedCopies(
@@ -104,7 +106,7 @@ class Workbench:
         )
         submitted = envelope(recipients, login, mail, rcpt_parameters)
         try:
-            return await self.individual.submit(submitted, raw, prepared, session)
+            return await self.individual.submit(submitted, raw, prepared, session, time or LedgerTime())
         finally:
             await self.runner.delivery.on_record.all_told()
 
