@@ -24,6 +24,7 @@ from ledger.queries.rows import HitRow
 from ledger.recording import LedgerEvent
 from pixel_server.dashboard import sessions
 from pixel_server.dashboard.api.forms import hit_form
+from pixel_server.dashboard.api.replies import refuse_faults, refuse_unknown
 from pixel_server.dashboard.bearer import READ, bearer_reader, demand
 from pixel_server.dashboard.keys import DESK, Desk, Reader
 from pixel_server.dashboard.shown_hits import is_again, shown_hits
@@ -31,6 +32,7 @@ from pixel_server.dashboard.shown_hits import is_again, shown_hits
 ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
 LOOK_AGAIN_SECONDS = 1.0  # after whoever listens: a session may have ended, a token may be revoked
 RETRY_MILLISECONDS = 2000
+FROM_THE_FIRST = "0"  # below every id
 MOST_STREAMS = 40  # of an account: a browser needs one, without locks one for each window that is seen
 Streams = dict[asyncio.Task[Any], int]  # and whose account's
 STREAMS: web.AppKey[Streams] = web.AppKey("STREAMS", dict)
@@ -51,12 +53,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
     reader, desk, streams = demand(request, READ), request.app[DESK], request.app[STREAMS]
     if list(streams.values()).count(reader.account.id) >= MOST_STREAMS:
         raise web.HTTPTooManyRequests(headers={"Retry-After": str(math.ceil(ALIVE_SECONDS))})
+    last = _last_heard(request)
     events = desk.ledger.subscribe()  # before the look at what was missed, so that nothing falls between
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     task = asyncio.current_task()
     assert task is not None
     streams[task] = reader.account.id
-    last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
     telling = _Telling(desk, reader, response)
     try:
         await response.prepare(request)
@@ -68,6 +70,18 @@ async def stream(request: web.Request) -> web.StreamResponse:
     finally:
         streams.pop(task, None)
     return response
+
+
+def _last_heard(request: web.Request) -> str:
+    """The hit after which to begin; "" is now. Raises HTTPBadRequest for an address that asks for something else. A
+    header that is no id was kept by a browser from somewhere else: refused, it would never ask again."""
+    refuse_unknown(request, ("after",))
+    after = request.query.get("after", "")
+    known = parse_message_id(after)  # the ids of hits are made like those
+    if known is None and after not in ("", FROM_THE_FIRST):
+        refuse_faults({"after": "is not the id of a hit"})
+    header = parse_message_id(request.headers.get("Last-Event-ID", ""))
+    return str(header or known or after)
 
 
 async def _tell_on(request: web.Request, telling: _Telling, events: AsyncIterator[LedgerEvent]) -> None:
@@ -111,10 +125,10 @@ class _Telling:
 
     def __init__(self, desk: Desk, reader: Reader, response: web.StreamResponse) -> None:
         self._desk, self._reader, self.response = desk, reader, response
-        self._last = "0"
+        self._last = FROM_THE_FIRST
 
     async def begin(self, last: str) -> None:
-        if last and last.isascii() and last.isalnum() and len(last) <= 26:
+        if last:
             self._last = last
             await self._tell_newer()
         else:

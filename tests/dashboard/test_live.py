@@ -66,6 +66,40 @@ async def test_what_was_missed_comes_first_and_in_order(house: House, visitor: V
         assert told == [hits[2].id, hits[3].id]
 
 
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("after=yesterday", "after is not"),
+        ("since=2026-11-24", "since is not known"),
+        ("after=0&after=0", "after is given"),
+    ],
+)
+async def test_a_stream_that_would_be_silent_for_ever_is_refused(
+    house: House, visitor: Visitor, asked: str, named: str
+):
+    headers = {"Authorization": f"Bearer {house.add_token(house.add_account('hanna', admin=True))}"}
+    async with visitor.session.get(f"{visitor.url}/api/v1/events?{asked}", headers=headers) as answer:
+        assert answer.status == 400
+        assert named in (await answer.json())["message"]
+
+
+async def test_a_last_event_that_is_none_of_ours_begins_with_what_comes(house: House, visitor: Visitor):
+    token = house.add_token(house.add_account("hanna", admin=True))
+    stopped, opened = letter(), letter()
+    house.register(stopped)
+    house.register(opened)
+    headers = {"Authorization": f"Bearer {token}", "Last-Event-ID": "zz"}
+    async with visitor.session.get(visitor.url + "/api/v1/events", headers=headers) as answer:
+        stream = events(answer)
+        await asyncio.to_thread(lambda: house.run(house.ledger.stop(stopped.id, house.now)))
+        async with asyncio.timeout(SOON):
+            assert (await anext(stream))[1] == "message"
+        one = hit(opened.id)
+        await asyncio.to_thread(house.add_hits, one)
+        async with asyncio.timeout(SOON):
+            assert (await anext(stream))[:2] == (one.id, "hit")
+
+
 async def test_a_reader_hears_only_of_their_own_mail(house: House, visitor: Visitor):
     token = house.add_token(house.add_account("joris", addresses=["joris@example.com"]))
     other, mine = letter(), letter(sender="joris@example.com")

@@ -96,7 +96,7 @@ def _events() -> dict[str, Any]:
         "parameters": [last, _parameter("after", {"type": "string"})],
         "responses": {
             "200": {"description": "A stream that does not end", "content": {"text/event-stream": {}}},
-            **{code: {"$ref": f"#/components/responses/{code}"} for code in ("401", "403", "429", "503")},
+            **{code: {"$ref": f"#/components/responses/{code}"} for code in ("400", "401", "403", "429", "503")},
         },
     }
 
