@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from relay.rewriting.quotation_words import WROTE
+from relay.rewriting.quotation_words import FORWARD_WORDS, ORIGINAL, ORIGINAL_OF, WROTE
 
 LONGEST = 300  # characters; with folding, names and addresses it goes over two lines at most
 _ADDRESS = re.compile(r"[<(\[]\s*[^\s<>()@\[\]]+@[^\s<>()\[\]]+\s*[>)\]]")
@@ -38,6 +38,14 @@ def says_who_wrote(line: str) -> bool:
         return _signs(line) >= 2 or _PLAIN.fullmatch(line) is not None
     is_ordered = _DATE_TO_ADDRESS.fullmatch(line) or _RIGHT_TO_LEFT.search(line)
     return (_signs(line) >= 2 and is_ordered is not None) or _PLAIN.fullmatch(line) is not None
+
+
+def says_forwarded(words: str) -> bool:
+    """Whether the words of a line between dashes say that an earlier mail follows: "Original Message"."""
+    folded = words.casefold()
+    if any(word in folded for word in FORWARD_WORDS):
+        return True
+    return ORIGINAL.search(folded) is not None or ORIGINAL_OF.search(folded) is not None
 
 
 def may_say_who_wrote(words: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 # Between dashes: "-----Original Message-----". Beginnings of words, casefolded.
 FORWARD_WORDS = (
-    "original", "forwarded", "forward message", "replied message", "urspr", "weitergel", "origine", "transfér",
+    "forwarded", "forward message", "replied message", "urspr", "weitergel", "origine", "transfér",
     "inoltrat", "reenviad", "reenviat", "oorspronk", "doorgestuurd", "vidarebe", "videresend", "encaminh",
     "oprindelig", "opprinnelig", "oryginaln", "przekazan", "przesłan", "původní", "přeposlan", "pôvodn",
     "preposlan", "eredeti", "továbbít", "alkuperäi", "välitet", "orijinal", "özgün", "iletilen", "yönlendir",
@@ -14,6 +16,17 @@ FORWARD_WORDS = (
     "原始信", "原始消息", "原始訊息", "原件", "原邮件", "原郵件", "转发", "轉寄", "轉發", "원본", "원래", "전달된",
     "전달한",
 )  # fmt: skip
+
+# "Original" is said of clothes and recipes too: it counts alone, as QQ has it, with an ending, as in "Originalpost", or
+# beside what an earlier mail is called. Beginnings of words, too.
+ORIGINAL = re.compile(r"\boriginal(?:(?!(?:s|ly|ity)\b)[^\W\d_])|\A\W*original\W*\Z")
+ORIGINAL_OF = re.compile(
+    r"\boriginal\b(?=.*\b(MAIL))|\b(MAIL).*\boriginal\b".replace(
+        "MAIL",
+        "mess|mens|mesa|missat|mail|e-?mail|msg|nachricht|post|meddel|melding|bericht|besked|e-post|corre|letter|lettre"
+        "|text|note|memo|item|task|appointment|meeting|event|termin|request|invit|header|subject|article|sender",
+    )
+)
 
 # Outlook's lines: who, right under it when, right under that to whom, then what about.
 SENDER_WORDS = (

@@ -11,12 +11,12 @@ import re
 from bisect import bisect_right
 from sys import maxsize
 
-from relay.rewriting.attribution import LONGEST, may_say_who_wrote, says_who_wrote
+from relay.rewriting.attribution import LONGEST, may_say_who_wrote, says_forwarded, says_who_wrote
 from relay.rewriting.character_references import decode_text
 from relay.rewriting.charsets import Text
 from relay.rewriting.html_tokens import Tag, attributes_of
 from relay.rewriting.possessive_groups import compiled
-from relay.rewriting.quotation_words import DATE_WORDS, FORWARD_WORDS, SENDER_WORDS
+from relay.rewriting.quotation_words import DATE_WORDS, SENDER_WORDS
 
 # The elements whose attributes say that they quote, and end tags behind a colon, as "<b>From:</b>" has: most
 # newsletters are tables and have few of either, so it is quick to look at these alone before looking at every tag.
@@ -104,8 +104,7 @@ def _says_so(text: Text, match: re.Match[bytes]) -> bool:
     if match.re is _DASHED_ATTRIBUTION:
         return True
     if match.re is _DASHED_LINE:
-        words = decode_text(text.decode(*match.span(1))).casefold()
-        return any(word in words for word in FORWARD_WORDS)
+        return says_forwarded(decode_text(text.decode(*match.span(1))))
     if not _is_label(text, match.span(1), _SENDERS):
         return False
     # One of the next two is when it was sent: itineraries, parcels and forms have From and To as well.

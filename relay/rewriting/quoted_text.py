@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from relay.rewriting.attribution import LONGEST, says_who_wrote
+from relay.rewriting.attribution import LONGEST, says_forwarded, says_who_wrote
 from relay.rewriting.charsets import Text
 from relay.rewriting.quotation_words import (
     DATE_WORDS,
-    FORWARD_WORDS,
     RECIPIENT_WORDS,
     REPLY_TO_WORDS,
     SENDER_WORDS,
@@ -24,10 +23,7 @@ from relay.rewriting.quotation_words import (
 
 _MOST_LINES = 4  # between Outlook's, with Cc, Importance, and recipients that go over several
 _END = r"[ \t\u200e\u200f]*+\r?$"
-_DASHED_LINE = re.compile(
-    r"^[ \t]*+-{4,80}+(?:[^-\r\n]|-(?!-)){0,40}?(?:" + "|".join(FORWARD_WORDS) + r")(?:[^-\r\n]|-(?!-)){0,60}-{4,80}+"
-    + _END, re.IGNORECASE | re.MULTILINE,
-)  # fmt: skip
+_DASHED_LINE = re.compile(r"^[ \t]*+-{4,80}+((?:[^-\r\n]|-(?!-)){1,120})-{4,80}+" + _END, re.MULTILINE)
 # Zoho and Notes: -----"Ben" <ben@example.com> wrote: -----
 _DASHED_ATTRIBUTION = re.compile(r"^[ \t]*+-{4,80}+[^\r\n]{2,200}?\bwrote:?+[ \t]?+-{4,80}+" + _END, re.MULTILINE)
 _COLON_AT_END = re.compile(r"[:：]" + _END, re.MULTILINE)
@@ -59,9 +55,8 @@ def quoted_from(text: Text) -> int:
 
 
 def _begin(words: str) -> int | None:
-    found = [
-        match.start() for sign in (_DASHED_LINE, _DASHED_ATTRIBUTION, _HEADER_BLOCK) if (match := sign.search(words))
-    ]
+    found = [match.start() for sign in (_DASHED_ATTRIBUTION, _HEADER_BLOCK) if (match := sign.search(words))]
+    found.extend(islice((line.start() for line in _DASHED_LINE.finditer(words) if says_forwarded(line[1])), 1))
     end = min(found, default=None)
     colons = _COLON_AT_END.finditer(words, 0, len(words) if end is None else end)
     for colon in islice(colons, _MOST_COLONS):

@@ -202,6 +202,7 @@ def test_what_stands_below_the_line_is_left_in_every_charset(above: str, charset
         "On Monday I wrote: see https://www.example.com/a\r\n",  # words of a sentence
         "----------\r\nForward this to a friend: https://www.example.com/a\r\n----------\r\n",
         "----- News -----\r\nhttps://www.example.com/a\r\n",
+        "----- Original fit -----\r\nhttps://www.example.com/a\r\n",
         "The original message was https://www.example.com/a\r\n",
         "> -----Original Message-----\r\n> old\r\n\r\nhttps://www.example.com/a\r\n",
         "From: Berlin\r\nTo: Hamburg\r\nDate: Monday\r\nSee https://www.example.com/a\r\n",  # a journey
