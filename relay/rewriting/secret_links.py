@@ -38,7 +38,7 @@ _LETTERS = re.compile(r"[a-z]+")
 _CAMPAIGN = re.compile(CAMPAIGN_PREFIXES, re.IGNORECASE)
 _TEXT = re.compile("|".join(TEXT_SIGNS))
 _TEXT_WORDS = re.compile(r"[^\W\d_]+")
-_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{16,}")
 _CASED = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
@@ -153,7 +153,9 @@ def _text_says_so(text: str) -> bool:
     if not text or len(text) > 120:  # longer than any button
         return False
     folded = text.casefold()
-    if TEXT_HINTS.isdisjoint(_TEXT_WORDS.findall(folded)) and (folded.isascii() or _JAPANESE.search(folded) is None):
+    if TEXT_HINTS.isdisjoint(_TEXT_WORDS.findall(folded)) and (
+        folded.isascii() or _WITHOUT_SPACES.search(folded) is None
+    ):
         return False
     return _TEXT.search(folded) is not None
 

@@ -14,7 +14,7 @@ ALWAYS = frozenset(
         " access_key accesskey secret client_secret secret_key rlkey signature sig hmac hdnea hdnts __token__"
         " security_token ticket session_id sessionid sid phpsessid jsessionid login_hash loginhash login_key loginkey"
         " nonce clerk_ticket __clerk_ticket vcode verification_code verificationcode verify_code confirmation_code"
-        " confirmationcode one_time_code token_hash confirmation_key reset_key resetkey tok"
+        " confirmationcode one_time_code token_hash confirmation_key reset_key resetkey tok private_token"
     )
 )
 # These are a secret at any length.
@@ -103,6 +103,12 @@ TEXT_SIGNS = (
     r"\b(?:conferma|verifica)\b.{0,20}\b(?:e-?mail|indirizzo|account|iscrizione|correo|cuenta|dirección)\b",
     r"\b(?:restablec|cambia)\w*\b.{0,20}\bcontraseña\b|\bconfirma\w*\b.{0,24}\b(?:correo|cuenta|dirección)\b",
     r"\bactiva\w*\b.{0,8}\bcuenta\b",
+    r"\b(?:alter|redefin|troc|recuper|cri)\w*\b.{0,12}\bsenha\b|\bconfirm\w*\b.{0,16}\b(?:e-?mail|conta|cadastro)\b",
+    r"\b(?:wachtwoord\b.{0,20}\b(?:herstellen|wijzigen|resetten|instellen)|(?:wijzig|herstel|reset)\b.{0,12}\bwachtwoord)\b",
+    r"\b(?:zresetuj|zmień|ustaw)\b.{0,12}\bhasło\b|\b(?:återställ|ändra|byt)\b.{0,12}\blösenord",
+    r"\b(?:сброс|восстанов|измени|смени|установ)\w*\b.{0,12}\bпарол|\bподтверд\w+\b.{0,16}\b(?:адрес|почт|регистрац|email)",
+    r"(?:重置|重设|重設|修改|设置|設定|找回|更改).{0,4}密[码碼]|(?:验证|驗證|确认|確認).{0,6}(?:邮箱|郵箱|电子邮件|電子郵件|信箱)",
+    r"비밀번호.{0,6}(?:재설정|변경|초기화|설정)|이메일.{0,6}인증",
     r"パスワード.{0,8}(?:再設定|リセット|変更|設定)|メール(?:アドレス)?.{0,8}(?:確認|認証)|本人確認|ログインリンク|本登録",
     r"アカウント.{0,8}(?:有効化|確認|認証)|招待を(?:承諾|受け|承認)",
 )
@@ -110,6 +116,7 @@ TEXT_HINTS = frozenset(
     str.split(
         "password verify confirm validate activate magic time unlock link click invite invitation pay passwort konto"
         " einladung bestätigen passe activer activez adresse email mail compte inscription indirizzo account iscrizione"
-        " contraseña correo cuenta dirección onetime"
+        " contraseña correo cuenta dirección onetime senha conta cadastro wachtwoord hasło lösenord lösenordet"
+        " пароль пароля адрес почту почты регистрацию"
     )
 )

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ledger.urls import destination_of
 from relay.rewriting.ascii_words import ascii_words, in_ascii
 from relay.rewriting.unsubscribe_words import (
+    FILLERS,
     GENERIC_TEXTS,
     GENERIC_WORDS,
     MAIL,
@@ -52,6 +53,7 @@ _OF_MAIL = re.compile("|".join(TEXT_SIGNS_OF_MAIL + OTHER_SCRIPT_SIGNS_OF_MAIL))
 _MAIL = re.compile("|".join(MAIL))
 _RETURNS = re.compile(URL_RETURNS, re.IGNORECASE)
 GENERIC_ASCII = in_ascii(GENERIC_WORDS)
+_NO_SUBJECT = GENERIC_WORDS | FILLERS
 _PLAIN = str.maketrans("éèêëáàâãíìîóòôõúùûçñ", "eeeeaaaaiiioooouuucn")
 
 
@@ -85,12 +87,12 @@ def text_says_so(text: str) -> bool:
 
 
 def _ends_mail(folded: str) -> bool:
-    """Whether a sign that is said of bills and calls too stands beside a word for mail, or alone."""
+    """Whether a sign that is said of bills and calls too stands beside a word for mail, or alone with "click here"."""
     found = _OF_MAIL.search(folded)
     if found is None:
         return False
     around = folded[: found.start()] + folded[found.end() :]
-    return _TEXT_WORDS.search(around) is None or _MAIL.search(around) is not None
+    return _NO_SUBJECT.issuperset(_TEXT_WORDS.findall(around)) or _MAIL.search(around) is not None
 
 
 def says_nothing_itself(text: str) -> bool:

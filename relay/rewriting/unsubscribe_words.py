@@ -15,7 +15,8 @@ URL_WORDS = frozenset(
         " wypisz wypiszsie odhlasit leiratkozas dezabonare haishinteishi"
         # pages whose use is to say which mail should come
         " emailpreference emailpreferences preferencecenter preferencescenter preferencecentre preferencescentre"
-        " managepreferences communicationpreferences subscriptioncenter"
+        " managepreferences communicationpreferences subscriptioncenter newsletterpreferences mailpreferences"
+        " subscriptionpreferences emailstop"
     )
 )
 
@@ -35,7 +36,7 @@ URL_COMPANIONS = frozenset(
 # Runs of letters of which a URL has at least one when a segment could match: the first, cheap look.
 URL_HINTS = URL_WORDS | frozenset(
     str.split(
-        "opt opting unsubscribe remove annulla cancella cancelar baja sabonner sabonnement sinscription sinscrire"
+        "opt opting stop unsubscribe remove annulla cancella cancelar baja sabonner sabonnement sinscription sinscrire"
         " wypisz preference preferences subscription"
     )
 )
@@ -48,16 +49,19 @@ TEXT_SIGNS = (
     r"\bremove (?:me|my (?:e-?mail|address))\b",
     r"\bremove yourself from\b.{0,24}\b(?:lists?|mailings?|e-?mails?|newsletters?)\b",
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
-    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b",
-    r"^stop (?:these )?e-?mails$|^turn off (?:these )?(?:e-?mails|notifications)$|^mailing list removal$",
+    # Paper comes by post, whoever wants it no longer.
+    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b"
+    r"(?!(?: \w+){0,2} (?:paper|printed|bills?|invoices?|statements?|calls?|catalog\w*)\b)",
+    r"^(?:stop|disable|turn off)(?: all| these)? (?:e-?mails|notifications)(?: from this \w+)?$|^mailing list removal$",
     r"\bto stop (?:these|further|future) (?:e-?mails?|messages|mailings?|offers|please)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
     r"\b(?:manage|modify|update|change|edit|customi[sz]e)(?: your| my)?"
     r" (?:e-?mail|mailing|newsletter|subscription|subscriber|notification|communication)s?"
-    r" (?:preferences?|settings|subscriptions?)\b",
+    r" (?:preferences?|settings|subscriptions?|options)\b",
     r"^\W*(?:e-?mail|subscription|subscriber|mailing|newsletter|communication) (?:preferences|settings)\W*$",
     r"^\W*(?:manage|modify|update)(?: your| my)? (?:preferences?|subscriptions?|newsletters?|mailings|e-?mails)\W*$",
     r"^\W*(?:(?:e-?mail|communication) )?preferences? cent(?:er|re)\W*$|^subscription management$",
+    r"^\W*(?:change|edit|set) (?:your |my )?preferences\W*$",
     r"\b(?:do not|don't|don’t) (?:wish|want) to (?:receive|get|hear)\b|\bleave (?:this|our|the) (?:mailing )?list\b",
     r"\b(?:be|get) (?:removed|taken off)\b.{0,24}\blist\b|\bremov(?:e|al) from (?:this|our) list\b",
     r"\b(?:click|here|wish|want|like)\b.{0,24}\bbe (?:removed|taken off)\b|\btake me off\b",
@@ -68,8 +72,9 @@ TEXT_SIGNS = (
     r"\b(?:abmelden|abbestellen|austragen|abmeldung|newsletter-?abmeldung|abzumelden|abzubestellen|auszutragen)\b",
     r"\b(?:e-?mails?|newsletter|nachrichten|mailings?|werbung)\b.{0,40}\bnicht (?:mehr|länger)"
     r" (?:erhalten|bekommen|empfangen)\b",
-    # "Melden Sie sich ab 1. Mai an" is the opposite, "Melden Sie sich an und holen Sie es ab" too.
-    r"\bmelde(?:n sie sich|n? dich)\b(?:(?!\b(?:an|holen?)\b).){0,60}\bab(?=\s*(?:[,.;:!]|$))",
+    # "Melden Sie sich ab 1. Mai an" is the opposite, "Melden Sie sich an und holen Sie es ab" too; "an dieser Stelle"
+    # is a place.
+    r"\bmelde(?:n sie sich|n? dich)\b(?:(?!\b(?:an(?! dieser)|holen?)\b).){0,60}\bab(?=\s*(?:[,.;:!]|$))",
     r"\b(?:af te melden|uit te schrijven)\b|\bframeld\b",
     r"\bavsluta (?:din |min )?prenumeration\w*",
     r"\babmelde-?link\b|\bnewsletter (?:\w+ ){0,2}kündigen\b",
@@ -78,23 +83,29 @@ TEXT_SIGNS = (
     r"\bkeine (?:\w+ ){0,3}(?:e-?mails?|newsletter|nachrichten) mehr\b",
     r"\b(?:afmelden|uitschrijven|avregistrera|avprenumerera|afmeld|afmelding|avmeld|avmelding|meld deg av)\b",
     r"\bschrijf je uit\b|\bmeld (?:je|u) af\b|^\W*e-?mailvoorkeuren\b",
-    r"\b(?:peruuta|peru|lopeta) (?:tilaus|uutiskirje)",
+    r"^\W*(?:wijzig|beheer) (?:(?:je|uw|mijn) )?(?:e-?mail)?voorkeuren\W*$",
+    r"\b(?:peruuta|peru|lopeta) (?:tilaus|uutiskirje)|\bafskrá(?:ning)?\b",
     # French
+    r"^\W*désactiver les (?:notifications|e-?mails|alertes)(?: par (?:e-?mail|courriel))?\W*$",
     r"\bd[eé\ufffd]s?abonn(?:er|ez|e|ement)\b|\bd[eé\ufffd]sinscri(?:re|ption|vez|s)\b",
     # Italian
     r"\bdisiscri(?:viti|vi|vimi|vermi|zione|versi)\b|\bcancella(?:ti|rti|rsi|rmi|tevi|mi)\b",
     r"\b(?:annulla|cancella)(?:re|ti)?\b.{0,20}\biscrizione\b",
     # Spanish, Portuguese, Romanian
     r"\b(?:darse|darme|date|dar) de baja\b|\bdesuscrib\w*|\bdejar de recibir\b|\bdesuscripción\b",
-    r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b|\bdesinscrib\w*|\bdonar-me de baixa\b",
+    r"\b(?:cancelar|anular|cancela|anula)\b.{0,20}\bsuscripción\b|\bdesinscrib\w*|\bdona(?:r-[ms]e|'t) de baixa\b",
     r"\bdescadastr\w*|\bdesinscrev\w*|\bdeixar de receber\b|\bdezabon\w+",
     r"\b(?:cancelar|cancele|anular|remover)\b.{0,20}\b(?:inscrição|subscrição|assinatura)\b",
     r"\bremover (?:o )?(?:seu|meu) e-?mail\b",
-    # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Vietnamese
+    r"\b(?:administrar|alterar|atualizar|gerenciar|gerir) (?:\w+ )?preferências de (?:e-?mails?|comunicação)\b",
+    # Polish, Czech, Slovak, Hungarian, Turkish, Indonesian, Malay, Vietnamese, Baltic
     r"\bwypisz\w*|\bwypisać się\b|\banuluj subskrypcj\w+|\bzrezygn(?:uj|ować) z (?:subskrypcji|newslettera)\b",
-    r"\brezygnacja z (?:subskrypcji|newslettera)\b|\bzrušit odběr\b|\bodjavi(?:te|m)? (?:se|me)\b",
-    r"\bodhlási[tť]\b|\bodhlášení\b|\bleiratkoz\w+|\babonelikten (?:çık|ayrıl)\w*|\blisteden çık\w*",
-    r"\bberhenti berlangganan\b|\bhủy đăng ký\b",
+    r"\brezygnacja z (?:subskrypcji|newslettera)\b|\bodjavi(?:te|m)? (?:se|me)\b|^\W*odjava\W*$",
+    r"\bzrušit odběr\b(?! (?:plynu|elektřiny|energií|vody|tepla)\b)",
+    r"\bodhlási[tť]\b(?! s[ea] z účtu)|\bodhlášení\b|\bleiratkoz\w+",
+    r"\b(?:abonelikten|aboneliğinden|üyelikten) (?:çık|ayrıl)\w*|\blisteden çık\w*",
+    r"\be-?posta almak istemiyor\w*|\bberhenti (?:berlangganan|melanggan)\b|\bhủy đăng ký\b",
+    r"\batsisakyti (?:naujienlaiškio|prenumeratos)\b|\bloobu[nda]* uudiskirjast\b|\batrakstīties\b",
 )
 # These are said of bills and calls too: they count beside a word for mail, or as the whole text.
 TEXT_SIGNS_OF_MAIL = (
@@ -102,9 +113,9 @@ TEXT_SIGNS_OF_MAIL = (
     r"\bniet (?:langer|meer) (?:wilt? |wenst te |te )?ontvangen\b",
     r"\b(?:inte längre|ikke længere|ikke lenger)\b.{0,12}\b(?:modtage|motta|ta emot)\b",
     r"\bne (?:\w+ )?plus recevoir\b|^\W*g[eé]rer (?:mes|vos) (?:pr[eé]f[eé]rences|abonnements)\b",
-    r"\bnon (?:\w+ )?(?:più ricevere|ricevere più)\b|^\W*gestisci (?:le )?preferenze\b",
-    r"\bno (?:dese[ae]s?|quieres?|quiera|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
-    r"\bnão (?:desej\w+|quer|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
+    r"\bnon (?:\w+ )?(?:più ricevere|ricevere più)\b|^\W*gestisci (?:le )?(?:tue )?preferenze\b",
+    r"\bno (?:dese[aeo]s?|quier(?:o|es?|a)|está interesad[oa] en) (?:seguir )?recib(?:ir|iendo)\b",
+    r"\bnão (?:desej\w+|quero?|queira|quiser|gostaria de)(?: mais)? receber\b|\bnão receber mais\b",
     r"\bsair d(?:a|esta) lista\b|\bnie chce(?:sz|cie) (?:więcej |już |dłużej )?otrzymywać\b",
 )
 OTHER_SCRIPT_SIGNS_OF_MAIL = (
@@ -128,8 +139,9 @@ OTHER_SCRIPT_SIGNS = (
     r"退订|退訂|取消(?:订阅|訂閱)|不再接收",
     r"수신\s?거부|구독\s?(?:취소|해지)|수신을?\s?원(?:치|하지)\s?않|수신\s?동의\s?철회",
     r"отпис(?:аться|ка|ки|ать|ване)|відпис(?:атися|ка)|(?:отменить|скасувати) (?:подписку|підписку)",
-    r"отказаться от (?:рассылки|подписки)|απεγγραφή|κατάργηση εγγραφή[ςσ]|^\W*(?:להסרה|הסרה|הסר אותי)",
-    r"إلغاء (?:ال)?[اإ]شتراك|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
+    r"отказаться от (?:рассылки|подписки)|отпиш(?:и|ете) се|откаж(?:и|ете) се от (?:абонамент|бюлетин)",
+    r"απεγγραφή|κατάργηση εγγραφή[ςσ]|διαγραφή από (?:τη[νσ]? )?λίστα|^\W*(?:להסרה|הסרה|הסר אותי|הסר\W*$)",
+    r"להסיר את עצמ|إلغاء (?:ال)?[اإ]شتراك|لغو اشتراک|הסר(?:ה|ו|ני)? מ|ยกเลิกการ(?:รับ|สมัคร|เป็นสมาชิก)",
 )
 # Parameters that say where to go after the page, and path segments behind which a subject stands, not an action.
 URL_RETURNS = r"(?<=[?&])(?:next|return|return[_-]?(?:to|url|path|uri)|back|back[_-]?url|continue|ref|referr?er)=[^&#]*"
@@ -141,6 +153,8 @@ TEXT_HINTS = frozenset(
         " austragen emails notifications abmeldelink kündigen einstellungen newslettereinstellungen emaileinstellungen"
         " afmelding avmelding schrijf emailvoorkeuren mailvoorkeuren peru lopeta gérer gerer disiscrivimi cancellami"
         " preferenze desinscribir desinscribirme desinscribirse donar anular rezygnacja zrušit odjavi odjavite odjavim"
+        " subscriber disable voorkeuren afskrá afskráning désactiver dona preferências odjava aboneliğinden üyelikten"
+        " istemiyor istemiyorum istemiyorsanız atsisakyti loobu loobun loobuda atrakstīties"
         " yourself preference manage erhalten bekommen empfangen melde ontvangen modtage motta emot frameld"
         " avbeställ avbeställa avsluta sabonner sabonnez sabonnement sinscrire recibir recibiendo descadastro"
         " descadastramento desinscrever desinscreva desinscreve cancele sair remover zrezygnować otrzymywać"
@@ -165,6 +179,8 @@ TEXT_ABOUT = frozenset(
     )
 )
 OTHER_SCRIPT_ABOUT = ("理由", "率", "防ぐ", "减少", "причин")
+# Beside those texts below, words that leave a sign its meaning: "för att avbeställa".
+FILLERS = frozenset(str.split("för att du vill"))
 
 # Link texts that say nothing without their sentence: all their words are of these, whatever the language,
 GENERIC_WORDS = frozenset(
