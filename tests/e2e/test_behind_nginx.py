@@ -39,7 +39,7 @@ class Proxy:
         servers = servers.replace("127.0.0.1:8026", f"127.0.0.1:{mailglass.private}")
         for port in (self.public, self.private):
             servers = servers.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};", 1)
-        self.access_log = folder / "access.log"
+        self.access_log, self.error_log = folder / "access.log", folder / "error.log"
         (folder / "nginx.conf").write_text(
             f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
             f"http {{ access_log {self.access_log}; client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;\n"
@@ -104,6 +104,15 @@ def test_the_documented_proxy_passes_on_who_asked_and_logs_no_token(mailglass: I
     assert "/robots.txt" in logged
     assert token not in logged
     assert link not in logged
+
+
+def test_the_documented_proxy_logs_no_token_either_when_nobody_answers(mailglass: Installation, proxy: Proxy) -> None:
+    mailglass.stop()
+    assert proxy.get(proxy.public, "/healthz")[0] == 502
+    assert proxy.get(proxy.public, "/o/a-token-of-ours.gif")[0] == 502
+    logged = proxy.error_log.read_text() + proxy.access_log.read_text()
+    assert "/healthz" in logged
+    assert "a-token-of-ours" not in logged
 
 
 def test_a_recipient_finds_the_page_on_privacy_and_set_up_the_public_port(proxy: Proxy) -> None:
