@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailglass.commands.options import DEFAULT_CONFIG, Config, settings_from_file
-from mailglass.failures import Failed
+from mailglass.failures import WrongUse
 from pixel_server.public.privacy_page import privacy_page, record_of_processing
 from pixel_server.public.privacy_words import PRIVACY_WORDS
 
@@ -20,7 +20,7 @@ def print_page(
     settings = settings_from_file(config)
     language = language or settings.privacy.language
     if language not in PRIVACY_WORDS:
-        raise Failed(f'there is no text in "{language}"; there is {", ".join(PRIVACY_WORDS)}')
+        raise WrongUse(f'--lang: there is no text in "{language}"; there is {", ".join(PRIVACY_WORDS)}')
     typer.echo(privacy_page(settings, language), nl=False)
 
 

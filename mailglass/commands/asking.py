@@ -22,7 +22,7 @@ from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, lis
 from mailglass.commands.passwords import password_from
 from mailglass.commands.reading import run_to_end
 from mailglass.commands.sending import Login, submit
-from mailglass.failures import Failed
+from mailglass.failures import Failed, WrongUse
 from pixel_server.public.privacy_page import told_when_asked
 
 
@@ -35,11 +35,13 @@ def ask(
     listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Send a request for consent; the answer is given on a page, by a button."""
+    """Send a request for consent.
+
+    The answer is given on a page, by a button."""
     need_address(address)
     need_sender("--from", sender)
     if language not in CONSENT_WORDS:
-        raise Failed(f'there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
+        raise WrongUse(f'--lang: there is no text in "{language}"; there is {", ".join(CONSENT_WORDS)}')
     settings = settings_from_file(config)
     at = listener_named(settings, listener)
     login = Login(user, password_from(password_stdin)) if user else None

@@ -43,7 +43,7 @@ from mailglass.commands.probing import (
     look_at_pixel,
     look_at_upstream,
 )
-from mailglass.commands.sending import Login, compose, one_address, submit
+from mailglass.commands.sending import Login, compose, one_address_or_none, submit, why_untracked
 from mailglass.commands.tables import print_json
 from mailglass.failures import Failed, WrongUse
 
@@ -54,19 +54,18 @@ _PIXEL = re.compile(r"https?://[^\s\"'<>]+/o/[\w-]+\.gif")
 _NOTE = re.compile(r"\[mailglass ([0-9A-Z]{26}): (.+)\]")
 
 
-def one_address_or_none(text: str | None) -> str | None:
-    return None if text is None else one_address(text)
-
-
 def doctor(
     to: Annotated[
         str | None,
         typer.Option("--to", help="who gets the probe: an address of your own", callback=one_address_or_none),
     ] = None,
-    sender: Annotated[str | None, typer.Option("--from", help="the envelope's sender; default: the same")] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option("--from", help="the envelope's sender; default: the same", callback=one_address_or_none),
+    ] = None,
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
-    wait: Annotated[float, typer.Option("--wait", help="seconds to wait for the hit")] = 10.0,
+    wait: Annotated[float, typer.Option("--wait", min=0, help="seconds to wait for the hit")] = 10.0,
     listener: ListenerName = "",
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -130,7 +129,8 @@ async def _chain(
     note = _NOTE.search(reply)
     message_id = parse_message_id(note[1]) if note else None
     if message_id is None:
-        yield Finding("tracking", False, "the relay sent the probe on without tracking it")
+        why = why_untracked(reply) or "its reply names no message"
+        yield Finding("tracking", False, f"the relay sent the probe on without tracking it: {why}")
         return
     yield Finding("tracking", True, note[2] if note else "")
     async with aclosing(_after_sending(settings, at, message_id, wait)) as rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,11 +16,15 @@ from typing import Annotated
 import typer
 
 from config.settings import Listener, Settings, host_and_port
+from ledger.reason_words import why_message
+from ledger.records import Reason
 from mailglass.commands.options import DEFAULT_CONFIG, Config, ListenerName, listener_named, settings_from_file
 from mailglass.commands.passwords import password_from
 from mailglass.failures import Failed
 
 PATIENCE_SECONDS = 30.0
+_NOTE = re.compile(r"\[mailglass[ :]")
+_UNTRACKED = re.compile(r"\[mailglass: not tracked, ([a-z-]+)")
 
 _TEXT = """\
 This message was sent by mailglass send-test. Its HTML part has an open pixel and two tracked links:
@@ -51,10 +56,24 @@ def one_address(text: str) -> str:
     return text
 
 
+def one_address_or_none(text: str | None) -> str | None:
+    return None if text is None else one_address(text)
+
+
+def why_untracked(reply: str) -> str | None:
+    """Why the message that had this reply is not tracked, in words; None when it is."""
+    found = _UNTRACKED.search(reply)
+    if found is None:
+        return None if _NOTE.search(reply) else "the reply says nothing of tracking"
+    reason = found[1]
+    return f"{why_message(Reason(reason))} ({reason}, docs/why-unchanged.md)" if reason in list(Reason) else reason
+
+
 def send_test(
     to: Annotated[str, typer.Option("--to", help="who gets it", callback=one_address)],
     sender: Annotated[
-        str | None, typer.Option("--from", help="the envelope's sender; default: the same address")
+        str | None,
+        typer.Option("--from", help="the envelope's sender; default: the same address", callback=one_address_or_none),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", help="log in with this name; asks for the password")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
@@ -67,7 +86,9 @@ def send_test(
     login = Login(user, password_from(password_stdin)) if user else None
     reply = submit(at, compose(sender or to, to, "A test of mailglass"), sender or to, to, login)
     typer.echo(reply)
-    typer.echo(f"Open it, then look at {page_url(settings)}")
+    why = why_untracked(reply)
+    told = f"Open it, then look at {page_url(settings)}" if why is None else f"It was sent, but not tracked: {why}"
+    typer.echo(told)
 
 
 def compose(sender: str, to: str, subject: str) -> EmailMessage:
@@ -156,7 +177,8 @@ def _refuse_unless_taken(reply: tuple[int, bytes]) -> None:
 
 def _refuse_unless(good: bool, code: int, text: bytes) -> None:
     if not good:
-        raise Failed(f"the relay said {_said(code, text)}")
+        hint = "; log in with --user NAME" if code == 530 else ""  # RFC 4954 section 6
+        raise Failed(f"the relay said {_said(code, text)}{hint}")
 
 
 def _said(code: int, text: bytes | str) -> str:

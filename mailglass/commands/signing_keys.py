@@ -19,7 +19,9 @@ app = typer.Typer(
 
 @app.command("rotate")
 def rotate_keys(config: Config = DEFAULT_CONFIG) -> None:
-    """Make a new key that signs from now on; running processes sign with it within seconds."""
+    """Make a new key that signs from now on.
+
+    Running processes sign with it within seconds; the old ones keep verifying."""
     try:
         key_id = rotate(settings_from_file(config).keys_dir)
     except KeyFolderFault as fault:

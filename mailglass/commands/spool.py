@@ -52,7 +52,9 @@ def show_list(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_one(message: MessageArgument, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show each copy of a message: its recipient, how it stands, and the last reply."""
+    """Show each copy of a message.
+
+    Its recipient, how it stands, how often and when it is tried, and the last reply."""
     found = _find(settings_from_file(config).spool_dir, message)
     copies = [_copy_row(found, number) for number in sorted(found.copies)]
     if as_json:
@@ -64,7 +66,9 @@ def show_one(message: MessageArgument, config: Config = DEFAULT_CONFIG, as_json:
 
 @app.command()
 def retry(message: MessageArgument, copy: CopyOption = 0, config: Config = DEFAULT_CONFIG) -> None:
-    """Try waiting copies now, also those held because they may have arrived."""
+    """Try waiting copies now.
+
+    Also those held because they may have arrived."""
     by_relay = _have_done(settings_from_file(config), Wish.RETRY, message, copy)
     typer.echo("The relay tries them now." if by_relay else "They are tried as soon as the relay runs.")
 

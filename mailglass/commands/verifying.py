@@ -24,7 +24,9 @@ def verify_lists(
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Check that nobody changed, reordered or cut the lists of consents and of what was done.
+    """Check that nobody changed the lists.
+
+    The lists of consents and of what was done: no row changed, out of order or cut out.
 
     Keep what --json prints where those who could change the ledger cannot write, and give it back with --against:
     only that shows a list whose end was cut off or that was written anew as a whole.
@@ -32,6 +34,8 @@ def verify_lists(
     settings = settings_from_file(config)
     anchors = [_anchors_in(settings.data_dir / ANCHORS_FILE)]
     if against is not None:
+        if not against.exists():  # of the file beside the ledger, none is fine: it comes within the hour
+            raise Failed(f"{against} cannot be read: there is no such file")
         anchors.append(_anchors_in(against))
         if not anchors[-1]:
             raise Failed(f"{against} holds no anchors")

@@ -26,6 +26,8 @@ from mailglass.failures import WrongUse
         ("erase", "junk"),
         ("subject-export", "junk"),
         ("user", "add", "ann", "--address", "ann@example.com", "--address", "junk"),
+        ("privacy-page", "--lang", "tlh"),
+        ("consent", "ask", "ann@example.com", "--from", "me@example.org", "--lang", "tlh"),
     ],
     ids=" ".join,
 )

@@ -124,8 +124,10 @@ def _supplied(path: Path) -> dict[str, list[Span]]:
                     if entry:
                         label, span = _entry(entry, source, number)
                         found[label].append(span)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SignsFault(f"{path}: {error}") from error
+    except OSError as error:
+        raise SignsFault(f"{error.filename or path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SignsFault(f"{source} is not UTF-8") from error
     return found
 
 
