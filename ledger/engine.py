@@ -94,8 +94,9 @@ def sqlite_writing_engine(place: Place) -> Engine:
 
     # pysqlite must not begin transactions by itself (isolation_level None): it would leave DDL outside of them.
     engine = create_engine(
-        "sqlite+pysqlite://", creator=connect, poolclass=StaticPool, connect_args={"check_same_thread": False}
-    )
+        "sqlite+pysqlite://", creator=connect, poolclass=StaticPool, connect_args={"check_same_thread": False},
+        hide_parameters=True,
+    )  # fmt: skip
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -103,10 +104,12 @@ def sqlite_writing_engine(place: Place) -> Engine:
 def reading_engine(place: Place) -> AsyncEngine:
     """An engine whose connections cannot change anything."""
     if place.path is None:
-        engine = create_async_engine(place.url, pool_size=READING_CONNECTIONS, pool_pre_ping=True)
+        engine = create_async_engine(place.url, pool_size=READING_CONNECTIONS, pool_pre_ping=True, hide_parameters=True)
         return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
     url = URL.create("sqlite+aiosqlite", database=place.path.as_uri(), query={"mode": "rw", "uri": "true"})
-    engine = create_async_engine(url, pool_size=READING_CONNECTIONS, max_overflow=2 * READING_CONNECTIONS)
+    engine = create_async_engine(
+        url, pool_size=READING_CONNECTIONS, max_overflow=2 * READING_CONNECTIONS, hide_parameters=True
+    )
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine.sync_engine, "connect", _read_only)
     return engine

@@ -184,7 +184,9 @@ class PostgresTransactions:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._engine = create_async_engine(place.url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        self._engine = create_async_engine(
+            place.url, pool_size=1, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        )
         self._upgraded = False
 
     async def run(self, work: Callable[[Connection], T], is_one: bool = False) -> T:

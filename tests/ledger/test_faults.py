@@ -13,7 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from ledger.accounts import set_addresses
 from ledger.engine import prepare_folder
 from ledger.faults import LedgerUnavailable, SchemaTooNew
 from ledger.migrations import HEAD
@@ -307,6 +309,13 @@ async def test_opening_anew_keeps_the_locks_of_those_who_read(store: Store, file
     await store.register(a_record())
     with closing(sqlite3.connect(file)) as other:  # what a program sees that comes after
         assert other.execute("SELECT count(*) FROM message").fetchone() == (2,)
+
+
+async def test_a_fault_of_ours_says_nothing_of_what_was_to_be_stored(store: Store) -> None:
+    """D01: it goes into the log with its traceback."""
+    with pytest.raises(IntegrityError) as told:
+        await store.write(set_addresses, 4711, ["marker@example.com"])
+    assert "marker" not in str(told.value)
 
 
 async def test_after_closing_nothing_is_taken(store: Store) -> None:
