@@ -38,7 +38,7 @@ class RecipientView:
     click_hits: int
     first_at: datetime | None
     last_at: datetime | None
-    devices: tuple[tuple[str, str], ...]  # user agent and address, as far as they are kept
+    devices: tuple[tuple[str, str], ...]  # user agent and address, as far as they are kept; none of a shared copy
     recording: frozenset[ConsentPurpose]  # of which something would be recorded from here on
     counts_only: bool = False  # of which no single hit is kept
 
@@ -72,16 +72,18 @@ async def recipient_view(
     )
     silent_kinds = set(silent.scalars())
     ended = row.stopped_at is not None or (row.record_until is not None and row.record_until <= now)
+    shared = number == 0 and row.recipient_count > 1
     firsts, lasts = [one.first for one in sums.values()], [one.last for one in sums.values()]
     return RecipientView(
         opens=row.opens,
         links=row.links,
-        shared=number == 0 and row.recipient_count > 1,
+        shared=shared,
         open_hits=_counted(row, "opens") if row.counts_only else int(sums["open"].n) if "open" in sums else 0,
         click_hits=_counted(row, "clicks") if row.counts_only else int(sums["click"].n) if "click" in sums else 0,
         first_at=min(firsts, default=None),
         last_at=max(lasts, default=None),
-        devices=tuple((one.user_agent, one.ip) for one in devices if one.user_agent or one.ip),
+        # Of a copy that several share they are other people's, too, and no business of whoever looks.
+        devices=() if shared else tuple((one.user_agent, one.ip) for one in devices if one.user_agent or one.ip),
         recording=frozenset(purpose for purpose in BOTH if not ended and KIND_OF[purpose].value not in silent_kinds),
         counts_only=row.counts_only,
     )

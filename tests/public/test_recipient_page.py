@@ -99,6 +99,14 @@ async def test_a_shared_copy_says_that_nobody_can_tell_who_it_was(port: PublicPo
     assert "nobody can tell" in (await port.get(urls.page())).text
 
 
+async def test_of_a_shared_copy_nobody_reads_what_the_others_look_at_it_with(port: PublicPort) -> None:
+    urls = await port.message(recipients=("ann@example.net", "bob@example.net"))
+    await port.get(urls.pixel())
+    page = await port.get(urls.page())
+    assert "pictures loaded: 1" in page.text
+    assert "Firefox" not in page.text
+
+
 @pytest.mark.parametrize("language", ["en", "ja", "de", "fr", "it"])
 async def test_a_shared_copy_promises_nothing_about_other_mail(port: PublicPort, language: str) -> None:
     """The next message to one of them alone is tracked: nobody knows which of them said no."""
