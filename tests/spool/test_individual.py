@@ -296,6 +296,18 @@ async def test_a_report_that_lost_its_session_waits_for_the_same_login_alone(ben
     assert bench.folder() == []
 
 
+async def test_a_report_of_somebody_whose_name_could_not_be_read_goes_over_nobodys_session(bench: Workbench) -> None:
+    """C10: of two whose names are unknown nobody can tell whether they are the same."""
+    bench.upstream.script = {R2: [at_rcpt("closes")]}
+    async with bench.client_session() as session:
+        assert (await bench.submit(session, is_logged_in=True)).code == 250
+    async with bench.client_session() as session:
+        assert not bench.individual.waits_for("")
+        await bench.individual.deliver_waiting("", session)
+    assert bench.upstream.addresses() == [R1]
+    assert bench.folder() != []
+
+
 async def test_the_runner_leaves_a_message_alone_that_is_still_the_clients(bench: Workbench) -> None:
     """Between its writing and its first accepted copy nobody but its submission may deliver it."""
     register = bench.book.register

@@ -93,8 +93,10 @@ class Workbench:
         rcpt_parameters: bytes = b"",
         raw: bytes = PLAIN,
         time: LedgerTime | None = None,
+        is_logged_in: bool = False,
     ) -> Reply:
-        session.is_logged_in = bool(login)
+        """``is_logged_in``: though nobody knows by which name."""
+        session.is_logged_in = is_logged_in or bool(login)
         prepared = PreparedCopies(
             message_id,
             PLAIN,
