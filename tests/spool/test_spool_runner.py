@@ -37,6 +37,12 @@ async def test_a_waiting_copy_is_not_tried_before_its_time(bench: Workbench) -> 
     assert bench.upstream.to(R2)[0].content == rendered(2)
 
 
+async def test_a_503_speaks_of_the_order_of_commands_and_the_copy_is_tried_again(bench: Workbench) -> None:
+    await submitted(bench, r2=[at_rcpt("503 5.5.1 need MAIL first"), accepts()])
+    await bench.later(timedelta(minutes=7))
+    assert [one.content for one in bench.upstream.to(R2)] == [rendered(2)]
+
+
 async def test_an_upstream_that_cannot_be_reached_counts_as_a_try(bench: Workbench) -> None:
     await submitted(bench, r2=[at_dot("451 4.3.0 later"), accepts()])
     port, bench.upstream.port = bench.upstream.port, 1  # nobody listens there
