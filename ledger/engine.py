@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +130,3 @@ def _read_only(raw_connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA query_only = ON")
     cursor.execute(f"PRAGMA busy_timeout = {READING_BUSY_MILLISECONDS}")
     cursor.close()
-
-
-Work = Callable[[Connection], Any]

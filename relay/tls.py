@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.settings import Listener, Upstream, is_loopback
+from config.settings import Listener, Upstream
 
 Stamp = tuple[int, int, int]
 
@@ -81,8 +81,3 @@ def upstream_context(upstream: Upstream) -> ssl.SSLContext | None:
         raise CertificateFault(f"ca_file {upstream.ca_file} cannot be used: {error.strerror or error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def may_listen(host: str, security: str) -> bool:
-    """Beyond loopback only with TLS."""
-    return security != "none" or is_loopback(host)

@@ -1,6 +1,6 @@
 """The questions of page, API and command line. Each function takes a read-only connection; the SQL stands beside it."""
 
-from ledger.queries.hits import HitFilter, count_hits_after, list_hits, newest_hit_seq
+from ledger.queries.hits import HitFilter, list_hits, newest_hit_seq
 from ledger.queries.messages import MessageFilter, list_messages
 from ledger.queries.messages import message_detail as message
 from ledger.queries.rows import (
@@ -14,7 +14,7 @@ from ledger.queries.rows import (
     Page,
     Viewer,
 )
-from ledger.queries.stats import Slot, per_day, per_hour, per_weekday_hour, totals
+from ledger.queries.stats import Slot, per_day, per_weekday_hour, totals
 
 __all__ = [
     "ADMINISTRATOR",
@@ -29,13 +29,11 @@ __all__ = [
     "Page",
     "Slot",
     "Viewer",
-    "count_hits_after",
     "list_hits",
     "list_messages",
     "message",
     "newest_hit_seq",
     "per_day",
-    "per_hour",
     "per_weekday_hour",
     "totals",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.message_id import MessageId
@@ -103,33 +103,6 @@ def _seqs_by_message(viewer: Viewer, conditions: list[ColumnElement[bool]], limi
 async def newest_hit_seq(connection: AsyncConnection) -> int:
     """Where somebody begins who only wants what comes from now on."""
     return int((await connection.execute(select(func.coalesce(func.max(hit.c.seq), 0)))).scalar_one())
-
-
-async def count_hits_after(connection: AsyncConnection, viewer: Viewer, seq: int, most: int = 100) -> int:
-    """How many confirmed, counted hits are newer than that (for the bell); ``most`` when there are more."""
-    newer = (
-        select(hit.c.seq)
-        .join(message, message.c.seq == hit.c.message_seq)
-        .where(hit.c.seq > seq, hit.c.counted, visible(viewer))
-        .where(or_(hit.c["class"] == "human", hit.c["class"] == "image-proxy"))
-        .limit(most)
-        .subquery()
-    )
-    return (await connection.execute(select(func.count()).select_from(newer))).scalar_one()
-
-
-async def recent_facts(
-    connection: AsyncConnection, message_id: MessageId, since_ms: int, limit: int = 500
-) -> list[dict[str, Any]]:
-    """Hits of one message with their facts, oldest first, for looking at their verdicts again."""
-    rows = await connection.execute(
-        select(hit)
-        .join(message, message.c.seq == hit.c.message_seq)
-        .where(message.c.id == message_id.raw, text("hit.at >= :since").bindparams(since=since_ms))
-        .order_by(hit.c.seq.desc())
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in reversed(rows.all())]
 
 
 def _conditions(wanted: HitFilter) -> list[ColumnElement[bool]]:

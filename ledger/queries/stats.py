@@ -42,12 +42,6 @@ async def per_day(
     return await _slots(connection, viewer, since, until, local - local % DAY)
 
 
-async def per_hour(
-    connection: AsyncConnection, viewer: Viewer, since: datetime, until: datetime, zone: tzinfo = UTC
-) -> list[Slot]:
-    return await _slots(connection, viewer, since, until, _local(since, until, zone))
-
-
 async def per_weekday_hour(
     connection: AsyncConnection, viewer: Viewer, since: datetime, until: datetime, zone: tzinfo = UTC
 ) -> list[Slot]:

@@ -35,7 +35,6 @@ from relay.rewriting.rewrite import apply_header_edits
 from relay.rewriting.worker import RewritingWorker
 from relay.tracking_rules import plan_for
 
-WRONG_USE = 2
 Source = Annotated[str, typer.Argument(metavar="[FILE|DIR|-]", help="a message, a folder of them, or - for stdin")]
 Out = Annotated[Path | None, typer.Option(help="where the message goes instead of stdout; a folder for a folder")]
 Report = Annotated[

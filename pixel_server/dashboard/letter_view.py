@@ -27,7 +27,6 @@ class LetterView:
     to: str
     date: str
     html: str  # a whole document; made from the text where the letter has no HTML
-    has_html: bool
     attachments: tuple[str, ...]
 
 
@@ -37,7 +36,7 @@ def view(raw: bytes) -> LetterView:
         return _view(raw)
     except Exception:  # the standard library's parser raises what it likes on damaged mail
         text = raw.decode("utf-8", "replace")
-        return LetterView("", "", "", "", _from_text(text), False, ())
+        return LetterView("", "", "", "", _from_text(text), ())
 
 
 def _view(raw: bytes) -> LetterView:
@@ -51,7 +50,7 @@ def _view(raw: bytes) -> LetterView:
         html = _from_text(_text_of(text_part) if text_part is not None else "")
     names = tuple(_name_of(part) for part in message.iter_attachments())
     subject, sender, to, date = (_header(message, name) for name in ("Subject", "From", "To", "Date"))
-    return LetterView(subject, sender, to, date, html, html_part is not None, names)
+    return LetterView(subject, sender, to, date, html, names)
 
 
 def _header(message: EmailMessage, name: str) -> str:

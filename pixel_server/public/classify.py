@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ledger.records import Confidence, HitClass, HitFacts, HitKind, Verdict
-from pixel_server.public.signs.tables import Marks, NetworkSign, Sign, Signs, observe
+from ledger.records import Confidence, HitClass, HitKind, Verdict
+from pixel_server.public.signs.tables import Marks, NetworkSign, Sign
 from pixel_server.public.windows import Windows
 
 _CERTAIN, _PROBABLE = Confidence.CERTAIN, Confidence.PROBABLE
@@ -68,13 +68,9 @@ class _Case:
 _Answer = tuple[HitClass, Confidence] | None
 
 
-def first_verdict(facts: HitFacts, context: HitContext, signs: Signs, windows: Windows) -> Verdict:
-    """Who made the hit, as far as one request and its context tell. Never raises."""
-    return decide(observe(facts, signs, context.asn), context, windows)
-
-
 def decide(marks: Marks, context: HitContext, windows: Windows) -> Verdict:
-    """The verdict of the first rule that matches."""
+    """Who made the hit, as far as one request and its context tell: the verdict of the first rule that matches. Never
+    raises."""
     case = _Case(marks, context, windows)
     for rule, ask in RULES:
         answer = ask(case)

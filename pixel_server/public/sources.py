@@ -66,11 +66,6 @@ def truncated(ip: str) -> str:
     return "" if address is None else _network_text(address, 24, 48)
 
 
-def is_same_source(one: str, other: str) -> bool:
-    """Whether two addresses are one source, as ``source_of`` has it."""
-    return bool(source_of(one)) and source_of(one) == source_of(other)
-
-
 def _network_text(address: Address, ipv4_bits: int, ipv6_bits: int) -> str:
     match address:
         case IPv4Address():

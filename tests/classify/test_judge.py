@@ -16,7 +16,7 @@ from ledger.message_id import MessageId
 from ledger.recording import RecordingState
 from ledger.records import HitFacts, HitKind
 from ledger.tokens import Target
-from pixel_server.public.classify import HitContext, Neighbours, first_verdict
+from pixel_server.public.classify import HitContext, Neighbours
 from pixel_server.public.judge import Judge
 from pixel_server.public.minimise import evidence, kept_ip, kept_user_agent
 from pixel_server.public.places import Places
@@ -25,6 +25,7 @@ from pixel_server.public.signs.networks import NetworkTable, parse_address, read
 from pixel_server.public.signs.tables import Signs, observe
 from pixel_server.public.sources import source_of, trusted_networks
 from pixel_server.public.windows import windows_from
+from tests.classify.verdicts import first_verdict
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 SETTINGS = Settings()

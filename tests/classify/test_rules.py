@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from ledger.records import Confidence, HitClass, HitFacts, HitKind, Verdict
 from mailglass.commands.labelled_hits import read_hit
-from pixel_server.public.classify import RULES, HitContext, Neighbours, decide, first_verdict
+from pixel_server.public.classify import RULES, HitContext, Neighbours, decide
 from pixel_server.public.signs.loading import load_signs
 from pixel_server.public.signs.tables import Marks, NetworkSign, Sign, Signs
 from pixel_server.public.windows import Windows
 from pixel_server.rule_words import RULE_WORDS
+from tests.classify.verdicts import first_verdict
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 THUNDERBIRD = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.3.0"
@@ -41,6 +42,7 @@ SPIDER_PHONE = BOT_PHONE.replace("M bot 60", "Spider 8")
 NOTION_DESKTOP = (
     "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Notion/2.0.8 Chrome/76.0 Electron/6.1"
 )
+
 CHROME = "Mozilla/5.0 (Linux; Android 7.1.2) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/66.0 Mobile Safari/537.36"
 ELECTRON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 # One for each way in which programs show that they are some, and beside them people's that look nearly so.

@@ -11,7 +11,6 @@ import pytest
 from config.addresses import is_loopback
 from config.settings import Listener, Settings, host_and_port
 from relay.receipts import receipt_edit
-from relay.tls import may_listen
 from relay.wiring import ConfigurationFault, build
 from tests.relay.running_relay import run_relay, settings_for
 from tests.relay.upstream_servers import Behaves
@@ -34,8 +33,6 @@ async def test_by_default_nothing_listens_beyond_loopback(upstream: Behaves, tmp
     for bind in ("0.0.0.0:2525", "*:2525", "[::]:2525", "192.0.2.1:2525"):
         with pytest.raises(ValueError, match="not loopback"):
             Listener(bind=bind)
-        assert not may_listen(host_and_port(bind)[0], "none")
-        assert may_listen(host_and_port(bind)[0], "starttls")
 
 
 PRINTING = {"as_bytes", "as_string", "BytesGenerator", "BytesParser", "message_from_bytes", "EmailMessage", "MIMEText"}
