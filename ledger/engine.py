@@ -100,6 +100,18 @@ def sqlite_writing_engine(place: Place) -> Engine:
     return engine
 
 
+def keep_temporary_in_memory(connection: Connection) -> None:
+    """For the writer, once the schema is as it should be.
+
+    What one statement of several changes SQLite keeps as it was until that statement has succeeded; beyond 64 kB in a
+    file in /var/tmp, with pages of the ledger in it, made and removed for each newsletter in a group of changes. All
+    changes are small, but those of an upgrade: these go through a file, or they would take the memory of a whole index.
+    """
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA temp_store = MEMORY")
+
+
 def reading_engine(place: Place) -> AsyncEngine:
     """An engine whose connections cannot change anything."""
     if place.path is None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ledger.engine import Place, prepare_folder, sqlite_writing_engine
+from ledger.engine import Place, keep_temporary_in_memory, prepare_folder, sqlite_writing_engine
 from ledger.fault_words import words_for
 from ledger.faults import LedgerUnavailable
 from ledger.row_source import forget_kinds
@@ -149,6 +149,7 @@ class SqliteTransactions:
             with self._connection.begin():
                 if upgrade(self._connection):
                     log.info("the ledger was brought to the present schema")
+            keep_temporary_in_memory(self._connection)
         except BaseException:
             self._drop()  # locked, say: nobody may work with it before it is upgraded
             raise
