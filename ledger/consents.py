@@ -27,6 +27,7 @@ from ledger.people import erased_name, normalise, person_key, spellings, without
 from ledger.queries.consents import events_of
 from ledger.scrubbing import find_naming, scrub
 from ledger.sender_erasure import erase_sender
+from ledger.shared_questions import SharedQuestions
 from ledger.traces import shed_traces
 
 ALL_PURPOSES = tuple(ConsentPurpose)
@@ -62,6 +63,7 @@ class Consents:
         self._required = required
         self._valid_for = valid_for
         self._pause = pause
+        self._events = SharedQuestions(self._look_up)
 
     @property
     def ledger(self) -> Ledger:
@@ -73,14 +75,17 @@ class Consents:
     async def gates(self, recipients: Sequence[str], sender: str) -> Mapping[str, Gate]:
         """For each recipient what may be tracked in mail of this sender. Raises LedgerUnavailable: then nothing may."""
         keys = {recipient: self.key_of(recipient) for recipient in recipients}
-        async with self._ledger.read() as connection:
-            events = await events_of(connection, set(keys.values()))
+        events = await self._events.ask(set(keys.values()))
         now = self._ledger.clock()
         senders = frozenset({normalise(sender), sender.lower(), erased_name(self.key_of(sender))})
         return {
             recipient: Gate(*(self._open(events[key], purpose, senders, now) for purpose in ALL_PURPOSES))
             for recipient, key in keys.items()
         }
+
+    async def _look_up(self, keys: Collection[bytes]) -> Mapping[bytes, list[ConsentEvent]]:
+        async with self._ledger.read() as connection:
+            return await events_of(connection, keys)
 
     def _open(
         self, events: list[ConsentEvent], purpose: ConsentPurpose, senders: Collection[str], now: datetime
