@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from ledger.records import HitClass
+from ledger.consent_events import ConsentPurpose
+from ledger.records import CopyRecord, HitClass, State
+from pixel_server.dashboard.keys import DESK
 from tests.dashboard.browsing import Look, opened
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
@@ -13,6 +15,7 @@ from tests.dashboard.letters import hit, letter
 pytestmark = pytest.mark.browser
 
 # Elements whose text is longer than what of it can be seen.
+COLUMN = ".columns > div"
 CUT = "selector => [...document.querySelectorAll(selector)].filter(e => e.scrollWidth > e.clientWidth + 1).length"
 
 
@@ -57,6 +60,28 @@ def test_the_name_of_every_page_can_be_read_in_one_line(browser: Browser, home: 
             assert box["width"] > 15
             assert box["height"] < 26
         assert page.evaluate(CUT, ".side nav a > span") == 0
+
+
+@pytest.mark.parametrize("language", ["en-GB", "ja"])
+@pytest.mark.parametrize("width", [360, 768, 1150, 1280])
+def test_a_long_address_pushes_nothing_under_something_else(browser: Browser, home: House, language: str, width: int):
+    address = "somebody.with.a.rather.long.and.winding.name.of.sixty.letters@purchasing.department.example.net"
+    house_people = home.app[DESK].consents
+    home.run(house_people.add(address, list(ConsentPurpose), "form 7", "test"))
+    home.run(house_people.withdraw(address, sender="somebody.else.with.a.long.name@department.example.org"))
+    copies = tuple(CopyRecord(n, f"{n}.{address}", State.SENT, "250 Ok") for n in (1, 2))
+    record = letter(recipients=tuple(copy.address for copy in copies), copies=copies, individually=True)
+    home.register(record)
+    home.add_hits(hit(record.id, copy=1))
+    with opened(browser, home, Look(language, True, "light", width)) as page:
+        for path in ("/people", f"/messages/{record.id}"):
+            page.goto(home.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            table, column = page.locator("main table").first.bounding_box(), page.locator(COLUMN).bounding_box()
+            assert table is not None
+            assert column is not None
+            assert table["x"] + table["width"] <= column["x"] + column["width"] + 1
+            assert page.evaluate(CUT, "main td") == 0
 
 
 def test_an_empty_outbox_says_so_across_the_page(browser: Browser, home: House):
