@@ -153,7 +153,7 @@ def _words(request: web.Request, status: int, fault_id: str) -> tuple[str, str]:
         case 401:
             return say("Not logged in"), say("Send an API token as “Authorization: Bearer …”, or log in.")
         case 403:
-            return say("Not allowed"), say("This was not sent from a page of yours, or is not yours to do.")
+            return say("Not allowed"), say("This is for administrators, or it was not sent from a page of this site.")
         case 404:
             return say("Not here"), say("There is nothing at this address, or it is not yours to see.")
         case 405:

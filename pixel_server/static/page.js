@@ -38,6 +38,16 @@
     });
   });
 
+  // A second click while a slow answer is under way would send the form twice. What is only saved to disk leaves the page
+  // as it was, so the form is free again after a while.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.busy) { event.preventDefault(); return; }
+    form.dataset.busy = "1";
+    setTimeout(() => { delete form.dataset.busy; }, 4000);
+  });
+
   // Back from a message leads to the list it was found in, filters and all.
   if (document.querySelector('[data-live="messages"]')) remember("list", location.pathname + location.search);
   document.addEventListener("click", (event) => {

@@ -160,6 +160,22 @@ def test_the_keyboard_reaches_everything(browser: Browser, home: House):
         page.wait_for_url(f"**/messages/{record.id}")
 
 
+def test_a_second_click_before_a_slow_answer_sends_a_form_once(browser: Browser, home: House):
+    with opened(browser, home) as page:
+        page.goto(home.url + "/settings")
+        refused = page.evaluate("""() => {
+            const form = document.querySelector('form[action="/settings/tokens"]');
+            const submit = () => new SubmitEvent("submit", { bubbles: true, cancelable: true });
+            return [submit(), submit()].map(event => !form.dispatchEvent(event));
+        }""")
+        assert refused == [False, True]
+        # A list is asked for as often as somebody likes.
+        page.goto(home.url + "/messages")
+        page.fill("[name=q]", "Offer")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/messages?q=Offer")
+
+
 def test_back_from_a_message_leads_to_the_list_it_was_found_in(browser: Browser, home: House):
     record = letter(subject="Offer", tags=("spring",))
     home.register(record)
