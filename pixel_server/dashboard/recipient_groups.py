@@ -23,7 +23,6 @@ _GROUPS = (
     ("clicked", "click-filled", N_("Links followed")),
     ("refused", "stop", N_("refused")),
 )
-KEYS = tuple(key for key, _, _ in _GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,11 @@ def groups_of(opens: bool, links: bool, copies: Sequence[CopyRow]) -> tuple[Grou
     copy and for what was tracked for nothing: there is nobody to be told apart."""
     if len(copies) < 2 or not (opens or links):
         return ()
-    found = {key: tuple(one for one in copies if key in _keys_of(opens, links, one)) for key in KEYS}
-    return tuple(Group(key, icon, name, found[key]) for key, icon, name in _GROUPS if found[key])
+    found: dict[str, list[CopyRow]] = {}
+    for copy in copies:
+        for key in _keys_of(opens, links, copy):
+            found.setdefault(key, []).append(copy)
+    return tuple(Group(key, icon, name, tuple(found[key])) for key, icon, name in _GROUPS if key in found)
 
 
 def _keys_of(opens: bool, links: bool, copy: CopyRow) -> set[str]:
