@@ -101,6 +101,9 @@ def test_the_marks_differ_in_shape_where_the_reader_chose_the_colours(browser: B
         page.goto(f"{home.url}/messages/{record.id}")
         kinds = ("confirmed", "possible", "machine", "own")
         assert len({page.locator(f".legend .{kind} .dot").screenshot() for kind in kinds}) == len(kinds)
+        page.goto(f"{home.url}/statistics")
+        legend = page.locator(".legend").first
+        assert len({legend.locator(f".{kind} .dot").screenshot() for kind in kinds[:3]}) == 3
         outlines = page.locator(".side nav a").evaluate_all("all => all.map(e => getComputedStyle(e).outlineStyle)")
         assert outlines.count("solid") == 1, "the page that is open is told apart by more than a colour"
 
