@@ -24,7 +24,7 @@ from mailglass.failures import Failed
 
 PATIENCE_SECONDS = 30.0
 _NOTE = re.compile(r"\[mailglass[ :]")
-_UNTRACKED = re.compile(r"\[mailglass: not tracked, ([a-z-]+)")
+_UNTRACKED = re.compile(r"\[mailglass: not tracked, ([a-z-]+)(?:; (.+))?\]")
 
 _TEXT = """\
 This message was sent by mailglass send-test. Its HTML part has an open pixel and two tracked links:
@@ -65,8 +65,11 @@ def why_untracked(reply: str) -> str | None:
     found = _UNTRACKED.search(reply)
     if found is None:
         return None if _NOTE.search(reply) else "the reply says nothing of tracking"
-    reason = found[1]
-    return f"{why_message(Reason(reason))} ({reason}, docs/why-unchanged.md)" if reason in list(Reason) else reason
+    reason, further = found.groups()
+    if reason not in list(Reason):
+        return reason
+    # What the relay says beside the reason is about this very message, and the words are about any.
+    return f"{further or why_message(Reason(reason))} ({reason}, docs/why-unchanged.md)"
 
 
 def send_test(

@@ -36,6 +36,10 @@ def test_a_first_message_and_a_probe_say_why_they_are_not_tracked(where_consent_
     [
         ("250 Ok [mailglass 01M8EF1DRBXZ1KT37WZRM5479H: opens, 2 of 2 links]", None),
         ("250 Ok [mailglass: not tracked, signed]", "it is signed (signed, docs/why-unchanged.md)"),
+        (
+            "250 Ok [mailglass: not tracked, no-consent; numbers only from 20 recipients on, this has 1]",
+            "numbers only from 20 recipients on, this has 1 (no-consent, docs/why-unchanged.md)",
+        ),
         ("250 Ok [mailglass: not tracked, a-reason-to-come]", "a-reason-to-come"),
         ("250 Ok", "the reply says nothing of tracking"),
     ],
