@@ -109,6 +109,7 @@ class Teller:
         said = {
             "kind": one.hit.kind,
             "at": moment(one.hit.at),
+            "class": one.hit.hit_class,
             "recipient": recipient_of(message, one.hit.address),
             "url": one.hit.url,
             "link": one.hit.link,
@@ -180,8 +181,8 @@ class Teller:
 
 
 def _data(one: asking.Due, message: MessageRow) -> dict[str, Any]:
-    hit = {name: value for name, value in one.said.items() if name != "kind"}
-    return {"message": message_form(message), "hit": None if one.cause == "unopened" else {"id": one.cause, **hit}}
+    hit = None if one.cause == "unopened" else {"id": one.cause, **one.said}
+    return {"message": message_form(message), "hit": hit}
 
 
 def _values(

@@ -125,6 +125,7 @@ def test_an_open_reaches_a_webhook_with_a_signature_that_holds(house: House):
         assert told["type"] == "message.opened"
         assert told["data"]["message"]["subject"] == "Offer"
         assert told["data"]["hit"]["id"] == one.id
+        assert (told["data"]["hit"]["kind"], told["data"]["hit"]["class"]) == ("open", "human")
         assert told["data"]["hit"]["recipient"] == "mia@example.net"
         stamped = {**headers, "webhook-timestamp": str(int(time.time()))}
         with pytest.raises(Exception, match=r".*"):  # the clock of the house is not that of the library
