@@ -95,6 +95,9 @@ def _questions(messages: int) -> dict[str, Callable[[Any], Awaitable[Any]]]:
         "newest hits": lambda connection: queries.list_hits(connection, ADMINISTRATOR),
         "a member's hits": lambda connection: queries.list_hits(connection, member),
         "hits of a class": lambda connection: queries.list_hits(connection, ADMINISTRATOR, HitFilter(hit_class="bot")),
+        "hits of a class that nobody has": lambda connection: queries.list_hits(
+            connection, ADMINISTRATOR, HitFilter(hit_class="own")
+        ),
         "365 days by day": lambda connection: queries.per_day(connection, ADMINISTRATOR, year, NOW, zone),
         "a member's 365 days": lambda connection: queries.per_day(connection, member, year, NOW, zone),
         "weekdays and hours": lambda connection: queries.per_weekday_hour(connection, ADMINISTRATOR, year, NOW, zone),
@@ -167,10 +170,11 @@ def _fill_messages(connection: sqlite3.Connection, dice: random.Random, messages
     _executemany(
         connection, "INSERT INTO tag VALUES ('offer', ?)", ((row["seq"],) for row in rows if "offer" in row["subject"])
     )
-    for table, more in (("copy", "'', 'sent', '', NULL"), ("link", "'https://example.org/', 'here', '', '1', 1, NULL")):
-        filler = ", NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0" if table == "copy" else ", NULL, NULL, 0, 0, 0, 0"
-        number = 0 if table == "copy" else 1
-        connection.execute(f"INSERT INTO {table} SELECT seq, {number}, {more}{filler} FROM message")
+    connection.execute("INSERT INTO copy (message_seq, number, address, state) SELECT seq, 0, '', 'sent' FROM message")
+    connection.execute(
+        "INSERT INTO link (message_seq, number, url, text, name, part, tracked)"
+        " SELECT seq, 1, 'https://example.org/', 'here', '', '1', 1 FROM message"
+    )
 
 
 def _message(dice: random.Random, seq: int, messages: int) -> dict[str, Any]:
@@ -187,7 +191,7 @@ def _message(dice: random.Random, seq: int, messages: int) -> dict[str, Any]:
         "login": f"login{seq % 20}", "sender": SENDERS[dice.randrange(20)], "listener": "",
         "recipients": f'["person{seq}@example.net"]', "recipient_count": 1, "subject": subject, "header_id": "",
         "tags": "[]", "meta": "{}", "notes": "[]", "own_note": "", "opens": seq % 10 != 0, "links": 1,
-        "individually": 0, "tracked": seq % 10 != 0, "notify": "", "client_network": "",
+        "individually": 0, "counts_only": 0, "tracked": seq % 10 != 0, "notify": "", "client_network": "",
         "state": "refused" if seq % 1000 == 0 else "sent", "reply": "250 ok",
         "opens_confirmed": int(opened is not None),
         "first_clicked_at": opened if seq % 50 == 0 else None,
