@@ -1,3 +1,3 @@
 """The ledger's shape over time. ``HEAD`` is what this version of mailglass reads and writes."""
 
-HEAD = "0006"
+HEAD = "0007"

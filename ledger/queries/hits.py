@@ -1,7 +1,7 @@
 """Lists of hits, newest first, by keyset; with what a reader wants to see beside each.
 
 Of everybody's hits the newest are a page of most readers' own too. Who has little mail among much more would have all
-hits walked through for it, so theirs are found by their messages.
+hits walked through for it, so theirs are found by their messages; and so it is with the hits of one class.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.message_id import MessageId
@@ -64,11 +64,21 @@ async def list_hits(
         rows = await _rows(connection, viewer, conditions, limit)
     else:
         upto = before if before is not None else await newest_hit_seq(connection) + 1
-        rows = await _rows(connection, viewer, [*conditions, hit.c.seq >= upto - NEWEST], limit)
-        if len(rows) <= limit and upto > NEWEST:
+        oldest = await _oldest_of_newest(connection, wanted.hit_class, upto)
+        rows = await _rows(connection, viewer, [*conditions, hit.c.seq >= oldest], limit)
+        if len(rows) <= limit and oldest > 0:
             of_theirs = hit.c.seq.in_(_seqs_by_message(viewer, conditions, limit))
             rows = await _rows(connection, viewer, [*conditions, of_theirs], limit)
     return page_of(rows, limit, hit_row, lambda row: str(row.seq))
+
+
+async def _oldest_of_newest(connection: AsyncConnection, hit_class: str, upto: int) -> int:
+    """Where the newest hits before ``upto`` begin that are looked through for a member's; 0 if those are all."""
+    if not hit_class:
+        return max(0, upto - NEWEST)
+    of_class = select(hit.c.seq).where(*_of_class(hit_class), hit.c.seq < upto)
+    found = await connection.execute(of_class.order_by(hit.c.seq.desc()).limit(1).offset(NEWEST))
+    return found.scalar() or 0
 
 
 async def _rows(
@@ -112,8 +122,10 @@ def _conditions(wanted: HitFilter) -> list[ColumnElement[bool]]:
         found.append(hit.c.message_seq == of)
     if wanted.kind:
         found.append(hit.c.kind == wanted.kind)
-    if wanted.hit_class:
+    if wanted.hit_class and wanted.message is not None:
         found.append(hit.c["class"] == wanted.hit_class)
+    elif wanted.hit_class:
+        found += _of_class(wanted.hit_class)
     if wanted.confirmed:
         found.append(hit.c["class"].in_(CONFIRMED))
     if wanted.after:
@@ -122,6 +134,11 @@ def _conditions(wanted: HitFilter) -> list[ColumnElement[bool]]:
         last = upto.scalar_subquery()
         found.append(hit.c.seq > func.coalesce(last, 0))
     return found
+
+
+def _of_class(hit_class: str) -> list[ColumnElement[bool]]:
+    # The second is true of all hits: in the very words of ix_hit_class_seq it is what lets that be used.
+    return [hit.c["class"] == hit_class, hit.c.seq > literal_column("0")]
 
 
 def hit_row(row: Any) -> HitRow:

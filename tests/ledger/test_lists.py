@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event
 
 from ledger.message_id import mint_message_id
 from ledger.queries import (
@@ -210,6 +212,60 @@ async def test_who_has_little_mail_among_much_more_gets_every_hit(
         clicks = await list_hits(connection, Viewer("me"), HitFilter(kind="click", after=hits[0].id))
         assert [row.id for row in clicks.items] == [hits[7].id, hits[3].id]
         assert (await list_hits(connection, Viewer("nobody"))).items == ()
+
+
+@pytest.mark.parametrize("looked_through", [1, 2, 3, 5000])
+async def test_who_has_few_hits_of_a_class_among_many_gets_each_of_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch, looked_through: int
+) -> None:
+    monkeypatch.setattr("ledger.queries.hits.NEWEST", looked_through)
+    mine, other = a_record(), a_record(login="other", sender="other@example.com")
+    for record in (mine, other):
+        await store.register(record)
+    hits = [
+        a_hit(record.id, timedelta(minutes=n), **({"verdict": SCANNER} if n % 2 else {}))
+        for n, record in enumerate([mine, mine, other, mine, other, other, mine, mine, other, other])
+    ]
+    await store.add_hits(hits)
+    wanted = HitFilter(hit_class="security-scanner")
+
+    async with store.read() as connection:
+        first = await list_hits(connection, Viewer("me"), wanted, limit=2)
+        assert [row.id for row in first.items] == [hits[7].id, hits[3].id]
+        second = await list_hits(connection, Viewer("me"), wanted, first.next, limit=2)
+        assert [row.id for row in second.items] == [hits[1].id]
+        assert (await list_hits(connection, Viewer("me"), HitFilter(hit_class="own"))).items == ()
+        theirs = await list_hits(connection, Viewer("me"), replace(wanted, message=other.id))
+        assert theirs.items == ()
+
+
+async def test_the_hits_of_a_class_are_found_by_an_index_and_a_messages_by_its_own(store: Store) -> None:
+    record = a_record()
+    await store.register(record)
+    await store.add_hits([a_hit(record.id)])
+    asked: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        asked.append((statement, parameters))
+
+    async with store.read() as connection:
+        if connection.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL knows how often each class occurs, and chooses by that")
+
+        async def indexes(viewer: Viewer, wanted: HitFilter) -> set[str]:
+            asked.clear()
+            event.listen(connection.sync_connection, "before_cursor_execute", note)
+            await list_hits(connection, viewer, wanted)
+            event.remove(connection.sync_connection, "before_cursor_execute", note)
+            plans = [await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {what}", values) for what, values in asked]
+            steps = " ".join(step.detail for plan in plans for step in plan)
+            return set(re.findall(r"SCAN hit\b|ix_hit_\w+|INTEGER PRIMARY KEY \(rowid<", steps))
+
+        own = HitFilter(hit_class="own")
+        for viewer in (ADMINISTRATOR, Viewer("me")):
+            assert await indexes(viewer, own) == {"ix_hit_class_seq"}
+            assert await indexes(viewer, replace(own, kind="click")) == {"ix_hit_class_seq"}
+            assert await indexes(viewer, replace(own, message=record.id)) == {"ix_hit_message_seq"}
 
 
 async def test_confirmed_hits_are_found_behind_any_number_of_machines(store: Store) -> None:
