@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 LEAVE_SECONDS = 5.0
 # Commands of extensions that are never offered: their effects would go past the relay or speak in its name.
 _NOT_KEPT = frozenset((b"XCLIENT", b"XFORWARD", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"))
+_UNKNOWN_YET = {
+    b"VRFY": compose(252, "2.5.0", "Cannot be verified before EHLO; send a message and see"),
+    b"EXPN": compose(252, "2.5.0", "Cannot be expanded before EHLO; send a message and see"),
+    b"HELP": compose(214, "2.0.0", "Begin with EHLO; RFC 5321 tells the rest"),
+}
 # What follows these are no commands: the octets of a message, or what a web page has a browser send to a port of this
 # machine. That page could send mail once the lines of the request's header are through, which are but errors here.
 _LAST = frozenset(b"BDAT GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE".split())
@@ -163,8 +168,11 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
     session.content_may_end_early()
 
 
-def _passed_on(session: Session, line: bytes) -> None:
-    if _may_speak(session):
+def _asked(session: Session, line: bytes) -> None:
+    """VRFY, EXPN, HELP: may be asked before the greeting (RFC 5321 section 4.1.4), when nobody knows yet."""
+    if not session.hello and not session.around.must_log_in:
+        session.say(_UNKNOWN_YET[line[:4].upper()])
+    elif _may_speak(session):
         session.pass_on(line)
 
 
@@ -227,8 +235,8 @@ _COMMANDS: dict[bytes, Callable[[Session, bytes], None]] = {
     b"DATA": _data,
     b"RSET": _reset,
     b"NOOP": _noop,
-    b"VRFY": _passed_on,
-    b"EXPN": _passed_on,
-    b"HELP": _passed_on,
+    b"VRFY": _asked,
+    b"EXPN": _asked,
+    b"HELP": _asked,
     b"QUIT": _quit,
 }

@@ -110,3 +110,18 @@ async def test_a_pipelined_batch_goes_up_in_one_piece(start_relay: StartRelay) -
     await client.send(b"MAIL FROM:<a@example.com>\r\n" + rest)
     assert [(await client.reply())[:3] for _ in range(3)] == [b"250", b"250", b"354"]
     assert waiting == [len(rest)]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(b"NOOP", b"250 "), (b"RSET", b"250 "), (b"vrfy ann", b"252 "), (b"EXPN staff", b"252 "), (b"HELP", b"214 ")],
+)
+async def test_what_may_be_asked_before_the_greeting_is_answered_without_the_upstream(
+    relay: RunningRelay, upstream: Behaves, command: bytes, code: bytes
+) -> None:
+    """RFC 5321 section 4.1.4: none of these is answered with 503."""
+    client = await relay.connect()
+    for _ in range(30):  # nor does it count as an error
+        assert (await client.ask(command)).startswith(code)
+    assert (await client.ask(b"MAIL FROM:<a@example.com>")).startswith(b"503 5.5.1 ")
+    assert not upstream.connections
