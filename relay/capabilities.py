@@ -25,6 +25,10 @@ MOST_KNOWN = 64  # answers remembered: an upstream gives all sessions of a clien
 OWN_MECHANISMS = (b"PLAIN", b"LOGIN")
 
 
+# Of these, those that a client makes no use of in MAIL and RCPT, or that the relay makes up for.
+_WITHOUT_PARAMETERS = frozenset(b"ENHANCEDSTATUSCODES PIPELINING LIMITS HELP VRFY EXPN".split())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Capabilities:
     """What an upstream said to EHLO. ``words`` maps each keyword in capitals to its line as written."""
@@ -44,6 +48,11 @@ class Capabilities:
         for name in names.split():
             known.setdefault(name.upper(), name)
         return tuple(name for capitals, name in known.items() if not _is_bound_to_tls(capitals))
+
+    def keeps(self, told: Capabilities) -> bool:
+        """Whether a client that was told of those may go on using them here."""
+        used = (_PASSED_ON - _WITHOUT_PARAMETERS) | {b"SIZE"}
+        return used & told.words.keys() <= self.words.keys()
 
     @property
     def size(self) -> int | None:

@@ -169,7 +169,7 @@ def _data_answered(session: Session, reply: Reply, is_open: bool = True) -> None
 
 
 def _asked(session: Session, line: bytes) -> None:
-    """VRFY, EXPN, HELP: may be asked before the greeting (RFC 5321 section 4.1.4), when nobody knows yet."""
+    """VRFY, EXPN, HELP, which may be asked before the greeting too (RFC 5321 section 4.1.4), when nobody knows yet."""
     if not session.hello and not session.around.must_log_in:
         session.say(_UNKNOWN_YET[line[:4].upper()])
     elif _may_speak(session):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relay import own_account
-from relay.capabilities import mirrored
+from relay.capabilities import Capabilities, mirrored
 from relay.dialing import greet, open_link
 from relay.opening import Opened
 from relay.replies import Fault, Refusal, Reply
@@ -20,6 +20,9 @@ from relay.upstream import OnReply, UpstreamLink
 
 if TYPE_CHECKING:
     from relay.session import Session
+
+
+_OFFERS_LESS = "the upstream offers less than before"
 
 
 def say(session: Session, line: bytes) -> None:
@@ -32,6 +35,7 @@ def say(session: Session, line: bytes) -> None:
         if reply.is_positive:
             session.hello = line
             session.transaction = Transaction()
+            session.told = session.link.capabilities if session.link is not None else Capabilities()
             if line[:1] in b"Ee" and session.link is not None:
                 around, is_encrypted = session.around, session.client.is_encrypted
                 offer = around.offer_encrypted if is_encrypted else around.offer_in_clear
@@ -43,16 +47,24 @@ def say(session: Session, line: bytes) -> None:
 
 
 def again(session: Session, mail: bytes) -> None:
-    """The upstream has left between two messages: connects anew and then passes the MAIL line on."""
+    """The upstream has left between two messages: connects anew and then passes the MAIL line on.
+
+    A client that was told of more than the new machine offers has to connect anew itself: else it would hear for good
+    that a parameter is not known which it was offered.
+    """
     if _has_lost_its_login(session):
         session.finish_with(session.incident(Fault.UPSTREAM_LEFT))
         return
 
     def greeted(reply: Reply) -> None:
-        if reply.is_positive and session.link is not None:
+        if reply.is_positive and _offers_less(session):
+            session.finish_with(session.incident(Fault.UPSTREAM_LEFT, _OFFERS_LESS))
+        elif reply.is_positive and session.link is not None:
             session.transaction = Transaction()
             session.link.send(mail + b"\r\n", answered)
         else:
+            if session.link is not None:
+                session.link.leave()  # it has not been greeted, and would take no MAIL
             session.answer(reply)
             session.release()
 
@@ -88,7 +100,14 @@ async def _greeted(session: Session, with_account: bool) -> Reply:
             heard.set_result(reply)
 
     _greet_upstream(session, session.hello, hear, with_account)
-    return await heard
+    reply = await heard
+    if reply.is_positive and _offers_less(session):
+        return session.incident(Fault.UPSTREAM_LEFT, _OFFERS_LESS)
+    return reply
+
+
+def _offers_less(session: Session) -> bool:
+    return session.link is not None and not session.link.capabilities.keeps(session.told)
 
 
 def _has_lost_its_login(session: Session) -> bool:

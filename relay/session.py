@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from relay import commands, logbook
+from relay.capabilities import Capabilities
 from relay.client import Client
 from relay.client_conversation import bring_reports, reports_wait
 from relay.destination import Credentials
@@ -32,6 +33,7 @@ class Session(Turns):
         self.id = around.next_session_id()
         self.opening: Attempt | None = None  # to get one
         self.hello = b""  # the client's last accepted EHLO or HELO line
+        self.told = Capabilities()  # what the upstream offered then
         self.login = ""
         self.is_logged_in = False
         self.account: Credentials | None = None  # what it logged in with; only where the settings say to keep it

@@ -307,7 +307,7 @@ async def test_a_second_answer_to_ehlo_is_not_taken_for_the_answer_to_what_is_se
 async def test_a_second_answer_when_the_upstream_is_connected_anew_is_not_taken_for_the_answer_to_mail(
     start_relay: StartRelay,
 ) -> None:
-    upstream = Scripted(RCPT=None)
+    upstream = Scripted(RCPT=None, EHLO=GREETED)
     relay = await start_relay(upstream)
     client = await relay.session()
     await client.ask(b"MAIL FROM:<a@example.com>")
