@@ -10,12 +10,13 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from sqlite3 import Error as SqliteError
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +27,7 @@ from ledger.fault_words import words_for
 from ledger.faults import LedgerUnavailable
 from ledger.message_id import ID_BYTES, MessageId, parse_message_id
 from ledger.queries import recording as asking
+from ledger.quick_reader import QuickReader
 from ledger.recording import UNKNOWN, RecordingState
 
 REMEMBERED_STATES = 10_000
@@ -63,6 +65,7 @@ class LedgerReader:
         # The same in all processes of one run and written nowhere: names made with it lead back to nobody afterwards.
         self.run_secret = secrets.token_bytes(32)
         self._engine = reading_engine(self.place)
+        self._quick = None if self.place.path is None else QuickReader(self.place.path)
         self._inode = self._file_now()
         self._wanted: dict[tuple[MessageId, int], list[asyncio.Future[RecordingState]]] = {}
         self._asking: asyncio.Task[None] | None = None
@@ -87,6 +90,17 @@ class LedgerReader:
             raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, self.place)}") from fault
         finally:
             await connection.close()
+
+    async def quick_rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+        """What SQLite answers to a short question that each message asks; None where it has to be asked by ``read()``.
+        Raises LedgerUnavailable."""
+        if self._quick is None:
+            return None
+        await self._follow_file()
+        try:
+            return await self._quick.rows(statement, values)
+        except SqliteError as fault:
+            raise LedgerUnavailable(f"the ledger cannot be read: {words_for(fault, self.place)}") from fault
 
     @property
     def fault(self) -> str | None:
@@ -210,6 +224,8 @@ class LedgerReader:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
+        if self._quick is not None:
+            await self._quick.close()
         await self._engine.dispose()
 
     def _file_now(self) -> tuple[tuple[int, int] | None, ...]:
@@ -221,6 +237,8 @@ class LedgerReader:
         inode = self._file_now()
         if inode != self._inode:  # deleted and written again, or restored: open connections see the old one
             self._inode = inode
+            if self._quick is not None:
+                self._quick.forget()
             await self._engine.dispose()
 
 

@@ -36,6 +36,11 @@ class PersonRow:
     is_silent: bool  # nothing is recorded, in delivered mail either: nothing is left to withdraw
 
 
+def any_event_of(people: int) -> str:
+    """The statement that finds a row if one of so many people, given by their keys, has an event."""
+    return f"SELECT 1 FROM consent_event WHERE person_key IN ({', '.join('?' * people)}) LIMIT 1"  # noqa: S608 - marks
+
+
 async def events_of(connection: AsyncConnection, keys: Iterable[bytes]) -> dict[bytes, list[ConsentEvent]]:
     """The events of each person, oldest first; a person without any has an empty list. Their senders are normalised:
     a no from a message's page has them as that message did."""
