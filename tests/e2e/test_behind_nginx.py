@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,3 +124,9 @@ def test_a_recipient_finds_the_page_on_privacy_and_set_up_the_public_port(proxy:
 def test_the_dashboard_answers_behind_it_to_its_own_name_only(proxy: Proxy) -> None:
     assert proxy.get(proxy.private, "/login", host="mail.example.com")[0] == 200
     assert proxy.get(proxy.private, "/login", host="elsewhere.example.net")[0] >= 400
+
+
+def test_no_stranger_reads_the_whole_installations_numbers_through_it(mailglass: Installation, proxy: Proxy) -> None:
+    assert proxy.get(proxy.private, "/metrics", host="mail.example.com")[0] == 404
+    with urllib.request.urlopen(f"{mailglass.page}/metrics", timeout=60) as answer:
+        assert b"mailglass_messages_total" in answer.read()
