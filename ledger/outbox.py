@@ -82,10 +82,11 @@ class Outbox:
         at = datetime.fromisoformat(envelope["at"]).astimezone(UTC)
         return Delivery(delivery_id, at, envelope["sender"], tuple(envelope["recipients"]), size)
 
-    def read(self, delivery_id: MessageId) -> bytes | None:
-        """The message's bytes as delivered; None when there is none with that id."""
+    def read(self, delivery_id: MessageId, most: int = -1) -> bytes | None:
+        """The message's bytes as delivered, all or the first of them; None when there is none with that id."""
         try:
-            return self._path(delivery_id, "eml").read_bytes()
+            with self._path(delivery_id, "eml").open("rb") as file:
+                return file.read(most)
         except OSError:
             return None
 

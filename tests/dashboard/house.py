@@ -36,8 +36,8 @@ class House:
         self._rates = rates
         self._tokens: set[str] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.thread.start()
         self.ledger: SharedLedger
         self.port = 0
         self.run(self._open())
@@ -52,7 +52,7 @@ class House:
     def close(self) -> None:
         self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self.thread.join()
         self._loop.close()
 
     def add_account(self, name: str, admin: bool = False, addresses: Iterable[str] = ()) -> int:

@@ -48,6 +48,22 @@ async def test_labels_and_lines_of_a_period(store: Store) -> None:
         assert len(await newest_hit_id(connection)) == 26
 
 
+async def test_others_see_nothing_of_it(store: Store) -> None:
+    record = a_record(recipients=("a@Example.net",), tags=("offer",))
+    await store.register(record)
+    await store.add_hits([a_hit(record.id), a_hit(record.id, kind=HitKind.CLICK, link=1)])
+    nobody = Viewer("nobody", ("nobody@example.com",))
+    async with store.read() as connection:
+        for ask in (used_tags, used_senders):
+            assert await ask(connection, ADMINISTRATOR)
+            assert await ask(connection, nobody) == []
+        for lines in (by_tag, by_domain, by_link):
+            assert await lines(connection, ADMINISTRATOR, *PERIOD)
+            assert await lines(connection, nobody, *PERIOD) == []
+        assert await looked_through(connection, nobody, *PERIOD) == 0
+        assert await count_unread(connection, nobody, 0) == 0
+
+
 async def test_an_erased_address_is_of_no_domain(store: Store) -> None:
     await store.register(a_record(recipients=(ERASED,)))
     async with store.read() as connection:
