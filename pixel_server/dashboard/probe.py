@@ -10,6 +10,7 @@ import aiosmtplib
 
 from config.settings import Listener, host_and_port
 from ledger.records import PROBE_TAG
+from pixel_server.server_words import server_words
 
 PATIENCE_SECONDS = 15.0
 
@@ -27,13 +28,13 @@ async def send_test(listener: Listener, sender: str, to: str, login: str = "", p
             if login:
                 await client.login(login, password)
             _, reply = await client.send_message(compose(sender, to), sender=sender, recipients=[to])
-            return True, reply
+            return True, server_words(reply)
     except aiosmtplib.SMTPRecipientsRefused as refusal:
-        return False, "; ".join(f"{one.code} {one.message}" for one in refusal.recipients)
+        return False, "; ".join(f"{one.code} {server_words(one.message)}" for one in refusal.recipients)
     except aiosmtplib.SMTPResponseException as refusal:
-        return False, f"{refusal.code} {refusal.message}"
+        return False, f"{refusal.code} {server_words(refusal.message)}"
     except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
-        return False, f"{host}:{port}: {fault}"
+        return False, f"{host}:{port}: {server_words(str(fault))}"
 
 
 def compose(sender: str, to: str) -> EmailMessage:

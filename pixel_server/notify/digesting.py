@@ -32,6 +32,7 @@ class Digests:
         self._settings, self._ledger, self._outbox, self._clock = settings, ledger, outbox, clock
         self._next_look = datetime(1970, 1, 1, tzinfo=UTC)
         self._next_try: dict[int, datetime] = {}
+        self._sent: dict[int, datetime] = {}  # the end of the latest one of an account, though it may not be noted yet
 
     async def work(self) -> None:
         """Sends what is due; looks no more often than LOOK_EVERY, however often it is called."""
@@ -51,12 +52,13 @@ class Digests:
     async def _look_at(self, account: AccountRow, kind: str, now: datetime, sent_until: datetime | None) -> None:
         zone = zone_named(str(account.preferences.get("zone", ""))) or now.astimezone().tzinfo or UTC
         begin, end = period_before(now, kind, zone, self._settings.notifications.digest_hour)
-        if is_due(now, end, sent_until):
+        if is_due(now, end, sent_until) and self._sent.get(account.id) != end:
             if now < self._next_try.get(account.id, now):
                 return
             if not await self._send(account, kind, begin, end, now):
                 self._next_try[account.id] = now + TRY_AGAIN
                 return
+            self._sent[account.id] = end
         if sent_until is None or sent_until < end:
             await self._ledger.write(note_digest, account.id, end.isoformat())
 

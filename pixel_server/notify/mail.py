@@ -19,6 +19,7 @@ from config.settings import Settings, Upstream
 from ledger.outbox import Outbox
 from ledger.queries.rows import MessageRow
 from pixel_server.notify.sentences import Sentences
+from pixel_server.server_words import server_words
 
 PATIENCE_SECONDS = 30.0
 NO_ACCOUNT = 'login = "client": mailglass has no account at the upstream; name another one in [notifications]'
@@ -90,6 +91,6 @@ async def send(
             tls_context=ssl.create_default_context(cafile=upstream.ca_file) if upstream.security != "none" else None,
         ) as client:  # fmt: skip
             _, reply = await client.send_message(mail, sender=sender, recipients=[to])
-            return True, reply
+            return True, server_words(reply)
     except (aiosmtplib.SMTPException, OSError, ValueError) as fault:
         return False, f"{type(fault).__name__}"

@@ -1,7 +1,8 @@
 """Watches the ledger and tells senders: decides about new hits, reminds of unopened mail, sends what is due.
 
-What is decided is in the ledger before anything is sent, so that a restart neither forgets nor repeats. A notice about
-a hit waits until a burst would have shown itself; if the hit turned out to be a machine's, it is dropped.
+What is decided is in the ledger before anything is sent, so that a restart neither forgets nor repeats. What was sent
+and could not be noted is not sent again, however long the ledger takes no changes; only a restart forgets that. A
+notice about a hit waits until a burst would have shown itself; if the hit turned out to be a machine's, it is dropped.
 """
 
 from __future__ import annotations
@@ -36,14 +37,19 @@ from pixel_server.notify.webhook import send_webhook
 
 log = logging.getLogger("mailglass.notify")
 LOOK_EVERY_SECONDS = 20.0
+AFTER_A_FAULT_SECONDS = 2.0
 BEYOND_A_BURST = timedelta(seconds=1)
 _EVENT = {"open": "message.opened", "click": "message.clicked", "unopened": "message.unopened"}
+
+
+_Outcome = tuple[str, str, datetime | None]  # state, what was answered, and when to try again
 
 
 class Teller:
     def __init__(self, settings: Settings, ledger: Ledger, outbox: Outbox, clock: Callable[[], datetime]) -> None:
         self._settings, self._ledger, self._outbox, self._clock = settings, ledger, outbox, clock
         self._digests = Digests(settings, ledger, outbox, clock)
+        self._not_noted: dict[int, _Outcome] = {}  # of attempts, by the notice's number
 
     async def run(self) -> None:
         """Until cancelled. A ledger that does not answer is asked again later."""
@@ -58,14 +64,16 @@ class Teller:
         try:
             while True:
                 woken.clear()
+                patience = AFTER_A_FAULT_SECONDS
                 try:
                     await self.work()
+                    patience = await self._patience()
                 except LedgerUnavailable:
                     pass
                 except Exception:
                     log.exception("notices could not be decided or sent")
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(await self._patience()):
+                    async with asyncio.timeout(patience):
                         await woken.wait()
         finally:
             listening.cancel()
@@ -81,11 +89,8 @@ class Teller:
         await self._digests.work()
 
     async def _patience(self) -> float:
-        try:
-            async with self._ledger.read() as connection:
-                following = await asking.next_due(connection)
-        except LedgerUnavailable:
-            return LOOK_EVERY_SECONDS
+        async with self._ledger.read() as connection:
+            following = await asking.next_due(connection)
         if following is None:
             return LOOK_EVERY_SECONDS
         return min(max((following - self._clock()).total_seconds(), 0.05), LOOK_EVERY_SECONDS)
@@ -140,24 +145,31 @@ class Teller:
             await self._ledger.write(add_notices, made, None)
 
     async def _send(self, one: asking.Due) -> None:
+        """Tries once and notes what came of it; of an attempt that was not noted yet only that."""
+        if one.seq not in self._not_noted:
+            self._not_noted[one.seq] = await self._try(one)
+        await self._ledger.write(settle_notice, one.seq, *self._not_noted[one.seq])
+        del self._not_noted[one.seq]
+
+    async def _try(self, one: asking.Due) -> _Outcome:
         async with self._ledger.read() as connection:
             account = await account_with_id(connection, one.account_id)
             detail = await message_detail(connection, ADMINISTRATOR, one.message_id)
             still = one.cause == "unopened" or await asking.is_confirmed(connection, one.cause)
         if account is None or detail is None or not still:
-            await self._ledger.write(settle_notice, one.seq, "dropped", "it turned out not to be a person")
-            return
+            return "dropped", "it turned out not to be a person", None
         if one.cause == "unopened" and detail.message.first_opened_at is not None:
-            await self._ledger.write(settle_notice, one.seq, "dropped", "opened in the meantime")
-            return
-        taken, answer = await self._send_by(one, account, detail.message)
+            return "dropped", "opened in the meantime", None
+        try:
+            taken, answer = await self._send_by(one, account, detail.message)
+        except Exception:  # an address that no letter can be made to, say: the other notices wait behind this one
+            log.exception("a notice could not be made")
+            taken, answer = False, "it could not be made"
         if taken:
-            await self._ledger.write(settle_notice, one.seq, "done", answer)
-            return
+            return "done", answer, None
         pause = retry_after(one.attempts + 1)
-        state = "waiting" if pause else "failed"
         log.warning("a notice by %s was not taken (attempt %d)", one.way, one.attempts + 1)
-        await self._ledger.write(settle_notice, one.seq, state, answer, self._clock() + pause if pause else None)
+        return ("waiting", answer, self._clock() + pause) if pause else ("failed", answer, None)
 
     async def _send_by(self, one: asking.Due, account: AccountRow, message: MessageRow) -> tuple[bool, str]:
         sentences, preferences, now = self._sentences(account, message, one), account.preferences, self._clock()

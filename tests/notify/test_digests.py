@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -149,4 +151,24 @@ def test_a_digest_that_is_not_taken_is_tried_again(house: House, caplog: pytest.
     house.settings.outbox_dir.unlink()
     wake(house, timedelta(minutes=11))
     until(lambda: told(house)[account] == datetime(2026, 11, 23, 7, tzinfo=UTC), "the next try")
+    assert len(outbox.list()) == 1
+
+
+def test_a_digest_that_cannot_be_noted_is_not_sent_again(house: House, caplog: pytest.LogCaptureFixture):
+    account = house.add_account("hanna", addresses=["hanna@example.com"])
+    prefer(house, account, digest="daily", zone="UTC")
+    wake(house, timedelta(minutes=1))
+    until(lambda: told(house), "knowing where digests begin")
+    house.register(letter(house.now))
+    outbox = Outbox(house.settings.outbox_dir)
+    with closing(sqlite3.connect(house.settings.data_dir / "mailglass.db", isolation_level=None)) as other:
+        other.execute("CREATE TRIGGER no_room BEFORE INSERT ON note BEGIN SELECT RAISE(FAIL, 'full'); END")
+        house.now += timedelta(days=1)
+        for attempt in range(3):
+            house.now += timedelta(minutes=1)
+            until(lambda: caplog.text.count("notices could not be") > attempt, "an attempt")  # noqa: B023
+        other.execute("DROP TRIGGER no_room")
+    before = told(house)[account]
+    house.now += timedelta(minutes=1)
+    until(lambda: told(house)[account] > before, "the note")
     assert len(outbox.list()) == 1

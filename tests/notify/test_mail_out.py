@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -17,7 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from ledger.accounts import set_preferences
 from ledger.queries.notices import list_deliveries
-from ledger.records import HitClass
+from ledger.records import HitClass, MessageRecord
 from tests.dashboard.house import House
 from tests.dashboard.letters import hit, letter
 from tests.dashboard.visits import Visitor
@@ -30,10 +32,11 @@ class Received:
     port: int = 0
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
     mail: list[Envelope] = field(default_factory=list)
+    says: bytes = b"250 taken"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> bytes:
         self.mail.append(envelope)
-        return "250 taken"
+        return self.says
 
     def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
@@ -73,15 +76,16 @@ def deliveries(house: House, account: int) -> list[tuple[str, str]]:
     return house.run(ask())
 
 
-def opened(house: House) -> int:
-    """An open, and the time in which a burst would have shown itself; the account that wants to be told by mail."""
+def opened(house: House, *more: MessageRecord) -> int:
+    """An open, behind those of ``more``, and the time in which a burst would have shown itself; the account that wants
+    to be told by mail."""
     wait_for_the_first_look(house)
     account = house.add_account("hanna", admin=True)
     house.run(house.ledger.write(set_preferences, account, {"email": True}))
-    record = letter(subject="Offer")
-    house.register(record)
-    house.add_hits(hit(record.id))
-    until(lambda: deliveries(house, account), "the decision")
+    for record in (*more, letter(subject="Offer")):
+        house.register(record)
+        house.add_hits(hit(record.id))
+    until(lambda: len(deliveries(house, account)) > len(more), "the decision")
     house.now += timedelta(seconds=30)
     house.add_hits(hit(letter().id, hit_class=HitClass.BOT))  # wakes the teller
     return account
@@ -102,6 +106,40 @@ def test_a_notice_goes_by_the_upstream_that_is_named_with_its_account(tmp_path: 
     assert (mail["From"], mail["To"]) == ("mailglass@example.com", "hanna@example.com")
     assert mail["Subject"] == "Re: Offer"
     assert str(mail["In-Reply-To"]).endswith("@example.com>")
+
+
+def test_a_server_that_speaks_latin_1_gets_a_notice_once(tmp_path: Path, server: Received):
+    """What it says is kept; words that cannot be would have the notice sent again without end."""
+    server.says = "250 f\u00fcr die Zustellung \x1b[31m angenommen".encode("latin-1")
+    house = House(tmp_path / "var", upstream=upstreams(server.port), notifications={"upstream": "letters"})
+    account = opened(house)
+    until(lambda: deliveries(house, account)[0][0] == "done", "the end")
+    assert "r die Zustellung \ufffd[31m angenommen" in deliveries(house, account)[0][1]
+    house.close()
+    assert len(server.mail) == 1
+
+
+def test_a_notice_whose_end_cannot_be_noted_is_not_sent_again(
+    tmp_path: Path, server: Received, caplog: pytest.LogCaptureFixture
+):
+    """A disk that is full for a night must not fill a mailbox."""
+    house = House(tmp_path / "var", upstream=upstreams(server.port), notifications={"upstream": "letters"})
+    with closing(sqlite3.connect(tmp_path / "var" / "mailglass.db", isolation_level=None)) as other:
+        other.execute("CREATE TRIGGER no_room BEFORE UPDATE ON notice BEGIN SELECT RAISE(FAIL, 'full'); END")
+        account = opened(house)
+        until(lambda: caplog.text.count("notices could not be decided or sent") > 2, "several attempts")
+        other.execute("DROP TRIGGER no_room")
+    until(lambda: deliveries(house, account)[0][0] == "done", "the end")
+    house.close()
+    assert len(server.mail) == 1
+
+
+def test_a_sender_to_whom_no_letter_can_be_made_keeps_no_notice_from_others(tmp_path: Path, server: Received):
+    house = House(tmp_path / "var", upstream=upstreams(server.port), notifications={"upstream": "letters"})
+    account = opened(house, letter(sender="undisclosed:;@example.com"))
+    until(lambda: server.mail, "the other notice")
+    until(lambda: ("waiting", "it could not be made") in deliveries(house, account), "the failure")
+    house.close()
 
 
 async def test_without_an_account_nothing_goes_out_and_the_page_says_why(tmp_path: Path, server: Received):
