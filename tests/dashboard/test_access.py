@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from ledger.accounts import Passwords, set_preferences
-from ledger.first_account import offer_first_account
+from ledger.accounts import Passwords, secret_hash, set_preferences
+from ledger.first_account import make_first_account, offer_first_account
 from ledger.outbox import Outbox
 from pixel_server.dashboard.keys import DESK, Rates
 from pixel_server.dashboard.pages.letters import PER_PAGE
@@ -254,6 +254,16 @@ async def test_a_new_start_makes_the_older_set_up_address_worthless(house: House
     newer = house.run(offer_first_account(house.ledger))
     assert (await visitor.get(str(older))).status == 404
     assert (await visitor.get(str(newer))).status == 200
+
+
+async def test_an_account_made_otherwise_makes_the_set_up_address_worthless(house: House, visitor: Visitor):
+    path = str(house.run(offer_first_account(house.ledger)))
+    house.add_account("hanna", admin=True)
+    assert (await visitor.get(path)).status == 404
+    assert (await visitor.ask("POST", path, data={"name": "eve", "password": PASSWORD})).status == 404
+    # Also when it is made between the look at the secret and the making.
+    hashed = secret_hash(path.removeprefix("/welcome/")).hex()
+    assert house.run(house.ledger.write(make_first_account, hashed, "eve", "x", NOW)) is None
 
 
 async def test_a_changed_password_ends_every_other_session(house: House, visitor: Visitor):
