@@ -40,8 +40,12 @@ def judge_again(hits: Iterable[StoredFacts], signs: Signs, windows: Windows) -> 
 
 
 def _knew_more(hit: StoredFacts, verdict: Verdict) -> bool:
-    # A burst was seen in full, and here its hits have no source any more: what was seen stands against "nothing found".
-    return hit.verdict.rule == "R16" and verdict.rule > "R16" and not (hit.facts or {}).get("source")
+    # What was seen among neighbours stands against what is found without them: a hit whose message the ledger does not
+    # know is alone here, and a burst's have no source any more after a while.
+    before = hit.verdict.rule
+    if hit.message_seq is None:
+        return before in ("R16", "R17") and verdict.rule >= before
+    return before == "R16" and verdict.rule > before and not (hit.facts or {}).get("source")
 
 
 def _observed(hit: StoredFacts, signs: Signs) -> Observed:

@@ -179,13 +179,30 @@ def test_a_burst_across_the_first_moment_asked_for_is_seen_whole(config: Path) -
 
 def test_hits_on_unknown_messages_are_judged_each_for_itself(config: Path) -> None:
     unknown = mint_message_id(1, bytes(10))
+    program = Marks("GET", {Sign.PROGRAM: "curl"})
 
     def hits(message: MessageId) -> list[Hit]:
-        return [replace(click(message, n, n, PREVIEW, marks=OFFICE), message=unknown) for n in (1, 2, 3)]
+        return [replace(click(message, n, 1, marks=program), message=unknown) for n in (1, 2, 3)]
 
     settings = fill(config, hits)
     assert reclassify(config)["changed"] == 3
-    assert stored(settings) == [("human", "R17")] * 3
+    assert stored(settings) == [("bot", "R20")] * 3
+
+
+def test_what_neighbours_showed_of_a_hit_on_an_unknown_message_stands(config: Path) -> None:
+    """A ledger that was lost knows no message; who is looked at alone shows no burst, and no browser that followed."""
+    unknown = mint_message_id(1, bytes(10))
+    scanner = Verdict(HitClass.SECURITY_SCANNER, Confidence.CERTAIN, "R16")
+
+    def hits(message: MessageId) -> list[Hit]:
+        burst = [click(message, n, n, scanner, seconds=n / 2) for n in (1, 2, 3)]
+        office = [click(message, 4, 1, PREVIEW, marks=OFFICE, source="cafe"), click(message, 5, 1, source="cafe")]
+        return [replace(hit, message=unknown) for hit in (*burst, *office)]
+
+    settings = fill(config, hits)
+    before = stored(settings)
+    assert reclassify(config)["changed"] == 0
+    assert stored(settings) == before
 
 
 def test_for_people_it_is_a_sentence_and_a_table(config: Path) -> None:
