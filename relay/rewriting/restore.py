@@ -1,7 +1,7 @@
 """Restoring a message without its report: our pixel out, our links back to where they lead.
 
 Decides by our own URLs alone: a pixel of our grammar, a link whose signature holds. Headers stay as they are. What
-cannot be known is the spelling of entities inside the links that were replaced.
+cannot be known is the spelling of entities inside the links that were replaced, and white space that browsers strip.
 """
 
 from __future__ import annotations

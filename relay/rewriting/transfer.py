@@ -59,7 +59,8 @@ class PlainBody:
     def carry(self, edits: Sequence[BodyEdit], *, tidy: bool = False) -> Carried:
         """Line by line: edits are kept in order as long as their line stays within the limit.
 
-        A line that is too long already may be broken by what is new, but no part of it may get longer.
+        A line that is too long already may be broken by what is new, but no part of it may get longer. ``tidy``: what
+        was put in comes out again, and a line that it had broken may be as long as it was.
         """
         raw, base = self._raw, self._start
         newline = self._last_of_line
@@ -87,7 +88,7 @@ class PlainBody:
                 lines[-1] += _rest_of_line(breaks, taken_out, edit, joined_end - base, newline)
                 longest = max(lines)
                 most = max(most, joined_end - line_start if others else 0)
-            if longest > most and (growth > 0 or end > line_end):
+            if longest > most and not tidy and (growth > 0 or end > line_end):
                 too_long.add(key)
                 continue
             line_end = joined_end

@@ -7,8 +7,9 @@ import base64
 import pytest
 
 from ledger.records import LinkReason
+from relay.rewriting.restore import restore
 from relay.rewriting.rewrite import Tracked
-from tests.rewriting.oracles import check_message
+from tests.rewriting.oracles import URLS, check_message
 
 LINK = '<a href="https://example.com/1">one</a>'
 
@@ -19,6 +20,17 @@ def test_a_line_that_the_pixel_breaks_has_its_room_at_once(before: int, behind: 
     quoted = f'<div class="gmail_quote">{"z" * behind}</div>' if behind else ""
     html = f"<p>{'q' * before}</p>{LINK}{quoted}"
     check_message(f"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n{html}\r\n".encode())
+
+
+@pytest.mark.parametrize("octets", [800, 880, 990, 1100, 1500])
+@pytest.mark.parametrize("behind", [0, 100, 900])
+def test_a_pixel_that_breaks_its_line_is_taken_out_without_a_report(octets: int, behind: int) -> None:
+    html = f"<html><body><p>{'q' * octets}</p></body></html><!-- {'z' * behind} -->"
+    raw = f"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n{html}\r\n".encode()
+    result = check_message(raw)
+    assert isinstance(result, Tracked)
+    assert b"<img" in result.raw
+    assert restore(result.raw, URLS) == raw
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
