@@ -20,6 +20,8 @@ from relay.rewriting.plan import Edit, SpanKind
 from relay.rewriting.transfer import BodyEdit, line_end_of, read_body, splice
 
 _TEXT_URL = re.compile(rb"https?://[!#-;=?-_a-~]++", re.IGNORECASE)
+_MAY_STAND_BEHIND = ".,;:!?)>]}'*_~"
+_MOST_BEHIND = 20
 
 
 def restore(raw: bytes, urls: TrackingUrls) -> bytes:
@@ -64,10 +66,16 @@ def _in_html(text: Text, urls: TrackingUrls) -> list[BodyEdit]:
 def _in_text(text: Text, urls: TrackingUrls) -> list[BodyEdit]:
     edits = []
     for match in _TEXT_URL.finditer(text.scan):
-        url = match[0].decode("ascii").rstrip(".,;:!?)>]}'")
-        original = urls.original_of(url) if urls.is_own(url) else None
-        if original is not None:
-            start, end = match.start(), match.start() + len(url)
-            new = text.encode(original.encode("ascii"))
-            edits.append(BodyEdit(text.place(start), text.place(end), new, SpanKind.TEXT_LINK))
+        url = match[0].decode("ascii")
+        if not urls.is_own(url):
+            continue
+        for _ in range(_MOST_BEHIND):  # its signature says where it ends
+            original = urls.original_of(url)
+            if original is not None:
+                start, end = match.start(), match.start() + len(url)
+                new = text.encode(original.encode("ascii"))
+                edits.append(BodyEdit(text.place(start), text.place(end), new, SpanKind.TEXT_LINK))
+            if original is not None or url[-1] not in _MAY_STAND_BEHIND:
+                break
+            url = url[:-1]
     return edits

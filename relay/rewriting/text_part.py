@@ -3,7 +3,8 @@
 Decides where a URL in plain words ends: punctuation behind it is not part of it, brackets round it are not either,
 those of East Asian and European typesetting among them; before any other letter beyond ASCII its end is in doubt.
 Quoted lines are left alone, but for our own links, which lead again to where they led before. No URL is touched that
-goes over a line's end, so that format=flowed (RFC 3676) means the same before and after.
+goes over a line's end, so that format=flowed (RFC 3676) means the same before and after; nor one that stands in
+another, nor one that ends in a mark which some mail programs take for a part of it, and others do not.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from relay.rewriting.surroundings import sentence_before
 from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import sentence_says_so
 
-_URL = re.compile(rb"(?<![\w.+@/-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
+# Behind "=" and "&" it is a parameter of another, which may have begun in the line above.
+_URL = re.compile(rb"(?<![\w.+@/=&-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
 # What ends a URL although RFC 3987 would let it go on: spaces, stops, commas, closing brackets and quotation marks,
 # unless a URL's letter follows at once; behind quotation marks that open in other languages, any letter. Not those that
@@ -38,6 +40,7 @@ _ENDS = re.compile(
 )
 _TWO_LETTERS = 12  # octets: a letter of ISO 2022 between its escape sequences, and one behind
 _REACH = 300
+_EMPHASIS = b"'*_~"
 _MOST_TRIMMED = 20  # each look at a bracket goes over the whole URL
 _MARK = rb"[ \t]{0,3}(?:>|[A-Z]{1,3}>{1,9}(?=[ \t\r\n])|\|[ \t])"  # The Bat! puts the writer's initials before it
 _QUOTE = re.compile(_MARK)
@@ -131,9 +134,27 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
             position = line_end
             continue
         position = match.end()
-        if _is_whole(text, match.end(), line_end, joins_lines=joins_lines):
-            found.append((start, _trim(scan, start, match.end())))
+        end = _trim(scan, start, match.end())
+        if (
+            _is_whole(text, match.end(), line_end, joins_lines=joins_lines)
+            and not _goes_over_the_line(scan, start, match.end(), line_end)
+            and _is_emphasised(scan, start, end, match.end())
+        ):
+            found.append((start, end))
     return found
+
+
+def _goes_over_the_line(scan: bytes, start: int, end: int, line_end: int) -> bool:
+    """Whether ``<`` opens before the URL and nothing closes it: white space in the brackets is to be ignored (RFC 3986
+    appendix C), and programs that broke the line rely on it."""
+    return scan[start - 1 : start] == b"<" and not scan[end:line_end].strip()
+
+
+def _is_emphasised(scan: bytes, start: int, end: int, whole_end: int) -> bool:
+    """Whether marks of emphasis that were trimmed from the URL stand before it, too, as in ``*https://example.com*``.
+    Else a mail program may take one for the URL's own, and what we put before it would lead nowhere."""
+    before = scan[max(start - 3, 0) : start]
+    return all(mark in before for mark in scan[end:whole_end] if mark in _EMPHASIS)
 
 
 def _is_whole(text: Text, end: int, line_end: int, *, joins_lines: bool) -> bool:
@@ -185,7 +206,7 @@ def _trim(scan: bytes, start: int, end: int) -> int:
         last = scan[end - 1]
         opening = _BRACKETS.get(last)
         is_unopened = opening is not None and scan.count(last, start, end) > scan.count(opening, start, end)
-        if not (is_unopened or last in b".,;:!?'*_~"):
+        if not (is_unopened or last in b".,;:!?" + _EMPHASIS):
             break
         end -= 1
     return end
