@@ -29,6 +29,7 @@ _TAG_IN_VALUE = re.compile(rb"=[\t\n\f\r ]*+(?:\"[^\"<>]*+|'[^'<>]*+)<")
 _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
 )
+_CELLS = (b"td", b"th", b"caption")
 
 _SWALLOWS_LINE_END = re.compile(rb"<(?:pre|listing)(?=[\t\n\f\r />])[^<]*>\Z", re.IGNORECASE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -81,8 +82,8 @@ def _is_empty(between: bytes) -> bool:
 
 def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
     if not _is_in_table(html, place):
-        if place and html[place - 1] in _SPACES:
-            return place  # the white space has already opened again what was to be
+        if place and html[place - 1] in _SPACES and not _is_in_cell(html, place):
+            return place  # the white space has already opened again what was to be; in a cell, not in html5lib's eyes
         if not _leaves_formatting_open(html, spans, place):
             return place
     words = _last_words(html, spans, place)
@@ -116,6 +117,17 @@ def _before_final_line_end(html: bytes, spans: HtmlSpans, has_room: Callable[[in
 
 def _is_in_table(html: bytes, place: int) -> bool:
     """Whether what stands there is in a table but in none of its cells."""
+    name, closing = _last_of_table(html, place)
+    return closing if name in _CELLS else name != b"" and not (name in (b"table", b"select") and closing)
+
+
+def _is_in_cell(html: bytes, place: int) -> bool:
+    name, closing = _last_of_table(html, place)
+    return name in _CELLS and not closing
+
+
+def _last_of_table(html: bytes, place: int) -> tuple[bytes, bool]:
+    """The last tag of a table before ``place``: its name, empty when there is none, and whether it closes."""
     reach = 2000
     while True:
         start = max(0, place - reach)
@@ -123,12 +135,9 @@ def _is_in_table(html: bytes, place: int) -> bool:
         for match in _TABLE.finditer(html, start, place):
             last = match
         if last:
-            name, closing = last[2].lower(), bool(last[1])
-            if name in (b"td", b"th", b"caption"):
-                return closing
-            return not (name in (b"table", b"select") and closing)
+            return last[2].lower(), last[1] != b""
         if start == 0:
-            return False
+            return b"", False
         reach *= 8
 
 

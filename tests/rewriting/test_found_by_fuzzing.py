@@ -30,6 +30,9 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
         "<p><b>x<i title='</b>'>y</i></p>",
         "<p><a href='https://e.com/'>x<!-- </a> --></p>",
         "<p><font color=red>x<!-- </font> --></p></body>",
+        # White space in a cell that is never closed: not every parser opens the link again for it.
+        "<table><tr><td><center>words<a href='https://e.com/'><img src=x>\r\n<br></center>\r\n</body>\r\n</html>\r\n",
+        "<table><caption><b>words</caption>\r\n<tr><th><p>words<i><br></p>\r\n</body>\r\n",
         # A pixel that keeps a bracket from the letters behind it.
         f"<hr id='zwchr'><<img src='{URLS.pixel(3)}'>a href='{_OWN}'>o</a>\r\n",
         f"<hr id='zwchr'>&am<img src='{URLS.pixel(3)}'>p;\r\n",
