@@ -130,7 +130,7 @@ def submit(
         before_sending()
         code, text = client.data(message.as_bytes(policy=SMTPUTF8 if is_international else SMTP))
         _refuse_unless(200 <= code <= 299, code, text)
-        return f"{code} {text.decode('utf-8', 'replace')}"
+        return _said(code, text)
 
 
 @contextmanager
@@ -185,5 +185,6 @@ def _refuse_unless(good: bool, code: int, text: bytes) -> None:
 
 
 def _said(code: int, text: bytes | str) -> str:
+    """On one line, and without what a terminal would obey: these are another server's words."""
     words = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    return f"{code} {' '.join(words.split())}"
+    return f"{code} {' '.join(''.join(letter if letter.isprintable() else ' ' for letter in words).split())}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,42 @@ def test_a_first_message_and_a_probe_say_why_they_are_not_tracked(where_consent_
 )
 def test_why_a_message_is_not_tracked_is_read_from_the_reply(reply: str, why: str | None) -> None:
     assert why_untracked(reply) == why
+
+
+@contextmanager
+def _a_server_that_says(last_words: bytes) -> Iterator[str]:
+    """Takes one message, and answers its end so; gives the address it listens at."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 example.com\r\n")
+            for line in lines:
+                if line.upper().startswith(b"DATA"):
+                    connection.sendall(b"354 go on\r\n")
+                    while next(lines) != b".\r\n":
+                        pass
+                    connection.sendall(last_words)
+                else:
+                    connection.sendall(b"221 Bye\r\n" if line.upper().startswith(b"QUIT") else b"250 Ok\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield "{}:{}".format(*listening.getsockname())
+    thread.join(10)
+    listening.close()
+
+
+@pytest.mark.parametrize("code", [b"250", b"550"])
+def test_a_reply_that_a_terminal_would_obey_is_shown_without_that(
+    mailglass: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, code: bytes
+) -> None:
+    words = b"%b-a \x1b]0;title\x07 b\r\n%b \xc2\x9b2J c [mailglass: not tracked, signed]\r\n" % (code, code)
+    with _a_server_that_says(words) as address:
+        monkeypatch.setenv("MAILGLASS_LISTENER__0__BIND", address)
+        shown = mailglass("send-test", "--to", "ann@example.com")
+    assert "a ]0;title b 2J c [mailglass: not tracked, signed]" in shown.out + shown.err
 
 
 @pytest.mark.parametrize("group", ["consent", "keys", "ledger", "spool", "token", "user"])
