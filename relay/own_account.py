@@ -6,6 +6,7 @@ name one that they do not keep. The password is never logged.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiosmtplib import SMTPAuthenticationError
@@ -19,11 +20,28 @@ _CANCEL = b"*"
 
 
 async def log_in(link: UpstreamLink, account: Credentials, seconds: float) -> Reply:
-    """The upstream's 235. ``seconds`` is for each of its answers. Raises UpstreamFault, and then the link is gone."""
+    """The upstream's 235. ``seconds`` is for all of it. Raises UpstreamFault, and then the link is gone."""
 
     async def ask(line: bytes) -> Reply:
         return await link.ask(line, seconds)
 
+    try:
+        async with asyncio.timeout(seconds):
+            reply = await _tried(link, ask, account)
+    except TimeoutError:
+        link.abandon()
+        raise UpstreamFault(Fault.UPSTREAM_SLOW, "no login in time") from None
+    if reply is None:
+        link.leave()
+        raise UpstreamFault(Fault.UPSTREAM_LOGIN, "login refused")
+    return reply
+
+
+_Ask = Callable[[bytes], Awaitable[Reply]]
+
+
+async def _tried(link: UpstreamLink, ask: _Ask, account: Credentials) -> Reply | None:
+    """The 235, or None when every way that is offered was refused."""
     offered = {name.upper() for name in link.capabilities.mechanisms}
     for name, exchange in _MECHANISMS.items():
         if name in offered:
@@ -32,11 +50,7 @@ async def log_in(link: UpstreamLink, account: Credentials, seconds: float) -> Re
                 return reply
             if reply.code == 334:
                 await ask(_CANCEL)
-    link.leave()
-    raise UpstreamFault(Fault.UPSTREAM_LOGIN, "login refused")
-
-
-_Ask = Callable[[bytes], Awaitable[Reply]]
+    return None
 
 
 async def _cram_md5(ask: _Ask, account: Credentials) -> Reply:

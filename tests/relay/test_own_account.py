@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from base64 import b64decode, b64encode
@@ -202,3 +203,23 @@ async def test_an_upstream_that_leaves_meanwhile_is_logged_in_to_again(start_rel
     assert (await client.submit(BODY)).startswith(b"250")
     assert upstream.delivered[0].login == b"relay@example.com"
     assert upstream.connections == 2
+
+
+async def test_an_upstream_that_takes_its_time_for_each_way_to_log_in_gets_no_more_than_the_time_for_one(
+    start_relay: StartRelay,
+) -> None:
+    """A connection that logs in while it is opened has one time for everything too."""
+
+    class RefusesSlowly(Challenges):
+        async def log_in(self, talk: Talk, line: bytes) -> bytes:
+            await asyncio.sleep(1.2)
+            return b"504 5.5.4 No\r\n"
+
+    upstream = RefusesSlowly()
+    table = {"login": "account", "username": "relay@example.com", "password": PASSWORD}
+    limits = {"upstream_connect": "2s"}
+    relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table, limits=limits)
+    client = await relay.session()
+    assert (await client.ask(b"AUTH PLAIN " + RIGHT)).startswith(b"451 4.4.2 ")
+    await upstream.until(lambda: upstream.open_connections == 0)
+    assert await exchange(client, b"MAIL FROM:<a@example.com>") == [b"530"]
