@@ -35,8 +35,9 @@ def say(session: Session, line: bytes) -> None:
         if reply.is_positive:
             session.hello = line
             session.transaction = Transaction()
-            session.told = session.link.capabilities if session.link is not None else Capabilities()
+            session.told = Capabilities()  # HELO offers nothing
             if line[:1] in b"Ee" and session.link is not None:
+                session.told = session.link.capabilities
                 around, is_encrypted = session.around, session.client.is_encrypted
                 offer = around.offer_encrypted if is_encrypted else around.offer_in_clear
                 reply = mirrored(session.link.capabilities, offer)
@@ -63,8 +64,7 @@ def again(session: Session, mail: bytes) -> None:
             session.transaction = Transaction()
             session.link.send(mail + b"\r\n", answered)
         else:
-            if session.link is not None:
-                session.link.leave()  # it has not been greeted, and would take no MAIL
+            _leave_ungreeted(session)
             session.answer(reply)
             session.release()
 
@@ -103,7 +103,17 @@ async def _greeted(session: Session, with_account: bool) -> Reply:
     reply = await heard
     if reply.is_positive and _offers_less(session):
         return session.incident(Fault.UPSTREAM_LEFT, _OFFERS_LESS)
+    if not reply.is_positive:
+        _leave_ungreeted(session)
     return reply
+
+
+def _leave_ungreeted(session: Session) -> None:
+    """What has not been greeted takes no MAIL, and where the relay's own account is logged in, no login either: the
+    next of these connects again. Until then the client may use what it was told of."""
+    if session.link is not None:
+        session.link.leave()
+        session.link.capabilities = session.told
 
 
 def _offers_less(session: Session) -> bool:

@@ -11,6 +11,7 @@ from tests.relay.upstream_servers import PASSWORD, Behaves, Hangup, Talk
 
 PLAIN = b"Subject: x\r\n\r\nHello\r\n"
 FIRST = (b"PIPELINING", b"SIZE 60000000", b"8BITMIME", b"DSN", b"ENHANCEDSTATUSCODES", b"HELP", b"AUTH PLAIN")
+LOGIN = b"AUTH PLAIN " + b64encode(b"\0user@example.com\0" + PASSWORD.encode())
 PARAMETERS = b"MAIL FROM:<a@example.com> RET=HDRS"
 
 
@@ -75,8 +76,7 @@ async def test_a_login_too_is_not_begun_with_one_that_offers_less(start_relay: S
     relay = await start_relay(upstream)
     client = await relay.session()
     await client.ask(b"NOOP")
-    login = b"AUTH PLAIN " + b64encode(b"\0user@example.com\0" + PASSWORD.encode())
-    assert (await client.ask(login)).startswith(b"421 4.4.2 ")
+    assert (await client.ask(LOGIN)).startswith(b"421 4.4.2 ")
     assert await client.everything() == b""
     assert not any(command.startswith(b"AUTH") for command in upstream.commands)
 
@@ -91,3 +91,27 @@ async def test_one_that_will_not_be_greeted_is_not_spoken_to_without(start_relay
     assert await client.ask(b"MAIL FROM:<a@example.com>") == b"451 4.3.2 Not now\r\n"
     assert (await client.submit(PLAIN)).startswith(b"250")
     assert upstream.connections == 3
+
+
+@pytest.mark.parametrize("first", [b"MAIL FROM:<a@example.com>", LOGIN])
+async def test_nobody_logs_in_to_one_that_will_not_be_greeted(start_relay: StartRelay, first: bytes) -> None:
+    upstream = Changes()
+    upstream.greeting = b"451 4.3.2 Not now\r\n"
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    await client.ask(b"NOOP")
+    assert await client.ask(first) == b"451 4.3.2 Not now\r\n"
+    assert (await client.ask(LOGIN)).startswith(b"235")
+    assert upstream.connections == 3
+
+
+async def test_who_was_greeted_with_helo_last_was_offered_nothing_that_could_be_missing(
+    start_relay: StartRelay,
+) -> None:
+    upstream = Changes()
+    relay = await start_relay(upstream)
+    client = await relay.session()
+    assert (await client.ask(b"HELO client.example.com")).startswith(b"250")
+    await client.ask(b"NOOP")
+    assert (await client.submit(PLAIN)).startswith(b"250")
+    assert upstream.connections == 2

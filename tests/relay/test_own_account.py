@@ -223,3 +223,33 @@ async def test_an_upstream_that_takes_its_time_for_each_way_to_log_in_gets_no_mo
     assert (await client.ask(b"AUTH PLAIN " + RIGHT)).startswith(b"451 4.4.2 ")
     await upstream.until(lambda: upstream.open_connections == 0)
     assert await exchange(client, b"MAIL FROM:<a@example.com>") == [b"530"]
+
+
+async def test_an_upstream_that_will_not_be_greeted_after_the_login_is_logged_in_to_anew(
+    start_relay: StartRelay,
+) -> None:
+    """Over the same connection it would refuse a second login, as if the relay's password were wrong."""
+
+    class RefusesToBeGreetedOnce(Challenges):
+        greeting = b"451 4.3.2 Not now\r\n"
+
+        async def on_noop(self, talk: Talk, line: bytes) -> bytes:
+            raise Hangup
+
+        async def on_ehlo(self, talk: Talk, line: bytes) -> bytes:
+            greeting, self.greeting = (self.greeting, b"") if talk.login else (b"", self.greeting)
+            return greeting or await super().on_ehlo(talk, line)
+
+        async def on_auth(self, talk: Talk, line: bytes) -> bytes:
+            return b"503 5.5.1 Already\r\n" if talk.login else await super().on_auth(talk, line)
+
+    upstream = RefusesToBeGreetedOnce()
+    table = {"login": "account", "username": "relay@example.com", "password": PASSWORD}
+    relay = await start_relay(upstream, {"accounts": OneUser()}, upstream=table)
+    client = await relay.session()
+    await client.ask(b"NOOP")
+    assert await client.ask(b"AUTH PLAIN " + RIGHT) == b"451 4.3.2 Not now\r\n"
+    assert await exchange(client, b"AUTH PLAIN " + RIGHT) == [b"235"]
+    assert (await client.submit(BODY)).startswith(b"250")
+    assert upstream.delivered[0].login == b"relay@example.com"
+    assert upstream.connections == 3
