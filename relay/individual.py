@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from ledger.records import CopyRecord, MessageRecord, Reason
 from relay.copies import PlannedCopy, Recipient, copy_records, plan_copies
 from relay.copies_on_record import CopyRecords
-from relay.copy_delivery import CopyDelivery, loses_session, session_lost
+from relay.copy_delivery import UNREADABLE_WORDS, CopyDelivery, loses_session, session_lost
 from relay.delivery import Accepted, Doubtful, NotSent, Outcome, Refused, reset_quietly
 from relay.failpoints import failpoint
 from relay.header_facts import header_of
@@ -30,7 +30,7 @@ from relay.prepared_copies import PreparedCopies, Render
 from relay.replies import Fault, RelayFault, Reply, annotated, compose
 from relay.resends import names_itself
 from relay.spool_conclusion import Conclusion
-from relay.spool_files import SpoolFault, SpoolFull
+from relay.spool_files import SpoolFault, SpoolFull, SpoolUnreadable
 from relay.spool_records import Credentials, SpoolHeader
 from relay.spool_states import CopyState, Event, EventKind
 from relay.spooled_message import SpooledMessage
@@ -247,11 +247,10 @@ class IndividualDelivery:
 
         ``session`` must be that login's: nobody's mail goes over another's session. Never raises because of it.
         """
-        now = self.clock()
         for message in self._waiting_for(login):
             message.claimed = True
             try:
-                outcomes = await self.delivery.deliver(message, message.standing.due(now), session)
+                outcomes = await self._deliver_report(message, session)
             except SpoolFault as fault:
                 log.error("the spool failed: errno=%s message=%s", fault.errno, message.header.id)
                 return
@@ -260,6 +259,14 @@ class IndividualDelivery:
                 self.wake_runner()
             if session_lost(outcomes):
                 return
+
+    async def _deliver_report(self, message: SpooledMessage, session: Conversation) -> dict[int, Outcome]:
+        try:
+            return await self.delivery.deliver(message, message.standing.due(self.clock()), session)
+        except SpoolUnreadable as fault:  # it may come back, as with a disk that was away; else its time ends
+            log.error("a spooled message cannot be read: errno=%s message=%s", fault.errno, message.header.id)
+            await self.delivery.put_off(message, UNREADABLE_WORDS)
+            return {}
 
     def _waiting_for(self, login: str) -> list[SpooledMessage]:
         now, key = self.clock(), (self.upstream, login, Credentials.CLIENT)

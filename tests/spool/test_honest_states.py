@@ -12,7 +12,7 @@ from ledger.records import State
 from relay import failpoints
 from relay.replies import RelayFault
 from relay.spool_states import CopyState
-from tests.spool.messages import ID
+from tests.spool.messages import ID, other_id
 from tests.spool.scripted_upstream import accepts, at_dot, at_rcpt
 from tests.spool.workbench import RECIPIENTS, Workbench
 
@@ -100,3 +100,22 @@ async def test_a_copy_that_was_accepted_is_not_called_refused_when_the_journal_f
     failpoints.arm("")
     assert bench.upstream.addresses() == [R2]
     assert bench.book.states == {1: State.REFUSED, 2: State.SENT, 3: State.REFUSED}
+
+
+async def test_a_report_whose_file_is_gone_waits_and_keeps_no_later_one_of_its_login(bench: Workbench) -> None:
+    for number in (1, 2):
+        bench.upstream.script = {R2: [at_rcpt("closes")]}
+        async with bench.client_session() as session:
+            raw = b"Subject: %d\r\n\r\nHello\r\n" % number
+            assert (await bench.submit(session, login="ann", message_id=other_id(number), raw=raw)).code == 250
+    first, second = [one for one in bench.spool.present() if one.header.notification]
+    first.path.unlink()
+    async with bench.client_session() as session:
+        await bench.individual.deliver_waiting("ann", session)
+    assert len(bench.upstream.to("ann@example.org")) == 1
+    assert second.standing.with_state(CopyState.DELIVERED)
+    (gone,) = first.standing.copies.values()
+    assert (gone.state, gone.tries) == (CopyState.WAITING, 1)
+    assert gone.next_try is not None
+    assert gone.next_try > bench.clock.now
+    assert "cannot be read" in gone.reply
