@@ -58,7 +58,6 @@ PROGRAMS = (
     "Mozilla/5.0 (compatible; U; WebCopier/4.6)", f"{CHROME} CloudflareObservatory/1.0", "LogicMonitor SiteMonitor/1.0",
     f"{ELECTRON[:-1]}; Google-Sites-Thumbnails) Chrome/120.0 Safari/537.36", "Google-Cloud-Tasks", "GoogleHC/1.0",
     "COMODO SSL Checker", "ELB-HealthChecker/2.0", "Owler@ows.eu/1", "hyper/0.14", "Erlang/OTP httpc", "Miniflux/2.0",
-    "panscient.com", "linkdex.com/v2.0", "MetaURI API/2.0 +metauri.com", "PostRank/2.0 (postrank.com)",
     "GlobalWebSearch", "Metorik API Client/2.0.1", "Shopify-Captain-Hook", "Apache-CXF/3.3",
     "Mozilla/5.0 (Linux; CentOS; compatible; example-discovery; HTTPClient 4.5)",
     "Mozilla/5.0 (compatible; um-FC/1.0; https://example.com/; Windows NT 6.1; rv:125.0) Gecko/20100101 Firefox/125.1",
@@ -103,6 +102,10 @@ NO_PROGRAMS = (
       for form in (f"{CHROME} {name}", f"{FIREFOX} {name}", f"{SAFARI} {name}")),
     "MyHealthyVet", "SamsungHealth/6.22.0", "HuaweiHealth/11.0.4", "Cloudflare-WARP", "SurveyMonkey/4.2",
     "xChaos_Arachne/5.1.95;GPL,387+ (www.example.org)", "web.de Mail/7.2", "com.example.mail/3.1", "org.example.app/2",
+    # A host alone says where a person's program is from too.
+    "HEY/1.2.3 (hey.com)", "Missive/10.0 (missiveapp.com)", "Front/3.2 (frontapp.com)", "Tuta/240 (tuta.com)",
+    "web.de/7.0", "Outlook.com", "Battle.net/2.6.0 (retail)", "Airr (airr.io)", "Podvine/4.0.1 (www.podvine.com)",
+    "Search Mail/2", "SearchMail", "Mail Search 2", "OutlookSearch/1.0", "Search for Outlook",
     "QR Scanner/2.1", CUBOT.replace("CUBOT X19", "Scanner TC51"), CUBOT.replace("CUBOT X19", "Site Scanner 2"),
     f"{CHROME} [FBAN/FBIOS;FBAV/300.0]", f"{CHROME} Instagram 123.0", "Mozilla/4.01 (Compatible; Java 1)",
 )  # fmt: skip
