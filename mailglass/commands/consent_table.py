@@ -72,7 +72,8 @@ def _row_of(line: int, names: Sequence[str], fields: Sequence[str]) -> ConsentRo
     if any(field.strip() for field in fields[len(names) :]):
         raise TableFault(f"line {line} has more fields than the header; text with a separator in it needs quotes")
     row = {name: field.strip() for name, field in zip(names, fields, strict=False)}
-    address, method, evidence = (row.get(name, "") for name in NEEDED_COLUMNS)
+    address = row.get("address", "")
+    method, evidence = (row.get(name, "").replace("\0", "").strip() for name in ("method", "evidence"))
     if not is_mailbox(address):
         raise TableFault(f'line {line}: "{address}" is no address')
     return ConsentRow(

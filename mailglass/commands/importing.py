@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -78,8 +78,14 @@ def _read(file: Path) -> list[ConsentRow]:
 async def _record(consents: Consents, rows: Sequence[ConsentRow], outcomes: list[Outcome]) -> None:
     """Adds what became of each row. Raises what the first that failed raised; what came before it is added."""
     actor = operator()
+    turns: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def one(row: ConsentRow) -> Outcome:
+        # One person's rows come one after another, so that what one of them recorded is known to the next.
+        async with turns[consents.key_of(row.address)]:
+            return await recorded(row)
+
+    async def recorded(row: ConsentRow) -> Outcome:
         if await consents.has_said_no(row.address, row.purposes):
             return Outcome.REFUSED
         if await consents.has_imported(row.address, row.purposes, row.proof):

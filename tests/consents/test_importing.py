@@ -43,6 +43,13 @@ def test_what_stands_in_quotes_is_evidence_as_it_is() -> None:
     assert (row.proof, row.purposes) == ('form: folder 2, "A"\nleft', [ConsentPurpose.OPENS, ConsentPurpose.LINKS])
 
 
+def test_proof_is_without_nul_which_no_database_takes() -> None:
+    rows = rows_of(b"address,method,evidence\nann@example.com,fo\0rm,\0scan\0 7\nbob@example.net,form,\0 \0\n")
+    assert [row.proof for row in rows] == ["form: scan 7", ""]
+    with pytest.raises(TableFault, match="is no address"):
+        rows_of(b"address,method,evidence\na\0nn@example.com,form,scan 7\n")
+
+
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
@@ -91,6 +98,20 @@ def test_a_list_that_is_imported_again_makes_no_consent_last_longer(config: str,
     assert "0 consents with proof, 0 without" in again.output
     assert "4 rows stood in the register already and are as before" in again.output
     assert events_in(tmp_path) == before == 2 * 4
+
+
+def test_rows_that_say_the_same_count_once_wherever_they_stand(config: str, table: Path, tmp_path: Path) -> None:
+    table.write_text(
+        "address,method,evidence,purposes\n"
+        "ann@example.com,form,scan ann,\n<Ann@Example.com>,form,scan ann,links opens\n"
+        "ann@example.com,form,scan ann,opens\nann@example.com,form,another,\nbob@example.net,,,\nbob@example.net,,,\n"
+    )
+    done = CliRunner().invoke(app, ["consent", "import", str(table), "--config", config], catch_exceptions=False)
+    assert done.output.splitlines() == [
+        "2 consents with proof, 1 without: these count as asked.",
+        "3 rows stood in the register already and are as before.",
+    ]
+    assert events_in(tmp_path) == 2 * 3
 
 
 Stop = Callable[[], object]
