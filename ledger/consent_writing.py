@@ -18,6 +18,7 @@ from ledger.consent_events import ConsentEvent
 from ledger.consent_schema import audit, consent_event, consent_request, consent_text, person
 from ledger.consent_texts import text_version
 from ledger.message_id import MessageId
+from ledger.portions import PORTION
 
 SALT_BYTES = 16
 DETAILS = ("sender", "method", "language", "text_version", "evidence", "actor")
@@ -73,18 +74,19 @@ def chained_values(values: Mapping[str, Any]) -> dict[str, object]:
 
 def redact(connection: Connection, seqs: Sequence[int], at: datetime) -> None:
     """Takes the details of these rows away, but for the sender, without whom nobody could tell what a no is about."""
-    if seqs:
-        gone: dict[str, Any] = {
-            "method": "",
-            "language": "",
-            "text_version": "",
-            "evidence": {},
-            "actor": "",
-            "salt": None,
-        }
+    gone: dict[str, Any] = {
+        "method": "",
+        "language": "",
+        "text_version": "",
+        "evidence": {},
+        "actor": "",
+        "salt": None,
+    }
+    for start in range(0, len(seqs), PORTION):
+        portion = seqs[start : start + PORTION]
         connection.execute(
             update(consent_event)
-            .where(consent_event.c.seq.in_(seqs), consent_event.c.redacted_at.is_(None))
+            .where(consent_event.c.seq.in_(portion), consent_event.c.redacted_at.is_(None))
             .values(redacted_at=at, **gone)
         )
 

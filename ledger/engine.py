@@ -105,8 +105,9 @@ def keep_temporary_in_memory(connection: Connection) -> None:
     """For the writer, once the schema is as it should be.
 
     What one statement of several changes SQLite keeps as it was until that statement has succeeded; beyond 64 kB in a
-    file in /var/tmp, with pages of the ledger in it, made and removed for each newsletter in a group of changes. All
-    changes are small, but those of an upgrade: these go through a file, or they would take the memory of a whole index.
+    file in /var/tmp, with pages of the ledger in it, made and removed for each newsletter in a group of changes. So no
+    statement may change any number of rows (ledger/portions.py); those of an upgrade do, and go through a file, or they
+    would take the memory of a whole index.
     """
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text, update
 from ledger.book import Book, KnownMessage
 from ledger.consent import recording_ends
 from ledger.message_id import MessageId
+from ledger.portions import portions_of
 from ledger.record_rows import SENT, VERDICTS, milliseconds, rows_of, sent_rows, storable, words_in
 from ledger.records import PROBE_TAG, MessageRecord, State, state_of_copies
 from ledger.row_source import execute_rows
@@ -126,7 +127,10 @@ def stop(connection: Connection, book: Book, message_id: MessageId, at: datetime
 
 def forget_networks(connection: Connection, before: datetime) -> int:
     """Empties the networks that messages submitted before then came from; how many there were."""
-    result = connection.execute(
-        update(message).where(message.c.client_network != "", message.c.submitted_at < before).values(client_network="")
-    )
-    return result.rowcount
+    emptied = 0
+    for seqs in portions_of(
+        connection, message.c.seq, (message.c.client_network != "") & (message.c.submitted_at < before)
+    ):
+        connection.execute(update(message).where(message.c.seq.in_(seqs)).values(client_network=""))
+        emptied += len(seqs)
+    return emptied

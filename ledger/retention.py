@@ -20,11 +20,13 @@ from ledger.daily_writing import count_purged
 from ledger.faults import LedgerFault
 from ledger.forgetting import forget_recipients, forget_texts, redact_evidence
 from ledger.message_id import MessageId
+from ledger.portions import portions_of
 from ledger.queries.consents import ends, hold
 from ledger.reading import LedgerReader
 from ledger.record_rows import milliseconds
 from ledger.records import State, state_of_copies
 from ledger.records_writing import forget_networks
+from ledger.schema import message
 
 log = logging.getLogger("mailglass.ledger")
 CHUNK = 2000  # of one transaction: hits that come meanwhile wait for it
@@ -41,10 +43,12 @@ PURGE = text("DELETE FROM hit WHERE seq IN :gone").bindparams(bindparam("gone", 
 # Copies of one's own, which are numbered from 1, wait in the spool.
 _IN_THE_SPOOL = "EXISTS (SELECT 1 FROM copy WHERE copy.message_seq = message.seq AND copy.number > 0)"
 _WAITING = f"state = 'queued' AND submitted_at < :before AND NOT {_IN_THE_SPOOL}"
-GIVE_UP_COPIES = text(
-    f"UPDATE copy SET state = 'in-doubt' WHERE number = 0 AND message_seq IN (SELECT seq FROM message WHERE {_WAITING})"  # noqa: S608
+GIVE_UP_COPIES = text("UPDATE copy SET state = 'in-doubt' WHERE number = 0 AND message_seq IN :given_up").bindparams(
+    bindparam("given_up", expanding=True)
 )
-GIVE_UP_MESSAGES = text(f"UPDATE message SET state = 'in-doubt' WHERE {_WAITING}")  # noqa: S608 - the constant above
+GIVE_UP_MESSAGES = text("UPDATE message SET state = 'in-doubt' WHERE seq IN :given_up").bindparams(
+    bindparam("given_up", expanding=True)
+)
 OF_COPIES = text(
     f"SELECT seq, id FROM message WHERE state = 'queued' AND submitted_at < :before AND {_IN_THE_SPOOL}"  # noqa: S608
 )
@@ -79,9 +83,12 @@ def empty_networks(connection: Connection, before: datetime) -> int:
 def give_up_waiting(connection: Connection, before: datetime) -> int:
     """Messages registered before then of which nobody said what became of them (the relay died in between): whether
     the upstream has them is not known. Copies of one's own wait in the spool, which settles them. How many."""
-    told = {"before": milliseconds(before)}
-    connection.execute(GIVE_UP_COPIES, told)
-    return int(connection.execute(GIVE_UP_MESSAGES, told).rowcount)
+    waiting, doubtful = text(_WAITING).bindparams(before=milliseconds(before)), 0
+    for seqs in portions_of(connection, message.c.seq, waiting):
+        connection.execute(GIVE_UP_COPIES, {"given_up": seqs})
+        connection.execute(GIVE_UP_MESSAGES, {"given_up": seqs})
+        doubtful += len(seqs)
+    return doubtful
 
 
 @change
