@@ -29,8 +29,6 @@ _TAG_IN_VALUE = re.compile(rb"=[\t\n\f\r ]*+(?:\"[^\"<>]*+|'[^'<>]*+)<")
 _TABLE = re.compile(
     rb"<(/?+)(table|caption|colgroup|tbody|tfoot|thead|tr|td|th|select)(?=[\t\n\f\r />])", re.IGNORECASE
 )
-_CELLS = (b"td", b"th", b"caption")
-
 _SWALLOWS_LINE_END = re.compile(rb"<(?:pre|listing)(?=[\t\n\f\r />])[^<]*>\Z", re.IGNORECASE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"[ \t\f]*+(?:\r\n|\n|\r)")
@@ -82,7 +80,7 @@ def _is_empty(between: bytes) -> bool:
 
 def _without_effect(html: bytes, spans: HtmlSpans, place: int) -> int:
     if not _is_in_table(html, place):
-        if place and html[place - 1] in _SPACES and not _is_in_cell(html, place):
+        if place and html[place - 1] in _SPACES and not _last_of_table(html, place)[0]:
             return place  # the white space has already opened again what was to be; in a cell, not in html5lib's eyes
         if not _leaves_formatting_open(html, spans, place):
             return place
@@ -118,12 +116,9 @@ def _before_final_line_end(html: bytes, spans: HtmlSpans, has_room: Callable[[in
 def _is_in_table(html: bytes, place: int) -> bool:
     """Whether what stands there is in a table but in none of its cells."""
     name, closing = _last_of_table(html, place)
-    return closing if name in _CELLS else name != b"" and not (name in (b"table", b"select") and closing)
-
-
-def _is_in_cell(html: bytes, place: int) -> bool:
-    name, closing = _last_of_table(html, place)
-    return name in _CELLS and not closing
+    if name in (b"td", b"th", b"caption"):
+        return closing
+    return name != b"" and not (name in (b"table", b"select") and closing)
 
 
 def _last_of_table(html: bytes, place: int) -> tuple[bytes, bool]:

@@ -28,8 +28,8 @@ from relay.rewriting.surroundings import sentence_before
 from relay.rewriting.transfer import Body, line_end_in
 from relay.rewriting.unsubscribe import sentence_says_so
 
-# Behind "=" and "&" it is a parameter of another, which may have begun in the line above.
-_URL = re.compile(rb"(?<![\w.+@/=&-])https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
+_URL = re.compile(rb"(?<!\w)https?://[!#-;=?-_a-~]++", re.IGNORECASE | re.ASCII)
+_INSIDE = b".+@/=&-"  # behind these it is a part of something longer, which may have begun in the line above
 _BRACKETS = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
 # What ends a URL although RFC 3987 would let it go on: spaces, stops, commas, closing brackets and quotation marks,
 # unless a URL's letter follows at once; behind quotation marks that open in other languages, any letter. Not those that
@@ -85,7 +85,7 @@ def plan_text(
     joins_lines = part.media_type.parameters.get("delsp", "").lower() == "yes"
     if plan.text_links:
         quoted_start = quoted_from(text)
-        for start, end in _find_urls(text, joins_lines=joins_lines):
+        for start, end in _find_urls(text, urls, joins_lines=joins_lines):
             number = links_before + len(links) + 1
             if len(links) >= MOST_LINKS or number > HIGHEST_NUMBER:
                 return None
@@ -121,7 +121,7 @@ def _letters_of(part: Part, text: Text) -> str:
     return "" if is_seven_bit and not is_encoded and not text.codec.startswith("iso2022_jp") else text.codec
 
 
-def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
+def _find_urls(text: Text, urls: TrackingUrls, *, joins_lines: bool) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     scan = text.scan
     position = 0
@@ -135,6 +135,8 @@ def _find_urls(text: Text, *, joins_lines: bool) -> list[tuple[int, int]]:
             continue
         position = match.end()
         end = _trim(scan, start, match.end())
+        if start and scan[start - 1] in _INSIDE and not urls.is_own(text.decode(start, end)):
+            continue
         if (
             _is_whole(text, match.end(), line_end, joins_lines=joins_lines)
             and not _goes_over_the_line(scan, start, match.end(), line_end)

@@ -49,19 +49,19 @@ TEXT_SIGNS = (
     r"\bremove (?:me|my (?:e-?mail|address))\b",
     r"\bremove yourself from\b.{0,24}\b(?:lists?|mailings?|e-?mails?|newsletters?)\b",
     r"\bstop (?:receiving|getting|sending) (?:\w+ ){0,3}(?:e-?mails?|messages|newsletters?)\b",
-    # Paper comes by post, whoever wants it no longer.
-    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b"
-    r"(?!(?: \w+){0,2} (?:paper|printed|bills?|invoices?|statements?|calls?|catalog\w*)\b)",
+    # Paper comes by post, whoever wants it no longer, where nothing is said of mail.
+    r"\bno longer (?:wish|want) to (?:receive|get|hear)\b(?!(?!.{0,200}(?:e-?mail|newsletter|mailing|online))"
+    r"(?: \w+){0,2} (?:paper|printed|bills?|invoices?|statements?|calls?|catalog\w*)\b)",
     r"^(?:stop|disable|turn off)(?: all| these)? (?:e-?mails|notifications)(?: from this \w+)?$|^mailing list removal$",
     r"\bto stop (?:these|further|future) (?:e-?mails?|messages|mailings?|offers|please)\b",
     r"\b(?:cancel|end) (?:my |your )?(?:e-?mail |newsletter )subscription\b",
     r"\b(?:manage|modify|update|change|edit|customi[sz]e)(?: your| my)?"
     r" (?:e-?mail|mailing|newsletter|subscription|subscriber|notification|communication)s?"
-    r" (?:preferences?|settings|subscriptions?|options)\b",
+    r" (?:preferences?|settings|subscriptions?|(?<!subscription )options)\b",
     r"^\W*(?:e-?mail|subscription|subscriber|mailing|newsletter|communication) (?:preferences|settings)\W*$",
     r"^\W*(?:manage|modify|update)(?: your| my)? (?:preferences?|subscriptions?|newsletters?|mailings|e-?mails)\W*$",
     r"^\W*(?:(?:e-?mail|communication) )?preferences? cent(?:er|re)\W*$|^subscription management$",
-    r"^\W*(?:change|edit|set) (?:your |my )?preferences\W*$",
+    r"^\W*(?:change|edit) (?:your |my )?preferences\W*$",
     r"\b(?:do not|don't|don’t) (?:wish|want) to (?:receive|get|hear)\b|\bleave (?:this|our|the) (?:mailing )?list\b",
     r"\b(?:be|get) (?:removed|taken off)\b.{0,24}\blist\b|\bremov(?:e|al) from (?:this|our) list\b",
     r"\b(?:click|here|wish|want|like)\b.{0,24}\bbe (?:removed|taken off)\b|\btake me off\b",

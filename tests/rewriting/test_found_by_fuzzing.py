@@ -33,6 +33,7 @@ HTML = "From: a@example.com\r\nTo: b@example.com\r\nMIME-Version: 1.0\r\nContent
         # White space in a cell that is never closed: not every parser opens the link again for it.
         "<table><tr><td><center>words<a href='https://e.com/'><img src=x>\r\n<br></center>\r\n</body>\r\n</html>\r\n",
         "<table><caption><b>words</caption>\r\n<tr><th><p>words<i><br></p>\r\n</body>\r\n",
+        "<table><tr><td><p><b>words</p><table><tr><td>x</td></tr></table> </body>\r\n",
         # A pixel that keeps a bracket from the letters behind it.
         f"<hr id='zwchr'><<img src='{URLS.pixel(3)}'>a href='{_OWN}'>o</a>\r\n",
         f"<hr id='zwchr'>&am<img src='{URLS.pixel(3)}'>p;\r\n",

@@ -114,7 +114,8 @@ def test_a_marked_line_is_left(mark: str) -> None:
 @pytest.mark.parametrize(
     "quoted",
     ["> See {own}.\r\n", ">> <{own}>\r\n", "BE> ({own})\r\n", "-----元のメッセージ-----\r\n{own}\r\n",
-     "On Monday Ben wrote:\r\n> a {own} b {own}\r\n"],
+     "On Monday Ben wrote:\r\n> a {own} b {own}\r\n", "> link={own} x\r\n",
+     "-----元のメッセージ-----\r\nlink={own}\r\n"],
 )  # fmt: skip
 def test_our_links_in_a_quotation_lead_back(quoted: str, charset: str, public_url: str) -> None:
     urls = TrackingUrls(UrlGrammar(public_url), URLS.ring, URLS.message)

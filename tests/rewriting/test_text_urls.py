@@ -29,6 +29,9 @@ def message(text: str) -> bytes:
         f"'See {X}'",
         f"20_2002&url={X}>",  # the rest of one that began in the line above
         f"url={X}",
+        f"url=http://www.example.com/clk;1?{X}",  # and none that stands in one of these
+        f"q={X},{X}",
+        f".{X}_~)_*{X}",
     ],
 )
 def test_a_url_whose_end_is_in_doubt_is_left_alone(text: str) -> None:
