@@ -11,13 +11,14 @@ import asyncio
 import binascii
 import re
 from base64 import b64decode
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from relay import hello, logbook
 from relay.capabilities import OWN_MECHANISMS
 from relay.command_lines import AUTH_OCTETS
 from relay.kept_account import AccountReader
-from relay.replies import Refusal, Reply, compose, for_refusal
+from relay.replies import Refusal, Reply, UpstreamFault, compose, for_refusal
 
 if TYPE_CHECKING:
     from relay.session import Session
@@ -51,7 +52,11 @@ async def log_in(session: Session, line: bytes) -> None:
     if logins.is_locked(address):
         session.refuse_session(Refusal.AUTH_LOCKED)
         return
-    verdict, login = await (_own_login(session, line) if session.around.accounts else _passed_through(session, line))
+    try:
+        verdict, login = await (_own_login if session.around.accounts else _passed_through)(session, line)
+    except _Locked:
+        session.refuse_session(Refusal.AUTH_LOCKED)
+        return
     if verdict.code == 235:
         session.is_logged_in, session.login = True, login
         logins.succeeded(address, login)
@@ -59,7 +64,8 @@ async def log_in(session: Session, line: bytes) -> None:
     elif verdict.code in (535, 534, 530, 454):
         logbook.login_failed(session.id)
         session.failed_logins += 1
-        await asyncio.sleep(logins.failed(address, login))
+        if verdict.code != 454:  # the upstream could not tell whether the password is right
+            await asyncio.sleep(logins.failed(address, login))
         if session.failed_logins >= logins.attempts:
             session.client.write(verdict.raw)
             session.refuse_session(Refusal.AUTH_LOCKED)
@@ -69,14 +75,16 @@ async def log_in(session: Session, line: bytes) -> None:
         session.answer(verdict)
 
 
+class _Locked(Exception):
+    """The name that is tried may not be tried from there now."""
+
+
+def _refuse_if_locked(session: Session, login: str) -> None:
+    if session.around.logins.is_locked_for(session.client.address, login):
+        raise _Locked
+
+
 async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
-    if session.link is not None and not session.link.is_open:  # it does not wait for ever for somebody to log in
-        greeted = await hello.anew(session)
-        if not greeted.is_positive:
-            return greeted, ""
-    link = session.link
-    if link is None:
-        raise ConnectionResetError
     words = line.split()
     name = _NameReader(words[1].upper())
     kept = AccountReader(words[1])
@@ -84,6 +92,14 @@ async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
     if len(words) > 2:
         for reader in readers:
             reader.see(words[2])
+        _refuse_if_locked(session, name.login)
+    if session.link is not None and not session.link.is_open:  # it does not wait for ever for somebody to log in
+        greeted = await hello.anew(session)
+        if not greeted.is_positive:
+            return greeted, ""
+    link = session.link
+    if link is None:
+        raise ConnectionResetError
     reply = await link.ask(line)
     while reply.code == 334:
         session.client.write(reply.raw)
@@ -93,6 +109,12 @@ async def _passed_through(session: Session, line: bytes) -> tuple[Reply, str]:
             return for_refusal(Refusal.COMMAND_TOO_LONG), ""
         for reader in readers:
             reader.see(answer)
+        try:
+            _refuse_if_locked(session, name.login)
+        except _Locked:
+            with suppress(UpstreamFault):
+                await link.ask(_CANCEL)
+            raise
         reply = await link.ask(answer)
     session.account = kept.account if reply.code == 235 else None
     return reply, name.login
@@ -107,6 +129,7 @@ async def _own_login(session: Session, line: bytes) -> tuple[Reply, str]:
     if credentials is None or accounts is None:
         return for_refusal(Refusal.AUTH_CANCELLED), ""
     login, password = credentials
+    _refuse_if_locked(session, login)
     if not (_is_text(login) and _is_text(password) and await accounts.verify(login, password)):
         return for_refusal(Refusal.AUTH_WRONG), login
     upstream_says = await hello.log_in(session)
@@ -152,7 +175,10 @@ def _is_text(text: str) -> bool:
 
 
 class _NameReader:
-    """Finds the user's name in a client's answers, and remembers nothing else of them."""
+    """Finds the user's name in a client's answers, and remembers nothing else of them.
+
+    The guard goes by it, so it must be the name that is tried, and nothing beside it that the upstream passes over.
+    """
 
     def __init__(self, mechanism: bytes) -> None:
         self._mechanism = mechanism
@@ -161,8 +187,10 @@ class _NameReader:
 
     def see(self, answer: bytes) -> None:
         self._answers += 1
+        if self._answers > _ANSWERS.get(self._mechanism, 2) and answer:
+            self.login = ""  # the upstream has passed over an answer, perhaps the one with the name
         raw = _decoded(answer)
-        if raw is None or self.login or self._answers > 1:
+        if raw is None or self._answers > 1:
             return
         if self._mechanism == b"PLAIN":
             fields = raw.split(b"\0")
@@ -171,6 +199,14 @@ class _NameReader:
             self.login = _text(raw)
         elif self._mechanism == b"CRAM-MD5":
             self.login = _text(raw.rpartition(b" ")[0])
-        else:  # XOAUTH2: "user=…\x01"; OAUTHBEARER: "n,a=…,"; SCRAM: "n,,n=…,"
-            match = re.search(rb"(?:^|[,\x01])(?:user|a|n)=([^,\x01]+)", raw)
+        elif pattern := _NAMED.get(self._mechanism.partition(b"-")[0]):
+            match = pattern.search(raw)
             self.login = _text(match[1]) if match else ""
+
+
+_ANSWERS = {b"PLAIN": 1, b"LOGIN": 2, b"CRAM-MD5": 1}  # of the client's, that are not empty
+_NAMED = {
+    b"XOAUTH2": re.compile(rb"^user=([^\x01]+)"),
+    b"OAUTHBEARER": re.compile(rb"^[ny],a=([^,]+),"),
+    b"SCRAM": re.compile(rb"^[ny],[^,]*,n=([^,]+)"),  # whose password is proved; a=, before it, is for whom
+}

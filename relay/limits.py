@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 LOCK_SECONDS = 600.0
 MOST_TOLD = 20  # at a time: who comes in vain costs a handshake and a file descriptor
 REMEMBERED_ADDRESSES = 10_000
+KNOWN_NAMES = 100  # of each: an office, or everybody behind one proxy who has logged in of late
 
 
 class Doorkeeper:
@@ -69,52 +71,100 @@ def network_of(address: str) -> str:
 
 @dataclass(slots=True)
 class _Failures:
-    """From one address, since the last lock; by the name that was tried, empty where that could not be read."""
+    """In a row: since the last lock, success or long silence."""
 
-    by_login: Counter[str] = field(default_factory=Counter)
+    by_name: Counter[bytes] = field(default_factory=Counter)
     locked_until: float = 0.0
     last: float = 0.0
+
+    def count(self, name: bytes, now: float) -> int:
+        if now - self.last > LOCK_SECONDS:
+            self.by_name.clear()
+        self.last = now
+        self.by_name[name] += 1
+        return self.by_name.total()
+
+    def lock(self, now: float) -> None:
+        self.locked_until = now + LOCK_SECONDS
+        self.by_name.clear()
+
+
+@dataclass(slots=True)
+class _Network:
+    strangers: _Failures = field(default_factory=_Failures)  # of all names that have not logged in from there
+    known: dict[bytes, _Failures | None] = field(default_factory=dict)  # of each that has; the latest last
+
+    def failures_of(self, name: bytes) -> _Failures:
+        if name not in self.known:
+            return self.strangers
+        failures = self.known[name] or _Failures()
+        self.known[name] = failures
+        return failures
+
+    def welcome(self, name: bytes) -> None:
+        self.strangers.by_name.pop(name, None)
+        failures = self.known.pop(name, None)
+        if failures is not None:
+            failures.by_name.clear()
+        self.known[name] = failures
+        if len(self.known) > KNOWN_NAMES:
+            del self.known[next(iter(self.known))]
 
 
 class LoginGuard:
     """Slows guessing down: a delay that doubles with each failure, and a lock after too many from one address.
 
-    A success makes up for the failures of the same name alone: else whoever has an account could guess at others'
-    passwords without end.
+    A name that has logged in from there is locked by its own failures alone, and not by the others': one device with an
+    old password must not shut everybody out behind the same NAT or proxy. All other names add up. A success makes up
+    for the failures of the same name alone: else whoever has an account could guess at others' passwords without end.
+
+    A name is kept as a digest: what was tried may be long. One that could not be read is empty, and never known.
     """
 
     def __init__(self, attempts: int, clock: Callable[[], float], first_delay_seconds: float = 0.5) -> None:
         self.attempts = attempts
         self._clock = clock
         self._first_delay = first_delay_seconds
-        self._by_network: OrderedDict[str, _Failures] = OrderedDict()
+        self._networks: OrderedDict[str, _Network] = OrderedDict()
 
     def is_locked(self, address: str) -> bool:
-        failures = self._by_network.get(network_of(address))
+        """Whether nobody can log in from there, whatever the name."""
+        network = self._networks.get(network_of(address))
+        return network is not None and not network.known and network.strangers.locked_until > self._clock()
+
+    def is_locked_for(self, address: str, login: str) -> bool:
+        network = self._networks.get(network_of(address))
+        if network is None:
+            return False
+        failures = network.known.get(_digest(login), network.strangers)
         return failures is not None and failures.locked_until > self._clock()
 
     def failed(self, address: str, login: str) -> float:
         """Counts a failure; gives the seconds to wait before saying so."""
-        now = self._clock()
-        failures = self._by_network.setdefault(network_of(address), _Failures())
-        self._by_network.move_to_end(network_of(address))
-        if now - failures.last > LOCK_SECONDS:
-            failures.by_login.clear()
-        failures.last = now
-        failures.by_login[login] += 1
-        count = failures.by_login.total()
-        delay = min(self._first_delay * 2.0 ** min(count - 1, 4), 8.0)
+        now, name = self._clock(), _digest(login)
+        failures = self._network(address).failures_of(name)
+        count = failures.count(name, now)
         if count >= self.attempts:
-            failures.locked_until = now + LOCK_SECONDS
-            failures.by_login.clear()
-        while len(self._by_network) > REMEMBERED_ADDRESSES:
-            self._by_network.popitem(last=False)
-        return delay
+            failures.lock(now)
+        return min(self._first_delay * 2.0 ** min(count - 1, 4), 8.0)
 
     def succeeded(self, address: str, login: str) -> None:
-        failures = self._by_network.get(network_of(address))
-        if failures is not None:
-            failures.by_login.pop(login, None)
+        if login:
+            self._network(address).welcome(_digest(login))
+        else:
+            self._network(address).strangers.by_name.pop(_digest(login), None)
+
+    def _network(self, address: str) -> _Network:
+        key = network_of(address)
+        network = self._networks.setdefault(key, _Network())
+        self._networks.move_to_end(key)
+        if len(self._networks) > REMEMBERED_ADDRESSES:
+            self._networks.popitem(last=False)
+        return network
+
+
+def _digest(login: str) -> bytes:
+    return blake2b(login.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 class Holding:

@@ -349,9 +349,9 @@ def test_a_login_that_succeeds_makes_up_for_its_own_failures_alone() -> None:
     for _ in range(4):
         guard.failed("192.0.2.1", "alice")
         guard.succeeded("192.0.2.1", "eve")
-    assert guard.is_locked("192.0.2.1")
+    assert guard.is_locked_for("192.0.2.1", "alice")
     guard.succeeded("192.0.2.1", "alice")  # it had begun before
-    assert guard.is_locked("192.0.2.1")
+    assert guard.is_locked_for("192.0.2.1", "alice")
 
 
 def test_held_octets_are_bounded() -> None:
