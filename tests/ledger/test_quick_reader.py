@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import pytest
 
 from config.settings import Settings
 from ledger.faults import LedgerUnavailable
+from ledger.quick_reader import KEPT_STATEMENTS
 from ledger.reading import LedgerReader
 from ledger.store import Store
 from tests.ledger.samples import a_record, settings_for
@@ -97,3 +99,18 @@ async def test_a_file_that_is_not_there_gives_no_answer_and_is_not_made(tmp_path
         await reader.quick_rows(HOW_MANY, ())
     assert list(tmp_path.iterdir()) == []
     await reader.close_reading()
+
+
+async def test_questions_of_many_lengths_are_not_all_kept(tmp_path: Path) -> None:
+    """Each number of keys is another text, and SQLite's form of a long one takes megabytes."""
+    await ledger_of(tmp_path, 1)
+    reader = LedgerReader(settings_for(tmp_path))
+    before = statements_kept()
+    for count in range(1, 50):
+        await reader.quick_rows(f"{HOW_MANY} WHERE id IN ({', '.join('?' * count)})", [b"x"] * count)
+    assert statements_kept() - before <= KEPT_STATEMENTS
+    await reader.close_reading()
+
+
+def statements_kept() -> int:
+    return sum(type(thing).__name__ == "Statement" for thing in gc.get_objects())
