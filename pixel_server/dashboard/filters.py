@@ -28,7 +28,7 @@ class Asked:
     wanted: MessageFilter
     cursor: str | None
     limit: int
-    parameters: Mapping[str, str]  # the readable ones, as given
+    parameters: Mapping[str, str]  # the readable ones
     faults: Mapping[str, str]
 
     def link(self, **changes: str | None) -> str:
@@ -52,7 +52,7 @@ def query_of(parameters: Mapping[str, str | None]) -> str:
 
 def read_filters(query: Mapping[str, str], zone: tzinfo, default_limit: int = 50) -> Asked:
     reading = _Reading(query)
-    days = reading.number("unopened_for", 0, LONGEST_DAYS)
+    days = reading.number("unopened_for", 1, LONGEST_DAYS)
     wanted = MessageFilter(
         tracked=reading.truth("tracked"),
         opened=reading.truth("opened"),
@@ -68,6 +68,8 @@ def read_filters(query: Mapping[str, str], zone: tzinfo, default_limit: int = 50
     limit = reading.number("limit", 1, HIGHEST_LIMIT)
     cursor = reading.matching("cursor", _CURSOR)
     readable = {name: query[name] for name in NAMES if query.get(name) and name not in reading.faults}
+    if days is not None:
+        readable["unopened_for"] = str(days)  # links and chips know the number without zeros before it
     return Asked(wanted, cursor, default_limit if limit is None else limit, readable, reading.faults)
 
 

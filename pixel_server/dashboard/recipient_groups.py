@@ -2,7 +2,7 @@
 recipients. Pure.
 
 Each copy is in one of the groups that its icon tells apart; who followed a link is a group beside them. A copy that
-was refused, or whose recipient allows no tracking, is none that somebody left unopened.
+was refused, that still waits to be sent, or whose recipient allows no tracking, is none that somebody left unopened.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def _keys_of(opens: bool, links: bool, copy: CopyRow) -> set[str]:
             keys.add("perhaps")
         case Fill.HOLLOW if copy.state == State.REFUSED:
             keys.add("refused")
-        case Fill.HOLLOW:
+        case Fill.HOLLOW if copy.state != State.QUEUED:
             keys.add("unopened")
         case Fill.NONE if copy.state == State.REFUSED:
             keys.add("refused")
-        case Fill.NONE:
+        case Fill.HOLLOW | Fill.NONE:
             pass
     return keys

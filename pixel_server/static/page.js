@@ -38,14 +38,17 @@
     });
   });
 
-  // A second click while a slow answer is under way would send the form twice. What is only saved to disk leaves the page
-  // as it was, so the form is free again after a while.
+  // A second click while a slow answer is under way would do the same deed twice; another button of the form does another.
+  // What is only saved to disk leaves the page as it was, so the deed can be done again after a while.
+  const underWay = new WeakMap(); // the deeds of each form
   document.addEventListener("submit", (event) => {
-    const form = event.target;
+    const form = event.target, button = event.submitter;
     if (form.method !== "post") return;
-    if (form.dataset.busy) { event.preventDefault(); return; }
-    form.dataset.busy = "1";
-    setTimeout(() => { delete form.dataset.busy; }, 4000);
+    const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
+    const deed = JSON.stringify([action, button?.name, button?.value]), deeds = underWay.get(form) ?? new Set();
+    if (deeds.has(deed)) { event.preventDefault(); return; }
+    underWay.set(form, deeds.add(deed));
+    setTimeout(() => deeds.delete(deed), 4000);
   });
 
   // Back from a message leads to the list it was found in, filters and all.

@@ -130,6 +130,7 @@ async def test_hits_come_newest_first_and_after_gives_only_newer_ones(house: Hou
         ("messages?state=lost", "state"),
         ("messages?since=tomorrow", "since"),
         ("messages?unopened_for=-1", "unopened_for"),
+        ("messages?unopened_for=0", "unopened_for"),
         ("messages?cursor=x", "cursor"),
         ("messages?openend=true", "openend"),
         ("messages?opened=true&opened=false", "opened"),

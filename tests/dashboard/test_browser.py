@@ -176,6 +176,25 @@ def test_a_second_click_before_a_slow_answer_sends_a_form_once(browser: Browser,
         page.wait_for_url("**/messages?q=Offer")
 
 
+def test_another_deed_of_the_same_form_is_done_at_once_and_each_of_them_once(browser: Browser, home: House):
+    with opened(browser, home) as page:
+        page.goto(home.url + "/people")
+        page.fill("form[action='/people/withdraw'] [name=address]", "mia@example.net")
+        for asked in ("Erase everything about mia@example.net?", "People"):
+            with page.expect_download():
+                page.click("text=Export what is kept")
+            page.click("button.danger")
+            page.locator("h1", has_text=asked).wait_for()
+        refused = page.evaluate("""() => {
+            const form = document.querySelector("form[action='/people/withdraw']");
+            const buttons = [...form.querySelectorAll("button")];
+            const submit = (number) => !form.dispatchEvent(
+                new SubmitEvent("submit", { bubbles: true, cancelable: true, submitter: buttons[number] }));
+            return [0, 1, 2, 2, 1, 0].map(submit);
+        }""")
+        assert refused == [False, False, False, True, True, True]
+
+
 def test_back_from_a_message_leads_to_the_list_it_was_found_in(browser: Browser, home: House):
     record = letter(subject="Offer", tags=("spring",))
     home.register(record)

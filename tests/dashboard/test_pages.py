@@ -50,6 +50,11 @@ async def test_what_a_lists_address_asks_is_shown_and_what_cannot_be_read_is_sai
     house.register(letter())
     page = (await at_home.get("/messages?unopened_for=1")).page
     assert page.select_one(".filters [aria-current]").text == "Not opened after 1 day"
+    zeros = (await at_home.get("/messages?unopened_for=005")).page
+    assert zeros.select_one(".filters [aria-current]").text == "Not opened after 5 days"
+    none = await at_home.get("/messages?unopened_for=0")
+    assert "left out: unopened_for" in none.words
+    assert "0 seconds" not in none.words
     plain = await at_home.get("/messages?tag=spring")
     assert "left out" not in plain.words
     odd = await at_home.get("/messages?opened=maybe&since=tomorrow&tag=spring")

@@ -119,7 +119,7 @@ def _limit() -> dict[str, Any]:
 
 
 def _message_filters() -> list[dict[str, Any]]:
-    days = {"type": "integer", "minimum": 0, "maximum": LONGEST_DAYS}
+    days = {"type": "integer", "minimum": 1, "maximum": LONGEST_DAYS}
     return [
         *(_parameter(name, _TRUTH) for name in ("tracked", "opened", "clicked")),
         _parameter("unopened_for", days),
