@@ -86,6 +86,18 @@ def test_no_answered_hit_is_lost_when_the_process_is_killed_under_load(mailglass
     assert len(visitors.answered) >= 300
 
 
+def _in_front_of(upstream: Behaves, folder: Path) -> Installation:
+    where = f'host = "127.0.0.1"\nport = {upstream.port}\nsecurity = "none"\n'
+    return Installation(folder / "installation", upstream=where)
+
+
+async def _greeted(mailglass: Installation) -> Client:
+    client = await Client.connect(mailglass.smtp)
+    assert (await client.reply()).startswith(b"220")
+    assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+    return client
+
+
 class TakesAndSaysNothing(Behaves):
     async def on_dot(self, talk: Talk, content: bytes) -> bytes:
         await super().on_dot(talk, content)
@@ -96,13 +108,10 @@ class TakesAndSaysNothing(Behaves):
 async def test_a_message_without_its_verdict_is_in_doubt_once_the_relay_is_there_again(tmp_path: Path) -> None:
     upstream = TakesAndSaysNothing()
     await upstream.start()
-    where = f'host = "127.0.0.1"\nport = {upstream.port}\nsecurity = "none"\n'
-    mailglass = Installation(tmp_path / "installation", upstream=where)
+    mailglass = _in_front_of(upstream, tmp_path)
     try:
         await asyncio.to_thread(mailglass.start)
-        client = await Client.connect(mailglass.smtp)
-        assert (await client.reply()).startswith(b"220")
-        assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+        client = await _greeted(mailglass)
         await client.begin()
         assert (await client.ask(b"DATA")).startswith(b"354")
         await client.send(b"X-Track: all\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n.\r\n")
@@ -130,13 +139,10 @@ async def test_copies_whose_file_in_the_spool_is_gone_are_in_doubt_once_the_rela
 ) -> None:
     upstream = GreylistsTheSecond()
     await upstream.start()
-    where = f'host = "127.0.0.1"\nport = {upstream.port}\nsecurity = "none"\n'
-    mailglass = Installation(tmp_path / "installation", upstream=where)
+    mailglass = _in_front_of(upstream, tmp_path)
     try:
         await asyncio.to_thread(mailglass.start)
-        client = await Client.connect(mailglass.smtp)
-        assert (await client.reply()).startswith(b"220")
-        assert (await client.ask(b"EHLO client.example.com")).startswith(b"250")
+        client = await _greeted(mailglass)
         asking = b"X-Track: all\r\nX-Track-Individually: yes\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n"
         reply = await client.submit(asking + b"\r\n<p>Hello</p>\r\n", b"a@example.net", b"b@example.net")
         assert b"1 of 2 copies sent, 1 waiting" in reply
